@@ -1,0 +1,63 @@
+"""What the platforms tell us, once verified, decrypted and parsed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.domain.team import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Press:
+    """The card that was pressed. ``code`` lets WeCom redraw that card once, within 72 h."""
+
+    task_id: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A DingTalk conversation that can be answered without spending quota until ``until``."""
+
+    url: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The group chat a line was said in."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """Something a member did: typed a line, or pressed a button that holds one.
+
+    ``id`` is the same however often the platform repeats itself, and differs
+    for two things done in the same second.
+    """
+
+    platform: Platform
+    id: str
+    account: str
+    line: str
+    name: str = ""
+    press: Press | None = None
+    session: Session | None = None
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactAdded:
+    """A WeCom customer and a member became contacts. ``state`` is the channel of the QR code."""
+
+    id: str
+    external_userid: str
+    userid: str
+    state: str
+    welcome_code: str
+
+
+Heard = Incoming | ContactAdded
+"""Everything an adapter can hand over; whatever else arrives is acknowledged and dropped."""

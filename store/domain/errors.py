@@ -1,0 +1,88 @@
+"""
+Every error the application raises on purpose.
+
+* LeadbotError
+  x Refused            the rules say no; the text is shown to the person who asked
+    + NotFound
+    + NotYours
+    + AlreadyTaken
+    + NotAllowed
+    + BadCommand
+  x Stale              somebody else changed the lead first; run the handler again
+  x Later              a platform cannot take it now; the relay tries again
+  x Undeliverable      a platform will never take it; the relay gives up
+  x BadCallback        a request that claims to come from a platform and does not
+  x ConfigError        the configuration is wrong; every mistake at once
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+
+class LeadbotError(Exception):
+    pass
+
+
+class Refused(LeadbotError):
+    """The rules say no. ``str(error)`` is shown to the person who asked."""
+
+
+class NotFound(Refused):
+    def __init__(self, lead_id: int) -> None:
+        super().__init__(f"没有 #{lead_id} 这条线索，发「我的」看看手上有哪些")
+
+
+class NotYours(Refused):
+    def __init__(self, lead_id: int, owner: str | None = None) -> None:
+        whose = f"在 {owner} 名下" if owner else "现在没有人负责，先发「领取 {lead_id}」"
+        super().__init__(f"#{lead_id} {whose.format(lead_id=lead_id)}")
+
+
+class AlreadyTaken(Refused):
+    def __init__(self, lead_id: int, owner: str) -> None:
+        super().__init__(f"#{lead_id} 已被 {owner} 领取，发「公海」看看其他的")
+        self.owner = owner
+
+
+class NotAllowed(Refused):
+    pass
+
+
+class BadCommand(Refused):
+    pass
+
+
+class Stale(LeadbotError):
+    """Somebody else changed the lead first; run the handler again."""
+
+
+class Later(LeadbotError):
+    """A platform cannot take it now. ``after`` is how long to wait; None: the relay's back-off."""
+
+    def __init__(self, why: str, after: timedelta | None = None) -> None:
+        super().__init__(why)
+        self.after = after
+
+
+class Undeliverable(LeadbotError):
+    """A platform will never take it as it is; trying again would change nothing."""
+
+
+class BadCallback(LeadbotError):
+    """A request that claims to come from a platform and does not, or is broken on the way.
+
+    ``status`` is the HTTP status to answer: 401 for a wrong signature, 400 for
+    everything else.
+    """
+
+    def __init__(self, why: str, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class ConfigError(LeadbotError):
+    """Every mistake of the configuration at once, one line each."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)

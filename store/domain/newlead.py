@@ -1,0 +1,42 @@
+"""A lead as it came in from outside: checked, normalised, not stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewLead:
+    """One enquiry of one person. ``source`` names who handed it in.
+
+    ``phone`` is E.164 when it could be understood, else the text as written;
+    ``phone_sure`` tells which. ``external_userid`` is WeCom's id of the contact.
+    """
+
+    source: str
+    name: str = ""
+    phone: str = ""
+    phone_sure: bool = True
+    email: str = ""
+    wechat: str = ""
+    external_userid: str = ""
+    company: str = ""
+    title: str = ""
+    region: str = ""
+    industry: str = ""
+    product: str = ""
+    message: str = ""
+    keyword: str = ""
+    campaign: str = ""
+    channel: str = ""
+    external_id: str = ""
+    rep: str = ""
+    consent_text: str = ""
+    consent_at: datetime | None = None
+    utm: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reachable(self) -> bool:
+        return bool(self.phone or self.email or self.wechat or self.external_userid)

@@ -1,0 +1,59 @@
+"""The people of the sales team, as the configuration and the platforms know them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+MemberId = NewType("MemberId", int)
+
+
+class Platform(StrEnum):
+    WECOM = "wecom"
+    DINGTALK = "dingtalk"
+
+
+class Channel(StrEnum):
+    """Where a message of the outbox goes to; each has its own sender."""
+
+    WECOM = "wecom"  # a member's chat with our WeCom app; account = userid
+    WECOM_GROUP = "wecom_group"  # a WeCom group robot; account = "" (the configured webhook)
+    WECOM_CONTACT = "wecom_contact"  # ask who an external contact is; account = external_userid
+    WECOM_MASS = "wecom_mass"  # a 企业群发 task to one contact; account = external_userid
+    DINGTALK = "dingtalk"  # a member's chat with our DingTalk bot; account = staffId
+    DINGTALK_GROUP = "dingtalk_group"  # account = openConversationId, "" = the configured webhook
+    MAIL = "mail"  # a prospect's mailbox; account = the address
+
+
+class Role(StrEnum):
+    REP = "rep"
+    MANAGER = "manager"
+    MARKETING = "marketing"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    id: MemberId
+    name: str
+    role: Role
+    wecom: str | None = None
+    dingtalk: str | None = None
+    regions: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    grade: str = ""
+    capacity: int = 50
+    active: bool = True
+
+    @property
+    def phone(self) -> tuple[Channel, str] | None:
+        """Where this member's cards go: one phone, so that one thing is one card."""
+        if self.wecom:
+            return Channel.WECOM, self.wecom
+        if self.dingtalk:
+            return Channel.DINGTALK, self.dingtalk
+        return None
+
+    @property
+    def manages(self) -> bool:
+        return self.role in {Role.MANAGER, Role.ADMIN}

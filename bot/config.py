@@ -1,0 +1,371 @@
+"""
+The configuration: ``leadbot.toml``, then the environment, every mistake at once.
+
+The names are those of ``leadbot.example.toml``; an unknown key is a mistake, a
+platform without a section is off. ``LEADBOT_WECOM__SECRET`` is ``[wecom] secret``.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from store.domain.errors import ConfigError
+from store.domain.team import Role
+
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+PLAIN_BASES = ("http://", "https://")
+
+
+def duration(text: object) -> timedelta:
+    """Read ``"30m"``, ``"24h"``, ``"15d"``, ``"10s"``."""
+    match = re.fullmatch(r"(\d+)\s*([smhd])", str(text).strip())
+    if match is None:
+        raise ValueError('write a duration like "10s", "30m", "24h" or "15d"')
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
+
+
+def span(text: object) -> tuple[time, time]:
+    """Read ``"09:00-12:00"``; the end may lie after midnight (``"21:00-09:00"``)."""
+    try:
+        start, end = (time.fromisoformat(part.strip()) for part in str(text).split("-"))
+    except ValueError:
+        raise ValueError('write a span like "09:00-12:00"') from None
+    return start, end
+
+
+def _base(url: str) -> str:
+    if not url.startswith((*PLAIN_BASES, "ws://", "wss://")):
+        raise ValueError("write a whole URL, with https:// in front")
+    return url.rstrip("/")
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Span = Annotated[tuple[time, time], BeforeValidator(span)]
+Base = Annotated[str, AfterValidator(_base)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Server(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: Base = "http://127.0.0.1:8080"
+
+
+class Database(Section):
+    url: str = "sqlite+aiosqlite:///leadbot.db"
+
+    @field_validator("url")
+    @classmethod
+    def _known(cls, url: str) -> str:
+        if not url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
+            raise ValueError("write sqlite+aiosqlite:///FILE or postgresql+asyncpg://…")
+        return url
+
+
+class Api(Section):
+    keys: dict[str, SecretStr] = {}
+
+    @field_validator("keys")
+    @classmethod
+    def _long_enough(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        short = [name for name, key in keys.items() if len(key.get_secret_value()) < 16]
+        if short:
+            raise ValueError(f"shorter than 16 characters: {', '.join(short)}")
+        return keys
+
+
+class AiBot(Section):
+    bot_id: str
+    secret: SecretStr
+    url: Base = "wss://openws.work.weixin.qq.com"
+
+
+class WeCom(Section):
+    corp_id: str
+    agent_id: int
+    secret: SecretStr
+    token: SecretStr
+    encoding_aes_key: SecretStr
+    api_base: Base = "https://qyapi.weixin.qq.com"
+    group_webhook: SecretStr = SecretStr("")
+    aibot: AiBot | None = None
+
+    @field_validator("encoding_aes_key")
+    @classmethod
+    def _forty_three(cls, key: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[A-Za-z0-9+/]{43}", key.get_secret_value()):
+            raise ValueError("copy the 43 letters and digits from the console")
+        return key
+
+
+class DingTalk(Section):
+    corp_id: str
+    client_id: str
+    client_secret: SecretStr
+    mode: Literal["stream", "http"] = "stream"
+    api_base: Base = "https://api.dingtalk.com"
+    oapi_base: Base = "https://oapi.dingtalk.com"
+    token: SecretStr = SecretStr("")
+    encoding_aes_key: SecretStr = SecretStr("")
+    card_template_id: str = ""
+    group_webhook: SecretStr = SecretStr("")
+    group_webhook_secret: SecretStr = SecretStr("")
+
+    @model_validator(mode="after")
+    def _http_needs_keys(self) -> Self:
+        key = self.encoding_aes_key.get_secret_value()
+        if self.mode == "http" and not (self.token.get_secret_value() and len(key) == 43):
+            raise ValueError('mode = "http" needs token and the 43 characters of encoding_aes_key')
+        return self
+
+
+class Person(Section):
+    name: str = Field(min_length=1, max_length=64)
+    wecom: str = ""
+    dingtalk: str = ""
+    role: Role = Role.REP
+    regions: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    grade: str = ""
+    capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
+
+
+class Calendar(Section):
+    timezone: str = "Asia/Shanghai"
+    always_open: bool = False
+    hours: tuple[Span, ...] = ((time(9), time(12)), (time(13, 30), time(18, 30)))
+    workdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    holidays: tuple[date, ...] = ()
+    extra_workdays: tuple[date, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError('unknown; write one like "Asia/Shanghai"') from None
+        return name
+
+
+class Sla(Section):
+    first_response: Duration = timedelta(minutes=30)
+    first_response_hot: Duration = timedelta(minutes=5)
+    accept: Duration = timedelta(minutes=5)
+    accept_tries: int = Field(default=3, ge=1)
+
+
+class Pool(Section):
+    no_contact: Duration = timedelta(hours=24)
+    no_follow_up: Duration = timedelta(days=15)
+    no_conversion: Duration = timedelta(days=14)
+    hard_max: Duration = timedelta(days=20)
+    protect: Duration = timedelta(days=10)
+    extend: Duration = timedelta(days=7)
+    idle_to_marketing: Duration = timedelta(days=30)
+    cap: int = Field(default=50, ge=1)
+    daily_claims: int = Field(default=10, ge=0)
+    cooldown: Duration = timedelta(days=7)
+    embargo: Duration = timedelta(0)
+    warn_before: tuple[Duration, ...] = (timedelta(hours=24), timedelta(hours=2))
+
+
+Conditions = dict[str, str | int | tuple[str, ...]]
+
+
+class Routing(Section):
+    name: str
+    when: Conditions = {}
+    assign: Literal[
+        "named", "former", "round_robin", "least_load", "grade", "manager", "grab"
+    ] = "round_robin"
+    to: tuple[str, ...] = ()
+
+
+class Scoring(Section):
+    name: str
+    when: Conditions = {}
+    points: int
+
+
+class Score(Section):
+    mql: int = 60
+    hot: int = 80
+    half_life: Duration = timedelta(days=14)
+
+
+class Digest(Section):
+    at: str = "18:30"
+
+    @field_validator("at")
+    @classmethod
+    def _a_time(cls, text: str) -> str:
+        time.fromisoformat(text)
+        return text
+
+
+class Nurture(Section):
+    quiet: str = "21:00-09:00"
+    per_day: int = Field(default=1, ge=0)
+
+    @field_validator("quiet")
+    @classmethod
+    def _a_span(cls, text: str) -> str:
+        if text:
+            span(text)
+        return text
+
+
+class Step(Section):
+    after: Duration
+    channel: Literal["email", "wecom"]
+    template: str
+
+
+class Journey(Section):
+    name: str
+    reasons: tuple[str, ...] = ()
+    steps: tuple[Step, ...]
+
+
+def _wake_up() -> tuple[Journey, ...]:
+    days = (("1d", "brand"), ("3d", "product"), ("7d", "case"), ("10d", "event"))
+    steps = tuple(
+        Step(after=duration(after), channel="email", template=name) for after, name in days
+    )
+    return (Journey(name="wake-up", steps=steps),)
+
+
+class Mail(Section):
+    host: str = "127.0.0.1"
+    port: int = 25
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    tls: Literal["none", "starttls", "tls"] = "none"
+    sender: str = Field(default="leadbot@localhost", alias="from")
+
+
+class Limits(Section):
+    api_per_minute: int = Field(default=600, ge=0)
+    body_bytes: int = Field(default=65536, ge=1024)
+
+
+class Form(Section):
+    """A hosted form, ``/f/{name}``. A project without any gets one named ``default``."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    title: str = "留下联系方式，我们马上联系你"
+    intro: str = ""
+    product: str = ""
+    campaign: str = ""
+    consent: str = "我同意贵公司用以上信息与我联系，可随时要求停止联系"
+    thanks: str = "收到了，我们会尽快联系你"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="LEADBOT_",
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+    server: Server = Server()
+    database: Database = Database()
+    api: Api = Api()
+    wecom: WeCom | None = None
+    dingtalk: DingTalk | None = None
+    team: tuple[Person, ...] = ()
+    calendar: Calendar = Calendar()
+    sla: Sla = Sla()
+    pool: Pool = Pool()
+    routing: tuple[Routing, ...] = ()
+    scoring: tuple[Scoring, ...] = ()
+    score: Score = Score()
+    digest: Digest = Digest()
+    nurture: Nurture = Nurture()
+    journey: tuple[Journey, ...] = Field(default_factory=_wake_up)
+    mail: Mail | None = None
+    limits: Limits = Limits()
+    form: tuple[Form, ...] = (Form(name="default"),)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings  # the environment wins over the file
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        names = [person.name for person in self.team]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        unknown = sorted({to for rule in self.routing for to in rule.to} - set(names))
+        if twice:
+            raise ValueError(f"[[team]] name: twice: {', '.join(twice)}")
+        if unknown:
+            raise ValueError(f"[[routing]] to: not in the team: {', '.join(unknown)}")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.calendar.timezone)
+
+
+def find(path: Path | None, env: Mapping[str, str] = os.environ) -> Path | None:
+    """The file to read: ``--config``, then ``LEADBOT_CONFIG``, then ``leadbot.toml`` if there."""
+    named = path or (Path(env["LEADBOT_CONFIG"]) if env.get("LEADBOT_CONFIG") else None)
+    if named is not None:
+        return named
+    return Path("leadbot.toml") if Path("leadbot.toml").exists() else None
+
+
+def load(path: Path | None) -> Settings:
+    """Read the configuration. Raises ConfigError with every mistake: file, key, reason."""
+    name = str(path) if path else "environment"
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+    except FileNotFoundError:
+        raise ConfigError([f"{name}: no such file"]) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{name}: {error}"]) from error
+    return parse(values, name)
+
+
+def parse(values: Mapping[str, Any], name: str = "configuration") -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigError([_readable(name, dict(e)) for e in error.errors()]) from None
+
+
+def _readable(name: str, error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
+    return f"{name}: {key or 'file'}: {reason.removeprefix('Value error, ')}"

@@ -253,7 +253,8 @@ class Journey(Section):
 def _wake_up() -> tuple[Journey, ...]:
     days = (("1d", "brand"), ("3d", "product"), ("7d", "case"), ("10d", "event"))
     steps = tuple(
-        Step(after=duration(after), channel="email", template=name) for after, name in days
+        Step.model_validate({"after": after, "channel": "email", "template": name})
+        for after, name in days
     )
     return (Journey(name="wake-up", steps=steps),)
 

@@ -1,0 +1,93 @@
+"""When the clock acts on a lead. Derived from the lead alone, so no path can forget to set it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from store.domain.calendar import WorkCalendar
+from store.domain.lead import Due, Lead, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The numbers of ``[sla]`` and ``[pool]``; spans marked (w) count working time."""
+
+    accept: timedelta  # (w)
+    accept_tries: int
+    first_response: timedelta  # (w)
+    first_response_hot: timedelta  # (w)
+    no_contact: timedelta  # (w)
+    no_follow_up: timedelta
+    no_conversion: timedelta
+    hard_max: timedelta
+    protect: timedelta
+    extend: timedelta
+    idle_to_marketing: timedelta
+    warn_before: tuple[timedelta, ...]
+    cap: int
+    daily_claims: int
+    cooldown: timedelta
+    hot: int
+
+
+def respond_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime:
+    """The first-response target of the enquiry: hot leads sooner, in working time."""
+    hot = lead.score >= limits.hot
+    span = limits.first_response_hot if hot else limits.first_response
+    return calendar.add(max(lead.asked_at, lead.captured_at), span)
+
+
+def accept_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime | None:
+    return calendar.add(lead.placed_at, limits.accept) if lead.offered else None
+
+
+def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[datetime, str] | None:
+    """When an owned lead goes back to the pool, and why; None while nothing threatens it."""
+    if lead.owner is None or not lead.open:
+        return None
+    if lead.contacted_at is None:
+        return calendar.add(lead.placed_at, limits.no_contact), "没有及时联系"
+    last = lead.followed_at or lead.contacted_at
+    quiet = last + limits.no_follow_up, "太久没有跟进"
+    unconverted = max(lead.contacted_at + limits.no_conversion, last + limits.protect)
+    slow = min(unconverted, lead.contacted_at + limits.hard_max), "一直没有转化"
+    at, why = min(quiet, slow)
+    return at + (limits.extend if lead.extended else timedelta(0)), why
+
+
+def schedule(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Lead:
+    """``lead`` with the next thing the clock will do to it."""
+    pending = [
+        (at, due)
+        for at, due in _moments(lead, limits, calendar)
+        if at > lead.swept_at or due != Due.WARN
+    ]
+    at, due = min(pending, default=(None, Due.NONE))
+    return replace(lead, due_at=at, due=due)
+
+
+def _moments(
+    lead: Lead, limits: Limits, calendar: WorkCalendar
+) -> list[tuple[datetime, Due]]:
+    if not lead.open or lead.place == Place.MARKETING:
+        return []
+    if lead.place == Place.POOL:
+        return [(lead.placed_at + limits.idle_to_marketing, Due.IDLE)]
+    if lead.offered:
+        return [(calendar.add(lead.placed_at, limits.accept), Due.ACCEPT)]
+    reclaim = reclaim_at(lead, limits, calendar)
+    if reclaim is None:
+        return []
+    at, _ = reclaim
+    warnings = [(moment, Due.WARN) for moment in _warnings(lead, at, limits, calendar)]
+    return [*warnings, (at, Due.RECLAIM)]
+
+
+def _warnings(
+    lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar
+) -> list[datetime]:
+    """At half, and so long before; what lies before the lead was placed warns nobody."""
+    moments = [at - before for before in limits.warn_before]
+    if lead.contacted_at is None:
+        moments.append(calendar.add(lead.placed_at, limits.no_contact / 2))
+    base = lead.followed_at or lead.contacted_at or lead.placed_at
+    return [moment for moment in moments if base < moment < at]

@@ -1,0 +1,489 @@
+"""A lead and everything that may happen to it. Each rule returns what changed, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, NewType
+
+from store.domain.errors import AlreadyTaken, NotAllowed, NotYours, Refused
+from store.domain.followup import FollowUp
+from store.domain.team import Member, MemberId, Role
+
+LeadId = NewType("LeadId", int)
+
+
+class Stage(StrEnum):
+    NEW = "new"
+    ASSIGNED = "assigned"
+    FOLLOWING = "following"
+    INTENT = "intent"
+    QUOTED = "quoted"
+    WON = "won"
+    LOST = "lost"
+    INVALID = "invalid"
+
+
+STAGES: Mapping[Stage, str] = {
+    Stage.NEW: "新线索",
+    Stage.ASSIGNED: "已分配",
+    Stage.FOLLOWING: "跟进中",
+    Stage.INTENT: "意向",
+    Stage.QUOTED: "已报价",
+    Stage.WON: "成交",
+    Stage.LOST: "流失",
+    Stage.INVALID: "无效",
+}
+CLOSED = frozenset({Stage.WON, Stage.LOST, Stage.INVALID})
+WORKING = (Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED)
+
+
+class Place(StrEnum):
+    OWNER = "owner"
+    POOL = "pool"
+    MARKETING = "marketing"
+
+
+class Due(StrEnum):
+    """What the clock does to a lead next."""
+
+    NONE = ""
+    ACCEPT = "accept"  # the offer moves on to the next rep
+    WARN = "warn"  # the owner is told before it is too late
+    RECLAIM = "reclaim"  # it goes to the pool
+    IDLE = "idle"  # nobody wanted it: marketing
+
+
+REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    # code: (label, words that mean it)
+    "not_ready": ("未到时机", ("时机", "以后", "明年", "过段时间", "再说", "暂时")),
+    "no_budget": ("没有预算", ("预算", "没钱", "太贵")),
+    "bad_number": ("空号错号", ("空号", "错号", "停机", "打不通", "号码不对")),
+    "no_need": ("没有需求", ("没需求", "不需要", "没有需求", "无需求")),
+    "competitor": ("选了别家", ("别家", "竞品", "对手", "已经买")),
+    "not_mine": ("不归我跟", ("不归我", "不是我的", "区域不对", "转给")),
+    "other": ("其他", ()),
+}
+
+
+def reason_code(words: str) -> str:
+    """The code of a reason pressed or written in words; ``other`` when none fits."""
+    folded = words.strip().casefold()
+    for code, (label, hints) in REASONS.items():
+        if folded in {code, label} or any(hint in folded for hint in (label, *hints)):
+            return code
+    return "other"
+
+
+class Kind(StrEnum):
+    CAPTURED = "captured"
+    ASKED_AGAIN = "asked_again"
+    ASSIGNED = "assigned"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    UNSUITABLE = "unsuitable"
+    CLAIMED = "claimed"
+    FOLLOWED = "followed"
+    STAGE = "stage"
+    WON = "won"
+    LOST = "lost"
+    INVALID = "invalid"
+    RETURNED = "returned"
+    RELEASED = "released"
+    TRANSFERRED = "transferred"
+    WARNED = "warned"
+    RECLAIMED = "reclaimed"
+    IDLE = "idle"
+    REMINDER = "reminder"
+    REMINDED = "reminded"
+    EXTENDED = "extended"
+    MAILED = "mailed"
+    CLICKED = "clicked"
+    OPTED_OUT = "opted_out"
+    ENRICHED = "enriched"
+    DOUBLE = "double"
+
+
+KINDS: Mapping[Kind, str] = {
+    Kind.CAPTURED: "进线",
+    Kind.ASKED_AGAIN: "再次咨询",
+    Kind.ASSIGNED: "分配",
+    Kind.ACCEPTED: "接受",
+    Kind.DECLINED: "转给下一位",
+    Kind.LAPSED: "超时未接",
+    Kind.UNSUITABLE: "等主管分配",
+    Kind.CLAIMED: "领取",
+    Kind.FOLLOWED: "跟进",
+    Kind.STAGE: "阶段",
+    Kind.WON: "成交",
+    Kind.LOST: "流失",
+    Kind.INVALID: "无效",
+    Kind.RETURNED: "退回市场",
+    Kind.RELEASED: "放回公海",
+    Kind.TRANSFERRED: "转交",
+    Kind.WARNED: "提醒将回收",
+    Kind.RECLAIMED: "回收到公海",
+    Kind.IDLE: "转市场培育",
+    Kind.REMINDER: "设提醒",
+    Kind.REMINDED: "提醒",
+    Kind.EXTENDED: "延期",
+    Kind.MAILED: "培育触达",
+    Kind.CLICKED: "点开链接",
+    Kind.OPTED_OUT: "要求停止联系",
+    Kind.ENRICHED: "补充资料",
+    Kind.DOUBLE: "疑似重复",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a lead's history. ``by`` None: the clock, or the prospect."""
+
+    kind: Kind
+    at: datetime
+    by: MemberId | None = None
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    id: LeadId
+    name: str
+    phone: str
+    phone_sure: bool
+    email: str
+    wechat: str
+    external_userid: str
+    company: str
+    title: str
+    region: str
+    industry: str
+    product: str
+    message: str
+    keyword: str
+    campaign: str
+    channel: str
+    source: str
+    external_id: str
+    rep: str
+    consent_text: str
+    consent_at: datetime | None
+    opted_out_at: datetime | None
+    utm: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    stage: Stage
+    qualification: str
+    score: int
+    grade: str
+    place: Place
+    owner: Member | None
+    tries: int
+    refused: tuple[int, ...]
+    why: str
+    reason: str
+    amount: int | None
+    attempts: int
+    captured_at: datetime
+    asked_at: datetime
+    placed_at: datetime
+    accepted_at: datetime | None
+    contacted_at: datetime | None
+    followed_at: datetime | None
+    closed_at: datetime | None
+    next_at: datetime | None
+    extended: bool
+    swept_at: datetime
+    due_at: datetime | None
+    due: Due
+    doubles: tuple[int, ...]
+    version: int
+
+    @property
+    def open(self) -> bool:
+        return self.stage not in CLOSED
+
+    @property
+    def offered(self) -> bool:
+        """Given to somebody who has not said yes."""
+        return self.owner is not None and self.accepted_at is None and self.open
+
+    def owned_by(self, by: Member) -> bool:
+        return self.owner is not None and self.owner.id == by.id
+
+    # -- who gets it ---------------------------------------------------------
+
+    def assign(self, to: Member, at: datetime, *, why: str, by: Member | None = None) -> Change:
+        """Offer the lead to ``to``, who has yet to accept."""
+        return Change(
+            replace(
+                self._placed(to, at),
+                accepted_at=None,
+                tries=self.tries + 1,
+                why=why,
+                stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
+            ),
+            Event(
+                kind=Kind.ASSIGNED,
+                by=by.id if by else None,
+                at=at,
+                text=f"{to.name}（{why}）",
+                data={"to": to.id},
+            ),
+        )
+
+    def accept(self, by: Member, at: datetime) -> Change:
+        if not self.owned_by(by):
+            raise self._not_yours()
+        if self.accepted_at is not None:
+            raise Refused(f"#{self.id} 已经是你的了，联系完发「跟进 {self.id} 聊了什么」")
+        return Change(
+            replace(self, accepted_at=at, swept_at=at), Event(kind=Kind.ACCEPTED, by=by.id, at=at)
+        )
+
+    def claim(self, by: Member, at: datetime) -> Change:
+        """Take it from the pool, or say yes to an offer: first come, exactly one winner."""
+        if self.owned_by(by):
+            return self.accept(by, at)
+        if self.owner is not None:
+            raise AlreadyTaken(self.id, self.owner.name)
+        if not self.open:
+            raise Refused(f"#{self.id} 已经{STAGES[self.stage]}，不用再跟")
+        if self.place != Place.POOL:
+            raise Refused(f"#{self.id} 在市场培育中，需要跟进请主管分配")
+        return Change(
+            replace(
+                self._placed(by, at),
+                accepted_at=at,
+                why="公海领取",
+                stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
+            ),
+            Event(kind=Kind.CLAIMED, by=by.id, at=at),
+        )
+
+    def pass_on(self, by: Member | None, at: datetime) -> Change:
+        """The offer is declined (``by``) or has lapsed; the next rep is somebody else's rule."""
+        if self.owner is None:
+            raise NotYours(self.id)
+        return Change(
+            replace(
+                self._placed(None, at),
+                place=Place.POOL,
+                refused=(*self.refused, int(self.owner.id)),
+            ),
+            Event(
+                kind=Kind.DECLINED if by else Kind.LAPSED,
+                by=by.id if by else None,
+                at=at,
+                text=self.owner.name,
+            ),
+        )
+
+    def unsuitable(self, at: datetime, why: str) -> Change:
+        """Nobody can be given it: it lies in the pool and the managers are asked."""
+        return Change(
+            replace(self._placed(None, at), place=Place.POOL, why=why),
+            Event(kind=Kind.UNSUITABLE, at=at, text=why),
+        )
+
+    def transfer(self, by: Member, to: Member, at: datetime) -> Change:
+        """Hand over with stage, follow-ups and reminders; a manager may move anybody's."""
+        if not self.owned_by(by) and not by.manages:
+            raise self._not_yours()
+        if self.owned_by(to):
+            raise Refused(f"#{self.id} 本来就在 {to.name} 名下")
+        self._must_be_open()
+        moved = replace(
+            self._placed(to, at),
+            accepted_at=at,
+            contacted_at=self.contacted_at,
+            followed_at=self.followed_at,
+            why=f"{by.name} 转交",
+            stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
+        )
+        event = Event(
+            kind=Kind.TRANSFERRED, by=by.id, at=at, text=f"给 {to.name}", data={"to": to.id}
+        )
+        return Change(moved, event)
+
+    # -- work ----------------------------------------------------------------
+
+    def follow(self, by: Member, log: FollowUp, at: datetime) -> Change:
+        self._must_be_mine(by)
+        reached = replace(
+            self,
+            accepted_at=self.accepted_at or at,
+            contacted_at=self.contacted_at or at,
+            followed_at=at if log.effective or self.followed_at is None else self.followed_at,
+            attempts=self.attempts + 1,
+            amount=log.amount if log.amount is not None else self.amount,
+            next_at=log.next_at or (None if _past(self.next_at, at) else self.next_at),
+            stage=Stage.FOLLOWING if self.stage in {Stage.NEW, Stage.ASSIGNED} else self.stage,
+            swept_at=at,
+        )
+        data = {
+            "method": log.method,
+            "outcome": log.outcome,
+            "amount": log.amount,
+            "tags": list(log.tags),
+            "objection": log.objection,
+            "next_at": log.next_at.isoformat() if log.next_at else None,
+            "effective": log.effective,
+        }
+        return Change(
+            reached, Event(kind=Kind.FOLLOWED, by=by.id, at=at, text=log.text, data=data)
+        )
+
+    def move(self, by: Member, stage: Stage, at: datetime) -> Change:
+        self._must_be_mine(by)
+        if stage not in WORKING:
+            raise Refused(f"阶段可以是{'、'.join(STAGES[s] for s in WORKING)}")
+        if stage == self.stage:
+            raise Refused(f"#{self.id} 已经在「{STAGES[stage]}」")
+        was, now = STAGES[self.stage], STAGES[stage]
+        moved = replace(
+            self,
+            stage=stage,
+            accepted_at=self.accepted_at or at,
+            contacted_at=self.contacted_at or at,
+            qualification="SQL" if stage != Stage.FOLLOWING else self.qualification,
+            swept_at=at,
+        )
+        return Change(moved, Event(kind=Kind.STAGE, by=by.id, at=at, text=f"{was} → {now}"))
+
+    def close(
+        self, by: Member, stage: Stage, at: datetime, *, text: str = "", amount: int | None = None
+    ) -> Change:
+        """Won, lost or invalid: nothing is due any more."""
+        self._must_be_mine(by)
+        closed = replace(
+            self,
+            stage=stage,
+            closed_at=at,
+            accepted_at=self.accepted_at or at,
+            amount=amount if amount is not None else self.amount,
+            reason=text[:32] if stage != Stage.WON else "",
+            next_at=None,
+            qualification="won" if stage == Stage.WON else self.qualification,
+        )
+        kind = {Stage.WON: Kind.WON, Stage.LOST: Kind.LOST, Stage.INVALID: Kind.INVALID}[stage]
+        return Change(
+            closed, Event(kind=kind, by=by.id, at=at, text=text, data={"amount": amount})
+        )
+
+    def give_back(self, by: Member, reason: str, text: str, at: datetime) -> Change:
+        """Back to marketing, which will nurture it."""
+        self._must_be_mine(by)
+        returned = replace(
+            self._placed(None, at), place=Place.MARKETING, reason=reason, next_at=None
+        )
+        data = {"reason": reason}
+        return Change(
+            returned, Event(kind=Kind.RETURNED, by=by.id, at=at, text=text, data=data)
+        )
+
+    def release(self, by: Member, at: datetime) -> Change:
+        self._must_be_mine(by)
+        return Change(
+            replace(self._placed(None, at), place=Place.POOL, next_at=None),
+            Event(kind=Kind.RELEASED, by=by.id, at=at),
+        )
+
+    def extend(self, by: Member, at: datetime) -> Change:
+        self._must_be_mine(by)
+        if self.extended:
+            raise Refused(f"#{self.id} 已经延期过一次，跟进一次也能留住它")
+        return Change(
+            replace(self, extended=True), Event(kind=Kind.EXTENDED, by=by.id, at=at, text="7 天")
+        )
+
+    # -- the clock -----------------------------------------------------------
+
+    def warn(self, at: datetime) -> Change:
+        return Change(replace(self, swept_at=at), Event(kind=Kind.WARNED, at=at))
+
+    def reclaim(self, at: datetime, why: str) -> Change:
+        taken = replace(self._placed(None, at), place=Place.POOL, next_at=None, why=why)
+        whose = self.owner.name if self.owner else ""
+        data = {"from": self.owner.id if self.owner else None}
+        return Change(
+            taken, Event(kind=Kind.RECLAIMED, at=at, text=f"{whose}：{why}", data=data)
+        )
+
+    def idle(self, at: datetime) -> Change:
+        return Change(
+            replace(self._placed(None, at), place=Place.MARKETING), Event(kind=Kind.IDLE, at=at)
+        )
+
+    # -- the prospect --------------------------------------------------------
+
+    def opt_out(self, at: datetime, how: str) -> Change:
+        return Change(
+            replace(self, opted_out_at=self.opted_out_at or at),
+            Event(kind=Kind.OPTED_OUT, at=at, text=how),
+        )
+
+    def click(self, at: datetime, what: str) -> Change:
+        return Change(
+            replace(self, asked_at=at), Event(kind=Kind.CLICKED, at=at, text=what)
+        )
+
+    # -- helpers -------------------------------------------------------------
+
+    def _placed(self, owner: Member | None, at: datetime) -> Lead:
+        return replace(
+            self,
+            owner=owner,
+            place=Place.OWNER if owner else self.place,
+            placed_at=at,
+            accepted_at=None,
+            contacted_at=None,
+            followed_at=None,
+            extended=False,
+            swept_at=at,
+        )
+
+    def _must_be_mine(self, by: Member) -> None:
+        if not self.owned_by(by):
+            raise self._not_yours()
+        self._must_be_open()
+
+    def _must_be_open(self) -> None:
+        if not self.open:
+            raise Refused(f"#{self.id} 已经{STAGES[self.stage]}，不能再改")
+
+    def _not_yours(self) -> Refused:
+        if self.owner is None and self.place == Place.MARKETING:
+            return Refused(f"#{self.id} 在市场培育中，需要跟进请主管分配")
+        return NotYours(self.id, self.owner.name if self.owner else None)
+
+
+class Change(NamedTuple):
+    """What a rule decided: the lead as it is now, and the line to write in its history."""
+
+    lead: Lead
+    event: Event
+
+
+def may_see(lead: Lead, by: Member) -> bool:
+    """Whole phone numbers and names are for the owner and for those who answer for the lead."""
+    if by.manages:
+        return True
+    if by.role == Role.MARKETING:
+        return lead.place == Place.MARKETING or lead.owner is None
+    return lead.owned_by(by)
+
+
+def check_role(by: Member, *roles: Role) -> None:
+    """Raises NotAllowed unless ``by`` has one of ``roles``; an admin may do everything."""
+    if by.role not in {*roles, Role.ADMIN}:
+        names = {"rep": "销售", "manager": "主管", "marketing": "市场"}
+        wanted = "或".join(names[role] for role in roles if role in names)
+        raise NotAllowed(f"这一步由{wanted}来做")
+
+
+def _past(moment: datetime | None, at: datetime) -> bool:
+    return moment is not None and moment <= at

@@ -1,0 +1,244 @@
+"""The tables. A change here comes with a migration; a test compares the two."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """SQLite forgets time zones; this gives back what was put in."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"naive datetime: {value}")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value  # type: ignore[no-any-return]
+        return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("wecom", String(64), unique=True),
+    Column("dingtalk", String(64), unique=True),
+    Column("regions", Json, nullable=False),
+    Column("products", Json, nullable=False),
+    Column("industries", Json, nullable=False),
+    Column("grade", String(8), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("active", Boolean, nullable=False),
+    # The last turn of the round robin.
+    Column("turn_at", UtcDateTime),
+)
+leads = Table(
+    "leads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("phone", String(64), nullable=False),
+    Column("phone_sure", Boolean, nullable=False),
+    Column("email", String(254), nullable=False),
+    Column("wechat", String(64), nullable=False),
+    Column("external_userid", String(64), nullable=False),
+    Column("company", String(200), nullable=False),
+    Column("title", String(100), nullable=False),
+    Column("region", String(100), nullable=False),
+    Column("industry", String(100), nullable=False),
+    Column("product", String(200), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("keyword", String(200), nullable=False),
+    Column("campaign", String(200), nullable=False),
+    Column("channel", String(100), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("external_id", String(200), nullable=False),
+    Column("rep", String(64), nullable=False),
+    Column("consent_text", Text, nullable=False),
+    Column("consent_at", UtcDateTime),
+    Column("opted_out_at", UtcDateTime),
+    Column("utm", Json, nullable=False),
+    Column("fields", Json, nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("qualification", String(8), nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("grade", String(1), nullable=False),
+    Column("place", String(16), nullable=False),
+    Column("owner_id", ForeignKey("members.id")),
+    Column("tries", Integer, nullable=False),
+    Column("refused", Json, nullable=False),
+    Column("why", String(200), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("amount", BigInteger),
+    Column("attempts", Integer, nullable=False),
+    Column("captured_at", UtcDateTime, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("placed_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime),
+    Column("contacted_at", UtcDateTime),
+    Column("followed_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    Column("next_at", UtcDateTime),
+    Column("extended", Boolean, nullable=False),
+    Column("swept_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("due", String(16), nullable=False),
+    Column("doubles", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("ix_leads_owner_id_stage", "owner_id", "stage"),
+    Index("ix_leads_place_id", "place", "id"),
+    Index("ix_leads_captured_at", "captured_at"),
+    Index("ix_leads_name", "name"),
+)
+keys = Table(
+    "keys",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("value", String(300), primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), primary_key=True),
+    Index("ix_keys_lead_id", "lead_id"),
+)
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("by_id", ForeignKey("members.id")),
+    Column("at", UtcDateTime, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Json, nullable=False),
+    Index("ix_events_lead_id_id", "lead_id", "id"),
+    Index("ix_events_kind_at", "kind", "at"),
+    Index("ix_events_by_id_at", "by_id", "at"),
+)
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), nullable=False),
+    Column("member_id", ForeignKey("members.id"), nullable=False),
+    Column("text", String(500), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("date_only", Boolean, nullable=False),
+    # NULL once it has rung or been dropped.
+    Column("due_at", UtcDateTime),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_reminders_due_at", "due_at"),
+    Index("ix_reminders_lead_id", "lead_id"),
+)
+journeys = Table(
+    "journeys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    # NULL once it has ended; ``ended`` says why.
+    Column("due_at", UtcDateTime),
+    Column("ended", String(32), nullable=False),
+    Column("waits", String(64), nullable=False),
+    Index("ix_journeys_due_at", "due_at"),
+    Index("ix_journeys_lead_id", "lead_id"),
+)
+links = Table(
+    "links",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("label", String(100), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+    Index("ix_links_lead_id", "lead_id"),
+)
+groups = Table(
+    "groups",
+    metadata,
+    Column("platform", String(16), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("title", String(100), nullable=False),
+    Column("by_id", ForeignKey("members.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("png", Text, nullable=False),  # base64: one type on both databases
+    Column("made_at", UtcDateTime, nullable=False),
+)
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", String(100), primary_key=True),
+    Column("channel", String(16), nullable=False),
+    Column("account", String(300), nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("lead_id", ForeignKey("leads.id")),
+    Column("member_id", ForeignKey("members.id")),
+    Column("version", Integer, nullable=False),
+    Column("delivered", Integer, nullable=False),
+    Column("ring", Boolean, nullable=False),
+    Column("ref", Json),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("lease", String(32)),
+    Column("error", String(512)),
+    Column("put_at", UtcDateTime, nullable=False),
+    Index("ix_outbox_due_at", "due_at"),
+    Index("ix_outbox_lead_id", "lead_id"),
+    Index("ix_outbox_put_at", "put_at"),
+)
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", String(300), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("reply", Json),
+    Index("ix_inbox_at", "at"),
+)
+ticks = Table(
+    "ticks",
+    metadata,
+    Column("job", String(64), primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+)

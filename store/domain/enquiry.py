@@ -1,0 +1,111 @@
+"""From an enquiry to a lead: the first one makes it, every later one of the same person wakes it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.newlead import NewLead
+from store.domain.rules import ScoringRule
+from store.domain.scoring import score
+
+BLANKS = (
+    "name", "phone", "email", "wechat", "external_userid", "company", "title", "region",
+    "industry", "product", "keyword", "campaign", "channel", "external_id", "rep",
+)  # fmt: skip
+FRESH = LeadId(0)
+"""The number of a lead that is not stored yet."""
+
+
+def start(
+    new: NewLead, at: datetime, rules: Sequence[ScoringRule], doubles: tuple[int, ...] = ()
+) -> Change:
+    """A person nobody knew. ``doubles``: leads that may be the same person; somebody decides."""
+    points = score(new, rules)
+    lead = Lead(
+        **{name: getattr(new, name) for name in BLANKS},
+        id=FRESH,
+        phone_sure=new.phone_sure,
+        message=new.message,
+        source=new.source,
+        consent_text=new.consent_text,
+        consent_at=new.consent_at,
+        opted_out_at=None,
+        utm=dict(new.utm),
+        fields=dict(new.fields),
+        stage=Stage.NEW,
+        qualification="UQL",
+        score=points.points,
+        grade=points.grade,
+        place=Place.POOL,
+        owner=None,
+        tries=0,
+        refused=(),
+        why="",
+        reason="",
+        amount=None,
+        attempts=0,
+        captured_at=at,
+        asked_at=at,
+        placed_at=at,
+        accepted_at=None,
+        contacted_at=None,
+        followed_at=None,
+        closed_at=None,
+        next_at=None,
+        extended=False,
+        swept_at=at,
+        due_at=None,
+        due=Due.NONE,
+        doubles=doubles,
+        version=1,
+    )
+    data = {"score": points.points, "why": [list(w) for w in points.why], **_raw(new)}
+    return Change(lead, Event(kind=Kind.CAPTURED, at=at, text=new.message, data=data))
+
+
+def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
+    """The same person once more: blanks are filled, nothing is overwritten, nobody loses it."""
+    filled: dict[str, Any] = {
+        name: getattr(new, name)
+        for name in BLANKS
+        if getattr(new, name) and not getattr(lead, name)
+    }
+    if "phone" in filled:
+        filled["phone_sure"] = new.phone_sure
+    if new.consent_text and not lead.consent_text:
+        filled |= {"consent_text": new.consent_text, "consent_at": new.consent_at}
+    woken = replace(
+        lead,
+        **filled,
+        message=new.message or lead.message,
+        fields={**dict(new.fields), **dict(lead.fields)},
+        asked_at=at,
+    )
+    if lead.stage in CLOSED - {Stage.WON}:
+        woken = replace(
+            woken, stage=Stage.NEW, closed_at=None, reason="", owner=None,
+            place=Place.POOL, placed_at=at, swept_at=at, accepted_at=None,
+            contacted_at=None, followed_at=None, refused=(), tries=0,
+        )  # fmt: skip
+    return Change(
+        woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new))
+    )
+
+
+def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:
+    """What a platform knows of a contact fills blanks; None when it adds nothing."""
+    change = ask_again(lead, found, at)
+    filled = replace(change.lead, asked_at=lead.asked_at, message=lead.message)
+    names = [name for name in BLANKS if getattr(filled, name) != getattr(lead, name)]
+    if not names:
+        return None
+    return Change(filled, Event(kind=Kind.ENRICHED, at=at, data={"fields": names}))
+
+
+def _raw(new: NewLead) -> dict[str, Any]:
+    """The enquiry as it came, so that a merge loses nothing and can be told apart later."""
+    kept = ("source", "name", "phone", "email", "company", "product", "external_id", "campaign")
+    raw = {name: getattr(new, name) for name in kept if getattr(new, name)}
+    return {"enquiry": raw, "utm": dict(new.utm)} if new.utm else {"enquiry": raw}

@@ -1,0 +1,59 @@
+"""The rules of this installation, as values: what the configuration says, ready to decide with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
+
+from store.domain.calendar import WorkCalendar
+from store.domain.deadlines import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingRule:
+    name: str
+    when: Mapping[str, object] = field(default_factory=dict)
+    assign: str = "round_robin"
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringRule:
+    name: str
+    when: Mapping[str, object]
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyStep:
+    after: timedelta
+    channel: str
+    template: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyPlan:
+    name: str
+    reasons: tuple[str, ...]
+    steps: tuple[JourneyStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    zone: ZoneInfo
+    calendar: WorkCalendar
+    limits: Limits
+    routing: tuple[RoutingRule, ...]
+    scoring: tuple[ScoringRule, ...]
+    journeys: tuple[JourneyPlan, ...]
+    quiet: tuple[time, time] | None
+    per_day: int
+    digest_at: time
+    mql: int
+    hot: int
+    public_url: str
+    mails: bool  # a mail server is configured
+    wecom: bool
+    wecom_group: bool  # the managers' group robots are configured
+    dingtalk: bool
+    dingtalk_group: bool

@@ -1,0 +1,113 @@
+"""
+A card as DingTalk wants it: an ActionCard whose buttons are links that say a line.
+
+Message kinds of D:robot-message-type; lengths of D:the-robot-sends-a-group-message
+(msgParam, in bytes) and of what clients show (text, in characters).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+from cards.limits import clean, fit, fit_lines, json_bytes, plain, unmarked, utf8
+from cards.model import Button, Card
+
+UNTITLED = "线索"
+SAY = "dtmd://dingtalkclient/sendMessage?content="
+NEWLINE = "  \n  "
+
+PARAM_BYTES = 15_000
+TEXT_CHARS = 3_800
+TEXT_BYTES = 9_000  # leaves PARAM_BYTES room for the title and five buttons at their longest
+TITLE_CHARS = 64
+BUTTON_CHARS = 20
+URL_BYTES = 900
+MAX_BUTTONS = 5
+WEBHOOK_BUTTONS = 8
+
+
+def render(card: Card) -> dict[str, Any]:
+    """``{"msgKey", "msgParam"}``, every value of msgParam a string.
+
+    A button whose line does not fit is left out: cut, it would be another command.
+    """
+    return group_message(plain(card.title) or UNTITLED, _markdown(card), card.buttons)
+
+
+def text(text: str) -> dict[str, Any]:
+    shown = fit(clean(text).strip() or "…", TEXT_CHARS)
+    return {
+        "msgKey": "sampleText",
+        "msgParam": {"content": fit(shown, PARAM_BYTES - 50, json_bytes)},
+    }
+
+
+def group_message(title: str, markdown: str, buttons: Sequence[Button]) -> dict[str, Any]:
+    """A card for a conversation, from markdown in which people's words are already unmarked."""
+    param = {"title": _title(title), "text": _fitting(markdown)}
+    links = _links(buttons)[:MAX_BUTTONS]
+    if len(links) <= 1:
+        kind = "sampleActionCard" if links else "sampleMarkdown"
+        return {"msgKey": kind, "msgParam": param | _single(links)}
+    for place, (caption, url) in enumerate(links, 1):
+        param |= {f"actionTitle{place}": caption, f"actionURL{place}": url}
+    return {"msgKey": f"sampleActionCard{len(links)}", "msgParam": param}
+
+
+def group_card(title: str, markdown: str, buttons: Sequence[Button]) -> dict[str, Any]:
+    """The same for a group robot's webhook (D:custom-robots-send-group-messages)."""
+    body: dict[str, Any] = {"title": _title(title), "text": _fitting(markdown)}
+    links = _links(buttons)[:WEBHOOK_BUTTONS]
+    if not links:
+        return {"msgtype": "markdown", "markdown": body}
+    if len(links) == 1:
+        return {"msgtype": "actionCard", "actionCard": body | _single(links)}
+    buttons_json = [{"title": caption, "actionURL": url} for caption, url in links]
+    return {
+        "msgtype": "actionCard",
+        "actionCard": body | {"btnOrientation": "0", "btns": buttons_json},
+    }
+
+
+def say(line: str) -> str:
+    """The link that sends ``line`` as a message of whoever presses it."""
+    return SAY + quote(plain(line), safe="")
+
+
+def _markdown(card: Card) -> str:
+    rows = [(plain(name), plain(value)) for name, value in card.rows if plain(value)]
+    shown = [f"**{unmarked(name)}**　{unmarked(value)}" for name, value in rows]
+    words = clean(card.quote).strip().splitlines()
+    parts = (
+        f"### {unmarked(plain(card.title) or UNTITLED)}",
+        unmarked(plain(card.note), starts_line=True),
+        NEWLINE.join(shown),
+        NEWLINE.join(f"> {unmarked(line.strip(), starts_line=True)}" for line in words),
+        unmarked(plain(card.why), starts_line=True),
+    )
+    return "\n\n".join(filter(None, parts))
+
+
+def _title(title: str) -> str:
+    return fit(plain(title) or UNTITLED, TITLE_CHARS)
+
+
+def _fitting(markdown: str) -> str:
+    shown = clean(markdown).strip() or "…"
+    return fit_lines(fit_lines(shown, TEXT_CHARS), TEXT_BYTES, json_bytes)
+
+
+def _single(links: Sequence[tuple[str, str]]) -> dict[str, str]:
+    return {
+        key: value
+        for link in links
+        for key, value in zip(("singleTitle", "singleURL"), link, strict=True)
+    }
+
+
+def _links(buttons: Sequence[Button]) -> list[tuple[str, str]]:
+    captions = [
+        (plain(button.text) or plain(button.line), plain(button.line)) for button in buttons
+    ]
+    links = {say(line): fit(caption, BUTTON_CHARS) for caption, line in reversed(captions) if line}
+    return [(caption, url) for url, caption in reversed(links.items()) if utf8(url) <= URL_BYTES]

@@ -1,0 +1,107 @@
+"""
+A card as WeCom wants it, and the other messages its chats take.
+
+Lengths are those of D:90236 (app messages) and D:99110 (group robot). Where the
+page says "characters" a code point is one.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from cards.limits import clean, fit, fit_lines, plain, utf8
+from cards.model import Button, Card
+from store.domain.errors import Undeliverable
+
+SOURCE = "线索助手"
+UNTITLED = "线索"
+UNNAMED = "其他"
+MINE = Button("我的线索", "/我的", primary=True)
+
+SOURCE_CHARS = 20
+TITLE_CHARS, DESC_CHARS = 36, 44
+KEYNAME_CHARS, VALUE_CHARS = 5, 30
+SUB_TITLE_CHARS = 160
+QUOTE_CHARS = 160  # the page gives none for quote_text: what the text below it may have
+BUTTON_CHARS, KEY_BYTES = 10, 1024
+MAX_ROWS, MAX_BUTTONS = 6, 6
+TEXT_BYTES = 2048
+MARKDOWN_BYTES = 4096
+PICTURE_BYTES = 2 * 1024 * 1024
+
+LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
+
+
+def render(card: Card) -> dict[str, Any]:
+    """A ``button_interaction`` card, without the task_id, which names one message.
+
+    What a field cannot hold is repeated whole in sub_title_text, as far as there
+    is room. A button whose line does not fit is left out: cut, it would be
+    another command.
+    """
+    rows = [(plain(name), plain(value)) for name, value in card.rows if plain(value)]
+    title, note = plain(card.title) or UNTITLED, plain(card.note)
+    below = [plain(card.why), *_cut_off(title, note, rows)]
+    parts = {
+        "card_type": "button_interaction",
+        "source": {"desc": fit(SOURCE, SOURCE_CHARS), "desc_color": 0},
+        "main_title": {"title": fit(title, TITLE_CHARS), "desc": fit(note, DESC_CHARS)},
+        "quote_area": _quote(clean(card.quote).strip()),
+        "sub_title_text": fit("\n".join(filter(None, below)), SUB_TITLE_CHARS),
+        "horizontal_content_list": [_row(name, value) for name, value in rows[:MAX_ROWS]],
+        "button_list": _buttons(card.buttons) or _buttons([MINE]),
+    }
+    shown = {name: part for name, part in parts.items() if part}
+    return {"msgtype": "template_card", "template_card": shown}
+
+
+def text(text: str) -> dict[str, Any]:
+    """A text message. ``<a href>`` of a text would be a link (D:90236): it is shown as written."""
+    shown = LINK.sub("＜", clean(text)).strip() or "…"
+    return {"msgtype": "text", "text": {"content": fit(shown, TEXT_BYTES, utf8)}}
+
+
+def group_markdown(text: str) -> dict[str, Any]:
+    """Markdown for a group robot; font colours allowed, what people wrote already unmarked."""
+    shown = clean(text).strip() or "…"
+    return {"msgtype": "markdown", "markdown": {"content": fit_lines(shown, MARKDOWN_BYTES, utf8)}}
+
+
+def group_picture(png: bytes) -> dict[str, Any]:
+    """A picture for a group robot. Raises Undeliverable above 2 MB (D:99110)."""
+    if len(png) > PICTURE_BYTES:
+        raise Undeliverable(f"a picture of {len(png)} bytes; WeCom takes {PICTURE_BYTES}")
+    digest = hashlib.md5(png, usedforsecurity=False).hexdigest()
+    return {"msgtype": "image", "image": {"base64": base64.b64encode(png).decode(), "md5": digest}}
+
+
+def _row(name: str, value: str) -> dict[str, str]:
+    return {"keyname": fit(name or UNNAMED, KEYNAME_CHARS), "value": fit(value, VALUE_CHARS)}
+
+
+def _quote(words: str) -> dict[str, Any] | None:
+    return {"type": 0, "quote_text": fit(words, QUOTE_CHARS)} if words else None
+
+
+def _cut_off(title: str, note: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if len(title) > TITLE_CHARS:
+        yield title
+    if len(note) > DESC_CHARS:
+        yield note
+    for place, (name, value) in enumerate(rows):
+        if place >= MAX_ROWS or len(value) > VALUE_CHARS:
+            yield f"{name or UNNAMED}：{value}"
+
+
+def _buttons(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    lines = {plain(button.line): button for button in reversed(buttons)}
+    usable = [(line, button) for line, button in reversed(lines.items()) if line]
+    fitting = [(line, button) for line, button in usable if utf8(line) <= KEY_BYTES]
+    return [_button(line, button) for line, button in fitting[:MAX_BUTTONS]]
+
+
+def _button(line: str, button: Button) -> dict[str, Any]:
+    caption = fit(plain(button.text) or line, BUTTON_CHARS)
+    return {"text": caption, "style": 1 if button.primary else 2, "key": line}

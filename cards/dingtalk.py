@@ -13,6 +13,7 @@ from cards.limits import clean, fit, fit_lines, json_bytes, plain, unmarked, utf
 from cards.model import Button, Card
 
 UNTITLED = "线索"
+UNNAMED = "其他"
 SAY = "dtmd://dingtalkclient/sendMessage?content="
 NEWLINE = "  \n  "
 
@@ -20,6 +21,12 @@ PARAM_BYTES = 15_000
 TEXT_CHARS = 3_800
 TEXT_BYTES = 9_000  # leaves PARAM_BYTES room for the title and five buttons at their longest
 TITLE_CHARS = 64
+HEADING_CHARS, NAME_CHARS, VALUE_CHARS, QUOTE_CHARS = (
+    120,
+    20,
+    300,
+    1_000,
+)  # ours: nothing crowds out the rest
 BUTTON_CHARS = 20
 URL_BYTES = 900
 MAX_BUTTONS = 5
@@ -75,17 +82,25 @@ def say(line: str) -> str:
 
 
 def _markdown(card: Card) -> str:
-    rows = [(plain(name), plain(value)) for name, value in card.rows if plain(value)]
-    shown = [f"**{unmarked(name)}**　{unmarked(value)}" for name, value in rows]
-    words = clean(card.quote).strip().splitlines()
+    heading = fit(plain(card.title) or UNTITLED, HEADING_CHARS)
+    words = fit(clean(card.quote).strip(), QUOTE_CHARS).splitlines()
     parts = (
-        f"### {unmarked(plain(card.title) or UNTITLED)}",
-        unmarked(plain(card.note), starts_line=True),
-        NEWLINE.join(shown),
-        NEWLINE.join(f"> {unmarked(line.strip(), starts_line=True)}" for line in words),
-        unmarked(plain(card.why), starts_line=True),
+        f"### {unmarked(heading)}",
+        _paragraph(card.note),
+        NEWLINE.join(_row(name, value) for name, value in card.rows if plain(value)),
+        NEWLINE.join(f"> {_paragraph(line, QUOTE_CHARS)}" for line in words),
+        _paragraph(card.why),
     )
     return "\n\n".join(filter(None, parts))
+
+
+def _row(name: str, value: str) -> str:
+    shown = unmarked(fit(plain(value), VALUE_CHARS))
+    return f"**{unmarked(fit(plain(name), NAME_CHARS)) or UNNAMED}**　{shown}"
+
+
+def _paragraph(text: str, limit: int = VALUE_CHARS) -> str:
+    return unmarked(fit(plain(text), limit), starts_line=True)
 
 
 def _title(title: str) -> str:
@@ -98,11 +113,7 @@ def _fitting(markdown: str) -> str:
 
 
 def _single(links: Sequence[tuple[str, str]]) -> dict[str, str]:
-    return {
-        key: value
-        for link in links
-        for key, value in zip(("singleTitle", "singleURL"), link, strict=True)
-    }
+    return {"singleTitle": links[0][0], "singleURL": links[0][1]} if links else {}
 
 
 def _links(buttons: Sequence[Button]) -> list[tuple[str, str]]:

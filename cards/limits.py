@@ -121,7 +121,7 @@ def _emoji(char: str) -> bool:
     return char != "" and (char == "\ufe0f" or unicodedata.category(char) in {"So", "Sk"})
 
 
-INLINE = str.maketrans("[]<>*`\\", "［］＜＞＊｀＼")
+INLINE = str.maketrans("[]<>*`\\", "［］＜＞∗｀＼")
 BLOCK = re.compile(
     r"^(\s*)(#+(?!\d)|[-+](?=\s|$)|[-=_~]{2,}|=(?=\s*$)|\||\d{1,9}[.)](?=\s|$))", re.MULTILINE
 )

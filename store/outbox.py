@@ -6,13 +6,25 @@ payload; the relay makes the phone match. Putting twice before the relay comes
 by sends once, and the newest payload wins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -52,3 +64,181 @@ class Due:
     ring: bool
     ref: dict[str, Any] | None
     lease: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    conn: AsyncConnection
+    now: datetime
+
+    async def put(self, puts: Sequence[Put]) -> None:
+        """What these phones should show from now on. A card that would not change is left alone."""
+        if not puts:
+            return
+        table = t.outbox.c
+        insert = upsert(self.conn, t.outbox)
+        changed = or_(
+            insert.excluded.ring,
+            cast(table.payload, String) != cast(insert.excluded.payload, String),
+        )
+        await self.conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=[table.key],
+                set_={
+                    "payload": insert.excluded.payload,
+                    "version": table.version + 1,
+                    "attempts": 0,
+                    "error": None,
+                    "put_at": insert.excluded.put_at,
+                    # A ring that has not been heard yet is not taken back.
+                    "ring": or_(
+                        insert.excluded.ring, and_(table.ring, table.delivered < table.version)
+                    ),
+                    # A row in flight stays leased: its holder will see the new version.
+                    "due_at": case(
+                        (table.lease.is_not(None), table.due_at), else_=insert.excluded.due_at
+                    ),
+                },
+                where=changed,
+            ),
+            [self._row(put) for put in {put.key: put for put in puts}.values()],
+        )
+
+    def _row(self, put: Put) -> dict[str, Any]:
+        return {
+            "key": put.key,
+            "channel": put.channel,
+            "account": put.account,
+            "payload": put.payload,
+            "lead_id": put.lead_id,
+            "member_id": put.member_id,
+            "version": 1,
+            "delivered": 0,
+            "ring": put.ring,
+            "attempts": 0,
+            "due_at": max(put.not_before or self.now, self.now),
+            "put_at": self.now,
+        }
+
+    async def holders(self, lead_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """Who has a card of each of these leads on their phone: lead → members."""
+        found: dict[int, list[int]] = {}
+        rows = await self.conn.execute(
+            select(t.outbox.c.lead_id, t.outbox.c.member_id)
+            .where(t.outbox.c.lead_id.in_(lead_ids), t.outbox.c.member_id.is_not(None))
+            .order_by(t.outbox.c.key)
+        )
+        for row in rows:
+            found.setdefault(row.lead_id, []).append(row.member_id)
+        return found
+
+    async def pressed(self, key: str, account: str, ref: dict[str, Any]) -> None:
+        """The card that was just pressed is the one to redraw, with the code of the press."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key == key, func.lower(t.outbox.c.account) == account.lower())
+            .values(ref=ref, ring=False)
+        )
+
+    async def redraw(self, key: str) -> None:
+        """Show the row again although it did not change: the phone has an older card."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key == key)
+            .values(
+                version=t.outbox.c.version + 1,
+                attempts=0,
+                due_at=case(
+                    (t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now
+                ),
+            )
+        )
+
+    async def drop_waiting(self, lead_id: int, channels: Sequence[Channel]) -> None:
+        """What has not gone out to these channels yet never will."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(
+                t.outbox.c.lead_id == lead_id,
+                t.outbox.c.channel.in_(channels),
+                t.outbox.c.lease.is_(None),
+            )
+            .values(due_at=None, error="dropped")
+        )
+
+    async def lease(self, limit: int, busy: Sequence[Channel] = ()) -> Sequence[Due]:
+        """Take up to ``limit`` due rows. A lease that is not settled runs out by itself."""
+        lease = uuid4().hex
+        due = (
+            select(t.outbox.c.key)
+            .where(t.outbox.c.due_at <= self.now, t.outbox.c.channel.not_in(list(busy)))
+            .order_by(t.outbox.c.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)  # SQLite has one writer and ignores this
+            .cte("due")
+        )
+        rows = await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key.in_(select(due.c.key)))
+            .values(lease=lease, due_at=self.now + LEASE, attempts=t.outbox.c.attempts + 1)
+            .returning(t.outbox)
+        )
+        return [
+            Due(
+                key=row.key,
+                channel=Channel(row.channel),
+                account=row.account,
+                payload=row.payload,
+                version=row.version,
+                attempts=row.attempts,
+                ring=row.ring,
+                ref=row.ref,
+                lease=lease,
+            )
+            for row in sorted(rows, key=lambda row: (row.put_at, row.key))
+        ]
+
+    async def sent(self, due: Due, ref: dict[str, Any] | None) -> None:
+        """The phone shows ``due``. A card pressed meanwhile keeps the code of the press."""
+        pressed_meanwhile = (
+            t.outbox.c.ref.is_distinct_from(due.ref) if due.ref else t.outbox.c.ref.is_not(None)
+        )
+        await self._settle(
+            due,
+            delivered=due.version,
+            ref=case((pressed_meanwhile, t.outbox.c.ref), else_=literal(ref, type_=t.Json)),
+            ring=case((t.outbox.c.version > due.version, t.outbox.c.ring), else_=False),
+            error=None,
+            due_at=self._unless_newer(due, None),
+        )
+
+    async def failed(self, due: Due, error: str, again: datetime | None) -> None:
+        await self._settle(due, error=error[:512], due_at=self._unless_newer(due, again))
+
+    async def _settle(self, due: Due, **values: Any) -> None:
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key == due.key, t.outbox.c.lease == due.lease)
+            .values(lease=None, **values)
+        )
+
+    def _unless_newer(self, due: Due, at: datetime | None) -> ColumnElement[Any]:
+        # A payload put while this one was in flight gets its own chance at once.
+        return case((t.outbox.c.version > due.version, self.now), else_=at)
+
+    async def waiting(self) -> int:
+        """How many messages have not reached their phone."""
+        count = await self.conn.scalar(
+            select(func.count()).where(t.outbox.c.due_at.is_not(None))
+        )
+        return int(count or 0)
+
+    async def forget(self, before: datetime) -> None:
+        """Messages nobody will change any more; cards of leads are kept, they may be pressed."""
+        await self.conn.execute(
+            delete(t.outbox).where(
+                t.outbox.c.put_at < before,
+                t.outbox.c.lead_id.is_(None),
+                t.outbox.c.due_at.is_(None),
+            )
+        )

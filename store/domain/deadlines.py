@@ -29,11 +29,15 @@ class Limits:
     hot: int
 
 
+def first_response(score: int, limits: Limits) -> timedelta:
+    """How much working time may pass before the first call."""
+    return limits.first_response_hot if score >= limits.hot else limits.first_response
+
+
 def respond_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime:
-    """The first-response target of the enquiry: hot leads sooner, in working time."""
-    hot = lead.score >= limits.hot
-    span = limits.first_response_hot if hot else limits.first_response
-    return calendar.add(max(lead.asked_at, lead.captured_at), span)
+    """The first-response target: hot leads sooner, in working time, afresh for each owner."""
+    span = first_response(lead.score, limits)
+    return calendar.add(max(lead.asked_at, lead.placed_at), span)
 
 
 def accept_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime | None:

@@ -1,0 +1,125 @@
+"""The database, and the only commit in the program."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from store.domain.rules import Rules
+from store.figures import FiguresQuery
+from store.inbox import Inbox
+from store.journeys import Journeys, Links
+from store.leads import Leads
+from store.members import Groups, Members
+from store.outbox import Outbox
+from store.pictures import Pictures
+from store.reminders import Reminders
+from store.tables import metadata
+from store.ticks import Ticks
+
+Clock = Callable[[], datetime]
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+class Tx:
+    """One transaction: everything in it happens, or nothing does.
+
+    ``now`` stands still while it lasts; ``rules`` are those of the installation.
+    """
+
+    def __init__(self, conn: AsyncConnection, now: datetime, rules: Rules) -> None:
+        self.conn = conn
+        self.now = now
+        self.rules = rules
+        self.members = Members(conn)
+        self.leads = Leads(conn, self.members)
+        self.outbox = Outbox(conn, now)
+        self.inbox = Inbox(conn, now)
+        self.ticks = Ticks(conn)
+        self.reminders = Reminders(conn, now)
+        self.journeys = Journeys(conn, now)
+        self.links = Links(conn, now)
+        self.groups = Groups(conn, now)
+        self.pictures = Pictures(conn, now)
+        self.figures = FiguresQuery(conn, self.members, rules)
+
+    async def lock(self, *names: str) -> None:
+        """Nobody else holds any of ``names`` until the commit.
+
+        SQLite has one writer, who holds everything. The names are taken in
+        order, so that two transactions cannot wait for each other.
+        """
+        if self.conn.dialect.name != "postgresql":
+            return
+        for name in sorted(set(names)):
+            await self.conn.execute(
+                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
+            )
+
+
+@dataclass(frozen=True)
+class Store:
+    engine: AsyncEngine
+    rules: Rules
+    clock: Clock = utcnow
+    _writer: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """A transaction that may write. SQLite's writers queue here, which is fairer than polling."""
+        if self.engine.dialect.name == "sqlite":
+            async with self._writer, self.engine.begin() as conn:
+                yield Tx(conn, self.clock(), self.rules)
+        else:
+            async with self.engine.begin() as conn:
+                yield Tx(conn, self.clock(), self.rules)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """A transaction that only reads and never waits for a writer."""
+        async with self.engine.execution_options(leadbot_reads=True).begin() as conn:
+            yield Tx(conn, self.clock(), self.rules)
+
+    async def create_tables(self) -> None:
+        async with self.engine.begin() as conn:
+            await conn.run_sync(metadata.create_all)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def open_store(url: str, rules: Rules, clock: Clock = utcnow) -> Store:
+    """Connect lazily to ``url``. SQLite files are made durable: an acknowledged lead stays."""
+    engine = create_async_engine(url)
+    if engine.dialect.name == "sqlite":
+        _serialise_writers(engine)
+    return Store(engine, rules, clock)
+
+
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+
+
+def _serialise_writers(engine: AsyncEngine) -> None:
+    # Without this SQLite starts a transaction as a reader and fails with
+    # "database is locked" when a second one has written in between. BEGIN
+    # IMMEDIATE takes the write lock up front, so writers queue instead.
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma in PRAGMAS:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(conn: Any) -> None:
+        reads = conn.get_execution_options().get("leadbot_reads")
+        conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

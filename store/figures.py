@@ -1,0 +1,174 @@
+"""The numbers of the digest, the chat and the dashboard: one query for all of them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import RowMapping, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import tables as t
+from store.domain.deadlines import first_response
+from store.domain.figures import Figures, PersonFigures, SourceFigures
+from store.domain.lead import CLOSED, STAGES, Kind, Place, Stage
+from store.domain.rules import Rules
+from store.domain.team import Role
+from store.leads import open_loads
+from store.members import Members
+
+FUNNEL = (
+    Stage.NEW, Stage.ASSIGNED, Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED, Stage.WON,
+)  # fmt: skip
+FUNNEL_SPAN = timedelta(days=30)
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FiguresQuery:
+    conn: AsyncConnection
+    members: Members
+    rules: Rules
+
+    async def of(self, day: date, now: datetime) -> Figures:
+        """What happened on the local ``day``, as known at ``now``."""
+        start = datetime.combine(day, time(), self.rules.zone).astimezone(UTC)
+        end = datetime.combine(day + timedelta(days=1), time(), self.rules.zone).astimezone(UTC)
+        fresh = await self._captured(start, end)
+        events = await self._events(start, end)
+        late = await self._overdue(now)
+        won = [e for e in events if e["kind"] == Kind.WON]
+        return Figures(
+            day=day,
+            new=len(fresh),
+            responded_in_time=await self._in_time(fresh),
+            overdue=len(late),
+            claimed=sum(e["kind"] == Kind.CLAIMED for e in events),
+            won=len(won),
+            won_amount=sum(int(e["data"].get("amount") or 0) for e in won),
+            pool=await self._count(Place.POOL),
+            marketing=await self._count(Place.MARKETING),
+            funnel=await self._funnel(end - FUNNEL_SPAN, end),
+            sources=_sources(fresh, won),
+            people=await self._people(fresh, events, late),
+            overdue_leads=tuple(
+                (row["id"], row["name"], await self._name(row["owner_id"])) for row in late[:SHOWN]
+            ),
+        )
+
+    async def _captured(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
+        captured = t.leads.c.captured_at
+        rows = await self.conn.execute(
+            select(t.leads.c.id, t.leads.c.source, t.leads.c.owner_id, captured, t.leads.c.score)
+            .where(captured >= start, captured < end)
+        )  # fmt: skip
+        return rows.mappings().all()
+
+    async def _events(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
+        counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED]
+        rows = await self.conn.execute(
+            select(t.events.c.kind, t.events.c.by_id, t.events.c.data, t.leads.c.source)
+            .join(t.leads, t.leads.c.id == t.events.c.lead_id)
+            .where(t.events.c.kind.in_(counted), t.events.c.at >= start, t.events.c.at < end)
+        )
+        return rows.mappings().all()
+
+    async def _in_time(self, fresh: Sequence[RowMapping]) -> int:
+        """How many of the day's leads were contacted before their first-response target."""
+        if not fresh:
+            return 0
+        start = min(row["captured_at"] for row in fresh)
+        rows = await self.conn.execute(
+            select(t.events.c.lead_id, func.min(t.events.c.at).label("at"))
+            .where(t.events.c.kind.in_([Kind.FOLLOWED, Kind.STAGE, Kind.WON]))
+            .where(t.events.c.at >= start)
+            .group_by(t.events.c.lead_id)
+        )
+        first = {row.lead_id: row.at for row in rows}
+        limits, calendar = self.rules.limits, self.rules.calendar
+        return sum(
+            row["id"] in first
+            and first[row["id"]]
+            <= calendar.add(row["captured_at"], first_response(row["score"], limits))
+            for row in fresh
+        )
+
+    async def _overdue(self, now: datetime) -> Sequence[RowMapping]:
+        """Owned leads nobody has called although the target is past, the oldest first."""
+        rows = await self.conn.execute(
+            select(t.leads).where(
+                t.leads.c.owner_id.is_not(None),
+                t.leads.c.stage.not_in(list(CLOSED)),
+                t.leads.c.contacted_at.is_(None),
+            )
+        )
+        limits, calendar = self.rules.limits, self.rules.calendar
+
+        def due(row: RowMapping) -> datetime:
+            since = max(row["asked_at"], row["placed_at"])
+            return calendar.add(since, first_response(row["score"], limits))
+
+        late = [(due(row), row) for row in rows.mappings()]
+        return [row for at, row in sorted(late, key=lambda x: (x[0], x[1]["id"])) if at < now]
+
+    async def _count(self, place: Place) -> int:
+        count = await self.conn.scalar(
+            select(func.count()).where(
+                t.leads.c.place == place, t.leads.c.stage.not_in(list(CLOSED))
+            )
+        )
+        return int(count or 0)
+
+    async def _funnel(self, start: datetime, end: datetime) -> tuple[tuple[str, int], ...]:
+        """How far the leads of the last month came; each count is part of the one before."""
+        reached = t.leads.c.followed_at.is_not(None).label("reached")
+        rows = await self.conn.execute(
+            select(t.leads.c.stage, reached, func.count().label("n"))
+            .where(t.leads.c.captured_at >= start, t.leads.c.captured_at < end)
+            .group_by(t.leads.c.stage, reached)
+        )
+        counts: Counter[Stage] = Counter()
+        for row in rows:
+            stage = Stage(row.stage)
+            if stage in {Stage.LOST, Stage.INVALID}:
+                stage = Stage.FOLLOWING if row.reached else Stage.ASSIGNED
+            counts[stage] += row.n
+        return tuple(
+            (STAGES[stage], sum(counts[later] for later in FUNNEL[i:]))
+            for i, stage in enumerate(FUNNEL)
+        )
+
+    async def _people(
+        self,
+        fresh: Sequence[RowMapping],
+        events: Sequence[RowMapping],
+        late: Sequence[RowMapping],
+    ) -> tuple[PersonFigures, ...]:
+        new = Counter(row["owner_id"] for row in fresh)
+        overdue = Counter(row["owner_id"] for row in late)
+        done = Counter((e["by_id"], e["kind"]) for e in events)
+        loads = await open_loads(self.conn)
+        return tuple(
+            PersonFigures(
+                name=m.name,
+                open=loads.get(m.id, 0),
+                new=new[m.id],
+                followed=done[m.id, Kind.FOLLOWED],
+                overdue=overdue[m.id],
+                won=done[m.id, Kind.WON],
+            )
+            for m in await self.members.active(Role.REP)
+        )
+
+    async def _name(self, member_id: int) -> str:
+        member = (await self.members.all()).get(member_id)
+        return member.name if member else ""
+
+
+def _sources(
+    fresh: Sequence[RowMapping], won: Sequence[RowMapping]
+) -> tuple[SourceFigures, ...]:
+    new = Counter(row["source"] for row in fresh)
+    wins = Counter(row["source"] for row in won)
+    names = sorted({*new, *wins}, key=lambda name: (-new[name], name))
+    return tuple(SourceFigures(name=n, new=new[n], won=wins[n]) for n in names)

@@ -1,0 +1,337 @@
+"""Leads and their history."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    and_,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import tables as t
+from store.domain.errors import NotFound, Stale
+from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.match import Key, Known
+from store.domain.team import Member, MemberId
+from store.members import Members
+from store.upsert import upsert
+
+OPEN = t.leads.c.stage.not_in(list(CLOSED))
+COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
+KEYS_PER_QUERY = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An event as it is told: with the name of who did it."""
+
+    lead_id: LeadId
+    kind: Kind
+    at: datetime
+    by: Member | None
+    text: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    conn: AsyncConnection
+    members: Members
+
+    # -- one lead ------------------------------------------------------------
+
+    async def get(self, lead_id: int) -> Lead:
+        """Raises NotFound. On PostgreSQL the row is ours until the commit."""
+        found = await self.many([lead_id], lock=True)
+        if not found:
+            raise NotFound(lead_id)
+        return found[0]
+
+    async def many(self, ids: Iterable[int], *, lock: bool = False) -> Sequence[Lead]:
+        query = select(t.leads).where(t.leads.c.id.in_(sorted(set(ids)))).order_by(t.leads.c.id)
+        return await self._read(query.with_for_update() if lock else query)
+
+    async def _read(self, query: Any) -> Sequence[Lead]:
+        team = await self.members.all()
+        return [_lead(row, team) for row in (await self.conn.execute(query)).mappings()]
+
+    async def save(self, changes: Sequence[Change]) -> None:
+        """Write leads that are stored already, and their events. Raises Stale."""
+        for lead in {change.lead.id: change.lead for change in changes}.values():
+            done = await self.conn.execute(
+                update(t.leads)
+                .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
+                .values(**_row(lead) | {"version": lead.version + 1})
+            )
+            if done.rowcount != 1:
+                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
+        await self._write(changes)
+
+    async def add(self, changes: Sequence[Change]) -> Sequence[LeadId]:
+        """Store new leads with their first events; their numbers, in the same order."""
+        if not changes:
+            return []
+        rows = await self.conn.execute(
+            insert(t.leads).returning(t.leads.c.id, sort_by_parameter_order=True),
+            [_row(change.lead) for change in changes],
+        )
+        return [LeadId(row.id) for row in rows]
+
+    async def _write(self, changes: Sequence[Change]) -> None:
+        await self.write([(change.lead.id, change.event) for change in changes])
+
+    async def write(self, lines: Sequence[tuple[int, Event]]) -> None:
+        if lines:
+            await self.conn.execute(
+                insert(t.events),
+                [
+                    {
+                        "lead_id": lead_id,
+                        "kind": event.kind,
+                        "by_id": event.by,
+                        "at": event.at,
+                        "text": event.text,
+                        "data": dict(event.data),
+                    }
+                    for lead_id, event in lines
+                ],
+            )
+
+    # -- who is who ----------------------------------------------------------
+
+    async def known(self, keys: Sequence[Key]) -> Mapping[Key, Sequence[int]]:
+        """The leads behind each of ``keys``."""
+        found: dict[Key, list[int]] = {}
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            part = [(k.kind, k.value) for k in wanted[start : start + KEYS_PER_QUERY]]
+            rows = await self.conn.execute(
+                select(t.keys)
+                .where(tuple_(t.keys.c.kind, t.keys.c.value).in_(part))
+                .order_by(t.keys.c.lead_id)
+            )
+            for row in rows:
+                found.setdefault(Key(row.kind, row.value), []).append(row.lead_id)
+        return found
+
+    async def remember(self, keys: Sequence[tuple[Key, int]]) -> None:
+        if keys:
+            await self.conn.execute(
+                upsert(self.conn, t.keys).on_conflict_do_nothing(),
+                [{"kind": k.kind, "value": k.value, "lead_id": lead} for k, lead in keys],
+            )
+
+    async def as_known(self, leads: Sequence[Lead]) -> Sequence[Known]:
+        """What the matching rule wants to know of ``leads``."""
+        externals: dict[int, list[str]] = {}
+        rows = await self.conn.execute(
+            select(t.keys).where(
+                t.keys.c.lead_id.in_([lead.id for lead in leads]), t.keys.c.kind == "external"
+            )
+        )
+        for row in rows:
+            externals.setdefault(row.lead_id, []).append(row.value)
+        return [
+            Known(
+                lead_id=lead.id,
+                name=lead.name,
+                phone=lead.phone,
+                phone_sure=lead.phone_sure,
+                email=lead.email,
+                wechat=lead.wechat,
+                external_userid=lead.external_userid,
+                company=lead.company,
+                external_ids=tuple(externals.get(lead.id, ())),
+            )
+            for lead in leads
+        ]
+
+    # -- lists ---------------------------------------------------------------
+
+    async def pool(
+        self, by: Member, words: str, before: datetime, limit: int, skip: int = 0
+    ) -> tuple[Sequence[Lead], int]:
+        """A page of what ``by`` may claim, best first, and how many there are."""
+        found = and_(
+            t.leads.c.place == Place.POOL,
+            OPEN,
+            t.leads.c.placed_at <= before,
+            *_about(words, ("region", "product", "industry", "source", "message")),
+        )
+        count = await self.conn.scalar(select(func.count()).where(found))
+        page = select(t.leads).where(found)
+        ordered = page.order_by(t.leads.c.score.desc(), t.leads.c.id).offset(skip).limit(limit)
+        return await self._read(ordered), int(count or 0)
+
+    async def mine(self, by: Member, limit: int, skip: int = 0) -> tuple[Sequence[Lead], int]:
+        found = and_(t.leads.c.owner_id == by.id, OPEN)
+        count = await self.conn.scalar(select(func.count()).where(found))
+        page = (
+            select(t.leads)
+            .where(found)
+            .order_by(t.leads.c.due_at.nulls_last(), t.leads.c.id)
+            .offset(skip)
+            .limit(limit)
+        )
+        return await self._read(page), int(count or 0)
+
+    async def today(self, by: Member, until: datetime, limit: int) -> Sequence[Lead]:
+        """What ``by`` should work on until ``until``: what is due, what waits for a first call."""
+        first = t.leads.c.contacted_at.is_(None)
+        due = or_(first, t.leads.c.next_at < until, t.leads.c.due_at < until)
+        at = func.coalesce(t.leads.c.next_at, t.leads.c.due_at, t.leads.c.placed_at)
+        query = (
+            select(t.leads)
+            .where(t.leads.c.owner_id == by.id, OPEN, due)
+            .order_by(first.desc(), at, t.leads.c.score.desc(), t.leads.c.id)
+            .limit(limit)
+        )
+        return await self._read(query)
+
+    async def search(self, words: str, limit: int) -> Sequence[Lead]:
+        """Leads whose name, company or phone contains ``words``; rights are the caller's."""
+        query = (
+            select(t.leads)
+            .where(*_about(words, ("name", "company", "phone", "email", "wechat")))
+            .order_by(t.leads.c.id.desc())
+            .limit(limit)
+        )
+        return await self._read(query)
+
+    async def waiting(self, limit: int) -> tuple[Sequence[Lead], int]:
+        """Leads nobody was suitable for: they lie in the pool and the managers were asked."""
+        found = and_(t.leads.c.place == Place.POOL, OPEN, t.leads.c.stage == Stage.NEW)
+        count = await self.conn.scalar(select(func.count()).where(found))
+        query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
+        return await self._read(query), int(count or 0)
+
+    async def page(
+        self, source: str | None, after: int, limit: int, conditions: Mapping[str, str]
+    ) -> Sequence[Lead]:
+        """Leads with a number above ``after``, for the API; of one source or of all."""
+        query = select(t.leads).where(t.leads.c.id > after)
+        if source is not None:
+            query = query.where(t.leads.c.source == source)
+        for name, value in conditions.items():
+            query = query.where(t.leads.c[name] == value)
+        return await self._read(query.order_by(t.leads.c.id).limit(limit))
+
+    async def due(self, until: datetime, limit: int) -> Sequence[Lead]:
+        """Leads the clock has to act on, earliest first; each process takes others."""
+        query = (
+            select(t.leads)
+            .where(t.leads.c.due_at <= until)
+            .order_by(t.leads.c.due_at, t.leads.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return await self._read(query)
+
+    # -- counts --------------------------------------------------------------
+
+    async def claims_since(self, by: Member, since: datetime) -> int:
+        """Claims are events: returning one gives none back."""
+        count = await self.conn.scalar(
+            select(func.count()).where(
+                t.events.c.by_id == by.id,
+                t.events.c.at >= since,
+                t.events.c.kind == Kind.CLAIMED,
+            )
+        )
+        return int(count or 0)
+
+    # -- history -------------------------------------------------------------
+
+    async def history(self, ids: Iterable[int]) -> Mapping[int, Sequence[Past]]:
+        """Every line of each lead's history, oldest first."""
+        team = await self.members.all()
+        lines: dict[int, list[Past]] = {}
+        rows = await self.conn.execute(
+            select(t.events)
+            .where(t.events.c.lead_id.in_(sorted(set(ids))))
+            .order_by(t.events.c.lead_id, t.events.c.id)
+        )
+        for row in rows:
+            past = Past(
+                LeadId(row.lead_id), Kind(row.kind), row.at, team.get(row.by_id), row.text, row.data
+            )
+            lines.setdefault(row.lead_id, []).append(past)
+        return lines
+
+    async def last_follow_ups(self, ids: Sequence[int]) -> Mapping[int, str]:
+        """What was said last with each of these leads."""
+        newest = (
+            select(func.max(t.events.c.id))
+            .where(t.events.c.lead_id.in_(ids), t.events.c.kind == Kind.FOLLOWED)
+            .group_by(t.events.c.lead_id)
+        )
+        rows = await self.conn.execute(
+            select(t.events.c.lead_id, t.events.c.text).where(t.events.c.id.in_(newest))
+        )
+        return {row.lead_id: row.text for row in rows}
+
+    async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
+        """Everybody who had the lead (since then), oldest first."""
+        query = select(t.events).where(t.events.c.lead_id == lead_id)
+        if since is not None:
+            query = query.where(t.events.c.at >= since)
+        had = {Kind.CLAIMED, Kind.ACCEPTED, Kind.TRANSFERRED, Kind.FOLLOWED, Kind.RETURNED,
+               Kind.RELEASED, Kind.RECLAIMED}  # fmt: skip
+        rows = await self.conn.execute(
+            query.where(t.events.c.kind.in_(list(had))).order_by(t.events.c.id)
+        )
+        ids = [row.data.get("to") or row.data.get("from") or row.by_id for row in rows]
+        return [MemberId(member) for member in dict.fromkeys(ids) if member is not None]
+
+
+def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Each word has to occur in one of ``columns``."""
+    return [
+        or_(*(t.leads.c[name].icontains(word, autoescape=True) for name in columns))
+        for word in words.split()
+    ]
+
+
+def _row(lead: Lead) -> dict[str, Any]:
+    row = {name: getattr(lead, name) for name in COLUMNS}
+    return row | {
+        "owner_id": lead.owner.id if lead.owner else None,
+        "refused": list(lead.refused),
+        "doubles": list(lead.doubles),
+        "utm": dict(lead.utm),
+        "fields": dict(lead.fields),
+    }
+
+
+def _lead(row: RowMapping, team: Mapping[int, Member]) -> Lead:
+    values = {name: row[name] for name in COLUMNS}
+    values |= {
+        "id": LeadId(row["id"]),
+        "owner": team.get(row["owner_id"]),
+        "stage": Stage(row["stage"]),
+        "place": Place(row["place"]),
+        "due": Due(row["due"]),
+        "refused": tuple(row["refused"]),
+        "doubles": tuple(row["doubles"]),
+    }
+    return Lead(**values)
+
+
+async def open_loads(conn: AsyncConnection) -> Mapping[int, int]:
+    """How many open leads each member owns, by member id."""
+    rows = await conn.execute(
+        select(t.leads.c.owner_id, func.count().label("n"))
+        .where(t.leads.c.owner_id.is_not(None), OPEN)
+        .group_by(t.leads.c.owner_id)
+    )
+    return {row.owner_id: row.n for row in rows}

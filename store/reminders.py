@@ -1,0 +1,83 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import tables as t
+from store.domain.lead import LeadId
+from store.domain.team import MemberId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    id: int
+    lead_id: LeadId
+    member_id: MemberId
+    text: str
+    kind: str  # "asked": typed by somebody; "next": the next date of a follow-up
+    date_only: bool
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reminders:
+    conn: AsyncConnection
+    now: datetime
+
+    async def add(
+        self, lead_id: int, member_id: int, at: datetime, text: str, kind: str, *, date_only: bool
+    ) -> None:
+        await self.conn.execute(
+            insert(t.reminders).values(
+                lead_id=lead_id,
+                member_id=member_id,
+                text=text[:500],
+                kind=kind,
+                date_only=date_only,
+                due_at=at,
+                made_at=self.now,
+            )
+        )
+
+    async def due(self, until: datetime, limit: int) -> Sequence[Reminder]:
+        rows = await self.conn.execute(
+            select(t.reminders)
+            .where(t.reminders.c.due_at <= until)
+            .order_by(t.reminders.c.due_at, t.reminders.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return [
+            Reminder(
+                id=r.id,
+                lead_id=LeadId(r.lead_id),
+                member_id=MemberId(r.member_id),
+                text=r.text,
+                kind=r.kind,
+                date_only=r.date_only,
+                due_at=r.due_at,
+            )
+            for r in rows
+        ]
+
+    async def rung(self, ids: Sequence[int]) -> None:
+        await self.conn.execute(
+            update(t.reminders).where(t.reminders.c.id.in_(ids)).values(due_at=None)
+        )
+
+    async def drop(self, lead_id: int, kind: str | None = None) -> None:
+        """Nobody is reminded of this lead any more (of one kind, or at all)."""
+        which = t.reminders.c.lead_id == lead_id
+        query = update(t.reminders).where(which, t.reminders.c.due_at.is_not(None))
+        if kind is not None:
+            query = query.where(t.reminders.c.kind == kind)
+        await self.conn.execute(query.values(due_at=None))
+
+    async def hand_over(self, lead_id: int, to: int) -> None:
+        await self.conn.execute(
+            update(t.reminders)
+            .where(t.reminders.c.lead_id == lead_id, t.reminders.c.due_at.is_not(None))
+            .values(member_id=to)
+        )

@@ -1,0 +1,236 @@
+"""
+Working time: weekly hours, lunch pause, public holidays and make-up workdays (调休).
+
+The public calendar is the one chinesecalendar publishes; what the team writes in
+its configuration wins over it. In a year nobody has published yet plain
+weekdays decide, and ``known_year`` says so.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from chinese_calendar import constants as published
+
+Span = tuple[time, time]
+
+DAY = timedelta(days=1)
+NOTHING = timedelta(0)
+MIDNIGHT = time()
+OFFICE_HOURS = ((time(9), time(12)), (time(13, 30), time(18, 30)))
+MONDAY_TO_FRIDAY = (1, 2, 3, 4, 5)
+PUBLIC_HOLIDAYS = frozenset(published.holidays)
+MAKE_UP_WORKDAYS = frozenset(published.workdays)
+PUBLISHED = frozenset(day.year for day in PUBLIC_HOLIDAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCalendar:
+    """The hours a team works.
+
+    ``hours`` are wall-clock times of ``zone``, in any order; one that ends at or
+    before its start runs to midnight and goes on after midnight of the same date.
+    ``workdays`` count from 1 = Monday. ``always_open`` makes every hour of every
+    day working time.
+
+    Raises ValueError when no hour could ever be working time.
+    """
+
+    zone: ZoneInfo
+    hours: tuple[Span, ...] = OFFICE_HOURS
+    workdays: tuple[int, ...] = MONDAY_TO_FRIDAY
+    holidays: frozenset[date] = frozenset()
+    extra_workdays: frozenset[date] = frozenset()
+    always_open: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.always_open and not (self.hours and set(self.workdays) & set(range(1, 8))):
+            raise ValueError("a calendar needs hours and workdays, or always_open")
+
+    def known_year(self, year: int) -> bool:
+        """Whether somebody has said which days of ``year`` are off."""
+        return year in PUBLISHED or any(day.year == year for day in self.holidays)
+
+    def is_holiday(self, day: date) -> bool:
+        """A public holiday, or one of our own; a plain weekend is none."""
+        if day in self.extra_workdays:
+            return False
+        return day in self.holidays or day in PUBLIC_HOLIDAYS
+
+    def is_workday(self, day: date) -> bool:
+        if self.always_open or day in self.extra_workdays:
+            return True
+        if self.is_holiday(day):
+            return False
+        return day in MAKE_UP_WORKDAYS or day.isoweekday() in self.workdays
+
+    def next_workday(self, day: date) -> date:
+        """The first workday after ``day``."""
+        following = day + DAY
+        while not self.is_workday(following):
+            following += DAY
+        return following
+
+    def is_open(self, at: datetime) -> bool:
+        if self.always_open:
+            return True
+        local = self._local(at)
+        since = _since_midnight(local)
+        inside = any(start <= since < end for start, end in opening(self.hours))
+        return inside and self.is_workday(local.date())
+
+    def opens(self, at: datetime) -> datetime:
+        """``at`` itself when open, else the next opening; aware UTC."""
+        if self.is_open(at):
+            return at.astimezone(UTC)
+        local = self._local(at)
+        since = _since_midnight(local)
+        later = [start for start, _ in opening(self.hours) if start > since]
+        if later and self.is_workday(local.date()):
+            return self._instant(local.date(), later[0])
+        return self._instant(self.next_workday(local.date()), opening(self.hours)[0][0])
+
+    def add(self, at: datetime, span: timedelta) -> datetime:
+        """The instant at which ``span`` of working time has passed since ``at``; aware UTC.
+
+        An end that falls on a closing time is that closing time, not the next opening.
+
+        Raises ValueError for a negative span.
+        """
+        if span < NOTHING:
+            raise ValueError("working time only runs forward")
+        if self.always_open:
+            return at.astimezone(UTC) + span
+        if span == NOTHING:
+            return self.opens(at)
+        local = self._local(at)
+        return self._spend(local.date(), self._worked(local) + span)
+
+    def between(self, a: datetime, b: datetime) -> timedelta:
+        """Working time from ``a`` to ``b``; negative when ``b`` is the earlier one."""
+        if self.always_open:
+            return b - a
+        start, end = self._local(a), self._local(b)
+        if end < start:
+            return -self.between(b, a)
+        days = self._workdays_between(start.date(), end.date())
+        return days * length(self.hours) + self._worked(end) - self._worked(start)
+
+    def _worked(self, local: datetime) -> timedelta:
+        """Working time of this local day that has passed."""
+        if not self.is_workday(local.date()):
+            return NOTHING
+        since = _since_midnight(local)
+        passed = (min(since, end) - start for start, end in opening(self.hours) if start < since)
+        return sum(passed, NOTHING)
+
+    def _spend(self, day: date, span: timedelta) -> datetime:
+        """The instant at which ``span`` of working time has passed since ``day`` began."""
+        whole, rest = divmod(span, length(self.hours))
+        if rest == NOTHING:
+            whole, rest = whole - 1, length(self.hours)
+        return self._instant(self._workday(day, whole), _offset(self.hours, rest))
+
+    def _workday(self, day: date, skip: int) -> date:
+        """The workday ``skip`` workdays after the first one that is not before ``day``."""
+        index = skip + bisect_left(workdays_of(self, day.year), day)
+        year = day.year
+        while index >= len(workdays_of(self, year)):
+            index -= len(workdays_of(self, year))
+            year += 1
+        return workdays_of(self, year)[index]
+
+    def _workdays_between(self, first: date, last: date) -> int:
+        """Workdays from ``first`` on and before ``last``."""
+        years = sum(len(workdays_of(self, year)) for year in range(first.year, last.year))
+        before = bisect_left(workdays_of(self, first.year), first)
+        return years + bisect_left(workdays_of(self, last.year), last) - before
+
+    def _local(self, at: datetime) -> datetime:
+        if at.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        return at.astimezone(self.zone)
+
+    def _instant(self, day: date, since: timedelta) -> datetime:
+        local = datetime.combine(day, MIDNIGHT) + since
+        return local.replace(tzinfo=self.zone).astimezone(UTC)
+
+
+def quiet(
+    at: datetime, zone: ZoneInfo, quiet_span: Span | None, calendar: WorkCalendar
+) -> datetime:
+    """The next moment a prospect may be written to; ``at`` itself when it may be now.
+
+    ``quiet_span`` is wall-clock time of ``zone`` and may wrap midnight; None is
+    no quiet hours. Public holidays are quiet as a whole unless the calendar is
+    always open; plain weekends are not.
+    """
+    local = at.astimezone(zone)
+    while (end := _quiet_until(local, quiet_span, calendar)) is not None:
+        local = end
+    return local.astimezone(UTC)
+
+
+def _quiet_until(local: datetime, span: Span | None, calendar: WorkCalendar) -> datetime | None:
+    tomorrow = datetime.combine(local.date() + DAY, MIDNIGHT, local.tzinfo)
+    if calendar.is_holiday(local.date()) and not calendar.always_open:
+        return tomorrow
+    if span is None or not _within(local.time(), span):
+        return None
+    end = datetime.combine(local.date(), span[1], local.tzinfo)
+    return end if local.time() < span[1] else end + DAY
+
+
+def _within(moment: time, span: Span) -> bool:
+    start, end = span
+    if start <= end:
+        return start <= moment < end
+    return moment >= start or moment < end
+
+
+def _since_midnight(local: datetime) -> timedelta:
+    return local.replace(tzinfo=None) - datetime.combine(local.date(), MIDNIGHT)
+
+
+def _offset(hours: tuple[Span, ...], span: timedelta) -> timedelta:
+    """The wall-clock time at which ``span`` of a day's working time has passed."""
+    for start, end in opening(hours):
+        if span <= end - start:
+            return start + span
+        span -= end - start
+    raise ValueError("longer than a working day")
+
+
+@lru_cache(maxsize=64)
+def opening(hours: tuple[Span, ...]) -> tuple[tuple[timedelta, timedelta], ...]:
+    """The day's working time as offsets from midnight: in order, overlaps joined."""
+    joined: list[tuple[timedelta, timedelta]] = []
+    for start, end in sorted(piece for span in hours for piece in _pieces(span)):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def _pieces(span: Span) -> list[tuple[timedelta, timedelta]]:
+    start, end = (timedelta(hours=t.hour, minutes=t.minute, seconds=t.second) for t in span)
+    if start < end:
+        return [(start, end)]
+    return [(start, DAY)] + ([(NOTHING, end)] if end else [])
+
+
+@lru_cache(maxsize=64)
+def length(hours: tuple[Span, ...]) -> timedelta:
+    """Working time of one whole workday."""
+    return sum((end - start for start, end in opening(hours)), NOTHING)
+
+
+@lru_cache(maxsize=256)
+def workdays_of(calendar: WorkCalendar, year: int) -> tuple[date, ...]:
+    """Every workday of the year in order, so that spans are counted, not walked."""
+    first = date(year, 1, 1)
+    days = (first + n * DAY for n in range((date(year, 12, 31) - first).days + 1))
+    return tuple(day for day in days if calendar.is_workday(day))

@@ -1,0 +1,189 @@
+"""Whether an enquiry comes from somebody we know. Pure: the store finds, this decides."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+from store.domain.emails import is_role
+from store.domain.names import fold, same_person_name
+from store.domain.newlead import NewLead
+from store.domain.phones import Kind, digits, kind_of
+
+WRITTEN_MINIMUM = 7  # digits: a local number; fewer identify nobody
+
+_COMPANY_FORMS = re.compile(
+    r"(股份有限责任公司|股份有限公司|有限责任公司|有限公司|集团公司|总公司|公司|集团|"
+    r"coltd|corporation|company|limited|inc|llc|ltd|corp|gmbh)+$"
+)
+
+
+class Key(NamedTuple):
+    """Something that may identify a person. ``value`` is normalised, so equal means equal.
+
+    ``kind``: ``external`` ("source:id"), ``phone`` (E.164), ``email``, ``wechat``,
+    ``external_userid``, ``written`` (a number that could not be understood),
+    ``person`` ("company|name", which never identifies, only asks).
+    """
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A stored lead as the rule sees it.
+
+    ``external_ids`` are values of ``external`` keys ("source:id"). ``more`` are keys of
+    earlier enquiries that were merged into the lead: a second phone, another mailbox.
+    """
+
+    lead_id: int
+    name: str = ""
+    phone: str = ""
+    phone_sure: bool = True
+    email: str = ""
+    wechat: str = ""
+    external_userid: str = ""
+    company: str = ""
+    external_ids: tuple[str, ...] = ()
+    more: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """It is this lead's person; ``by`` is the kind of key that shows it."""
+
+    lead_id: int
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """It may be one of these people: keep it apart and let somebody decide."""
+
+    lead_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """Nobody we know."""
+
+
+Verdict = Same | Ask | New
+
+
+class _Says(IntEnum):
+    """What one shared key says about two people, the surest first."""
+
+    SAME = 0
+    LIKELY = 1  # the same unless somebody else fits as well
+    ASK = 2
+    NOTHING = 3
+
+
+def keys(new: NewLead) -> list[Key]:
+    """What the enquiry can be recognised by, in the order in which it counts."""
+    external = [Key("external", f"{new.source}:{new.external_id}")] if new.external_id else []
+    return external + list(_keys(new))
+
+
+def decide(new: NewLead, candidates: Sequence[Known]) -> Verdict:
+    """The first key that identifies one person decides; a doubt is a question, not a merge."""
+    held = [(known, frozenset(_all_keys(known))) for known in candidates]
+    doubts: dict[int, None] = {}
+    for key in keys(new):
+        said = [(_says(key, new, known), known.lead_id) for known, has in held if key in has]
+        if same := _one_person(said):
+            return Same(same, key.kind)
+        doubts |= {lead_id: None for says, lead_id in said if says < _Says.NOTHING}
+    return Ask(tuple(sorted(doubts))) if doubts else New()
+
+
+def _one_person(said: Sequence[tuple[_Says, int]]) -> int | None:
+    sure = [lead_id for says, lead_id in said if says is _Says.SAME]
+    if sure:
+        return min(sure)
+    likely = [lead_id for says, lead_id in said if says is _Says.LIKELY]
+    return likely[0] if len(likely) == 1 else None
+
+
+def _keys(of: NewLead | Known) -> Iterator[Key]:
+    if of.phone and of.phone_sure:
+        yield Key("phone", of.phone)
+    if of.email:
+        yield Key("email", of.email)
+    if of.wechat:
+        yield Key("wechat", of.wechat.casefold())
+    if of.external_userid:
+        yield Key("external_userid", of.external_userid)
+    if not of.phone_sure and (written := _written(of.phone)):
+        yield Key("written", written)
+    if person := _person(of):
+        yield Key("person", person)
+
+
+def _all_keys(known: Known) -> Iterator[Key]:
+    yield from (Key("external", value) for value in known.external_ids)
+    yield from _keys(known)
+    yield from known.more
+
+
+def _written(phone: str) -> str:
+    """Its digits; the stars of a masked number stay, so that it never equals a whole one."""
+    plain = digits(phone)
+    if len(plain) < WRITTEN_MINIMUM:
+        return ""
+    return re.sub(r"[^\d*]", "", phone) if "*" in phone else plain
+
+
+def _person(of: NewLead | Known) -> str:
+    company = fold(of.company)
+    company = _COMPANY_FORMS.sub("", company) or company
+    name = fold(of.name)
+    return f"{company}|{name}" if company and name else ""
+
+
+def _says(key: Key, new: NewLead, known: Known) -> _Says:
+    match key.kind:
+        case "phone":
+            return _by_phone(key.value, new, known)
+        case "email" if is_role(key.value):
+            return _by_name(new, known, other=_Says.ASK)
+        case "written":
+            return _by_written(key.value, new, known)
+        case "person":
+            return _Says.NOTHING if _contradictions(new, known) > 1 else _Says.ASK
+        case _:
+            return _Says.SAME
+
+
+def _by_phone(e164: str, new: NewLead, known: Known) -> _Says:
+    """A mobile is one person's unless the names differ; a desk or a hotline is many people's."""
+    if kind_of(e164) in {Kind.FIXED, Kind.SERVICE}:
+        says = _by_name(new, known, other=_Says.NOTHING)
+        return _Says.ASK if says is _Says.LIKELY else says
+    return _by_name(new, known, other=_Says.ASK)
+
+
+def _by_written(number: str, new: NewLead, known: Known) -> _Says:
+    """Digits nobody could read identify only with the whole name and no other mailbox."""
+    if new.email and known.email and new.email != known.email:
+        return _Says.NOTHING
+    says = _by_name(new, known, other=_Says.NOTHING if "*" in number else _Says.ASK)
+    return _Says.ASK if says is _Says.LIKELY else says
+
+
+def _by_name(new: NewLead, known: Known, *, other: _Says) -> _Says:
+    if not new.name and not known.name:
+        return _Says.SAME
+    agree = same_person_name(new.name, known.name)
+    if agree is None:
+        return _Says.LIKELY
+    return _Says.SAME if agree else other
+
+
+def _contradictions(new: NewLead, known: Known) -> int:
+    pairs = ((getattr(new, kind), getattr(known, kind)) for kind in ("phone", "email", "wechat"))
+    return sum(bool(a and b and a != b) for a, b in pairs)

@@ -1,0 +1,171 @@
+"""Calls to DingTalk: token, pace, errors. Nothing here knows what is being sent."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from yarl import URL
+
+from bot.config import DingTalk
+from bot.platforms.dingtalk.answers import BANNED, Banned, TokenRefused, read_answer
+from store.domain.errors import Later
+
+TIMEOUT = ClientTimeout(total=20)
+EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
+PER_SECOND = 20  # calls of one API by one app (D:how-to-process-api-throttling)
+WINDOW = 1.1  # seconds; calls sent a second apart may arrive closer together
+
+
+@dataclass(slots=True)
+class Window:
+    """The calls of the last second, so that no API sees more than ``most`` of them."""
+
+    most: int = PER_SECOND
+    calls: deque[tuple[float, str]] = field(default_factory=deque)
+
+    async def enter(self, path: str) -> None:
+        """Wait for a place; places are given out in the order of coming."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self._free(path, now))
+        self.calls.append((at, path))
+        await asyncio.sleep(at - now)
+
+    def _free(self, path: str, now: float) -> float:
+        while self.calls and self.calls[0][0] <= now - WINDOW:
+            self.calls.popleft()
+        same = [at for at, called in self.calls if called == path]
+        return same[-self.most] + WINDOW if len(same) >= self.most else now
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str = field(repr=False)
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``what`` names it in errors, for the URL may hold a secret."""
+
+    method: str
+    url: URL = field(repr=False)
+    what: str
+    body: dict[str, Any] | None = field(repr=False, default=None)
+    token: str = field(repr=False, default="")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        plain = {"Content-Type": "application/json", "Accept": "application/json"}
+        return plain | ({"x-acs-dingtalk-access-token": self.token} if self.token else {})
+
+    @property
+    def data(self) -> bytes | None:
+        text = None if self.body is None else json.dumps(self.body, ensure_ascii=False)
+        return None if text is None else text.encode(errors="replace")
+
+
+class DingTalkClient:
+    """The new API (``api_base``) and the old one (``oapi_base``) with one token for both."""
+
+    def __init__(
+        self, session: ClientSession, settings: DingTalk, clock: Callable[[], datetime]
+    ) -> None:
+        self._session = session
+        self._settings = settings
+        self._clock = clock
+        self._token: Token | None = None
+        self._fetching = asyncio.Lock()
+        self._window = Window()
+        self._banned_until: datetime | None = None
+
+    async def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, old: bool = False
+    ) -> dict[str, Any]:
+        """The answer of ``path`` (from the slash). A refused token is renewed exactly once.
+
+        Raises Later, or DingTalkError with the platform's ``code``. A call that
+        timed out may have been carried out.
+        """
+        token = await self._fresh(refused=None)
+        try:
+            return await self._authorised(method, path, body, token, old=old)
+        except TokenRefused:
+            token = await self._fresh(refused=token)
+        try:
+            return await self._authorised(method, path, body, token, old=old)
+        except TokenRefused as error:
+            raise Later(str(error)) from None
+
+    async def webhook(self, url: str, message: dict[str, Any], what: str) -> None:
+        """Post to an address that is its own permission; ``what`` names it in errors.
+
+        Raises Later or DingTalkError, neither of which holds the address.
+        """
+        await self._once(Call("POST", URL(url), what, message))
+
+    async def _authorised(
+        self, method: str, path: str, body: dict[str, Any] | None, token: str, *, old: bool
+    ) -> dict[str, Any]:
+        await self._window.enter(path)
+        if old:
+            url = URL(self._settings.oapi_base + path).update_query(access_token=token)
+            return await self._once(Call(method, url, path, body))
+        return await self._once(
+            Call(method, URL(self._settings.api_base + path), path, body, token)
+        )
+
+    async def _fresh(self, refused: str | None) -> str:
+        """A token that is not ``refused``; whoever comes while it is fetched waits for it."""
+        async with self._fetching:
+            token = self._token
+            if token is None or token.text == refused or self._clock() >= token.until - EARLY:
+                self._token = token = await self._fetch()
+            return token.text
+
+    async def _fetch(self) -> Token:
+        path = "/v1.0/oauth2/accessToken"
+        secret = self._settings.client_secret.get_secret_value()
+        body = {"appKey": self._settings.client_id, "appSecret": secret}
+        url = URL(self._settings.api_base + path)
+        answer = await self._once(Call("POST", url, path, body))
+        try:
+            lasts = timedelta(seconds=int(answer["expireIn"]))
+            return Token(str(answer["accessToken"]), self._clock() + lasts)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise Later(f"{path}: no token in the answer") from None
+
+    async def _once(self, call: Call) -> dict[str, Any]:
+        self._leave_alone(call.what)
+        status, body = await self._raw(call)
+        try:
+            return read_answer(call.what, status, body, self._clock())
+        except Banned:
+            self._banned_until = self._clock() + BANNED
+            raise
+
+    def _leave_alone(self, what: str) -> None:
+        """While the firewall has us banned, each further call would prolong it."""
+        left = self._banned_until - self._clock() if self._banned_until else timedelta(0)
+        if left > timedelta(0):
+            raise Later(f"{what}: waiting for the firewall", left)
+
+    async def _raw(self, call: Call) -> tuple[int, bytes]:
+        try:
+            # A redirect would carry the message, and the token, to a host nobody configured.
+            async with self._session.request(
+                call.method,
+                call.url,
+                data=call.data,
+                headers=call.headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            ) as response:
+                return response.status, await response.read()
+        except (ClientError, TimeoutError, OSError) as error:
+            # aiohttp's own texts hold the URL, and with it the token.
+            raise Later(f"{call.what}: {type(error).__name__}") from None

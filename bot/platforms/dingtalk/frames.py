@@ -1,0 +1,88 @@
+"""The JSON frames of stream mode (DP:learn/stream/protocol.md), read leniently."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+ROBOT = "/v1.0/im/bot/messages/get"
+SUBSCRIPTIONS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": ROBOT}]
+
+EVENT_DONE = json.dumps({"status": "SUCCESS", "message": "ok"})
+NOTHING_TO_SAY = json.dumps({"response": None})
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """``data`` is JSON inside JSON and stays text until somebody needs it."""
+
+    type: str
+    topic: str
+    message_id: str
+    data: str
+
+    @property
+    def is_robot_message(self) -> bool:
+        return (self.type, self.topic) == ("CALLBACK", ROBOT)
+
+    @property
+    def says_goodbye(self) -> bool:
+        """Nothing more is delivered on this connection; TCP closes about 10 s later."""
+        return (self.type, self.topic) == ("SYSTEM", "disconnect")
+
+    @property
+    def ack(self) -> dict[str, Any] | None:
+        """What to answer; None for the frames that want no answer."""
+        match self.type, self.topic:
+            case "SYSTEM", "ping":
+                return self._ack(self.data)
+            case "SYSTEM", _:
+                return None
+            case "EVENT", _:
+                return self._ack(EVENT_DONE)
+            case _ if self.is_robot_message:
+                return self._ack(NOTHING_TO_SAY)
+            case _:
+                return self._ack(NOTHING_TO_SAY, 404, "no handler")
+
+    def _ack(self, data: str, code: int = 200, message: str = "OK") -> dict[str, Any]:
+        headers = {"messageId": self.message_id, "contentType": "application/json"}
+        return {"code": code, "headers": headers, "message": message, "data": data}
+
+
+def read_frame(text: str | bytes) -> Frame:
+    """Raises ValueError for what is no frame at all.
+
+    ``header`` for ``headers``, a trailing comma, a number for a text and an object
+    for ``data`` all occur in DingTalk's own samples.
+    """
+    raw = read_object(text)
+    headers = raw.get("headers") or raw.get("header") or {}
+    if not isinstance(headers, dict):
+        raise ValueError("headers are not an object")  # noqa: TRY004 -- one error for the caller
+    data = raw.get("data", "")
+    return Frame(
+        type=str(raw.get("type", "")),
+        topic=str(headers.get("topic", "")),
+        message_id=str(headers.get("messageId", "")),
+        data=data if isinstance(data, str) else json.dumps(data, ensure_ascii=False),
+    )
+
+
+def read_object(text: str | bytes) -> dict[str, Any]:
+    """A JSON object, with trailing commas forgiven. Raises ValueError for anything else."""
+    try:
+        value = _loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 -- one error for the caller
+    return value
+
+
+def _loads(text: str | bytes) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        plain = text.decode() if isinstance(text, bytes) else text
+        return json.loads(re.sub(r",(\s*[}\]])", r"\1", plain))

@@ -1,0 +1,130 @@
+"""
+What people say to the robot, from DingTalk's JSON to ``Incoming``.
+
+The same body arrives as ``data`` of a stream frame and as the body of an HTTP
+request (D:receive-message, D:robot-message-type). Keys we do not know are ignored.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from yarl import URL
+
+from bot.incoming import Group, Incoming, Session
+from store.domain.team import Platform
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+GROUP_CHAT = "2"
+
+
+class _Dropped(Exception):
+    """A message nobody can act on; the text names why and holds nothing personal."""
+
+
+def read_robot(body: Mapping[str, Any], oapi_base: str) -> Incoming | None:
+    """The message, or None for one that nobody can act on (logged, without its content).
+
+    ``oapi_base`` is the only origin whose ``sessionWebhook`` is believed: an
+    address from a message is otherwise a way to make us post anywhere.
+    """
+    try:
+        return _read(body, oapi_base)
+    except _Dropped as why:
+        log.warning("dingtalk_message_dropped", why=str(why), id=_text(body, "msgId"))
+        return None
+
+
+def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
+    line = _line(body)
+    # Staff ids are unique inside one corp only: in a group across organisations
+    # a stranger may carry the id of one of ours.
+    if body.get("senderCorpId") != body.get("chatbotCorpId"):
+        raise _Dropped("the sender belongs to another organisation")
+    return Incoming(
+        platform=Platform.DINGTALK,
+        id=_needed(body, "msgId"),
+        account=_needed(body, "senderStaffId"),
+        line=line,
+        name=_text(body, "senderNick"),
+        session=_session(body, oapi_base),
+        group=_group(body),
+    )
+
+
+def _line(body: Mapping[str, Any]) -> str:
+    words = _words(body)
+    if words is not None:
+        return clean(words)
+    if str(body.get("errorCode")) == "20001":
+        raise _Dropped("the monthly quota is used up, the text was left out")
+    raise _Dropped("a kind of message without words")
+
+
+def _words(body: Mapping[str, Any]) -> str | None:
+    content = _part(body, "content")
+    match body.get("msgtype"):
+        case "text":
+            words = _part(body, "text").get("content")
+        case "richText":
+            words = _joined(content.get("richText"))
+        case "audio":
+            words = content.get("recognition")
+        case _:
+            return None
+    return words if isinstance(words, str) else None
+
+
+def _joined(parts: object) -> str | None:
+    if not isinstance(parts, list):
+        return None
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str)).strip() or None
+
+
+def _session(body: Mapping[str, Any], oapi_base: str) -> Session | None:
+    url = _text(body, "sessionWebhook")
+    try:
+        until = datetime.fromtimestamp(int(body["sessionWebhookExpiredTime"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+    return Session(url=url, until=until) if trusted(url, oapi_base) else None
+
+
+def _group(body: Mapping[str, Any]) -> Group | None:
+    if str(body.get("conversationType")) != GROUP_CHAT:
+        return None
+    return Group(id=_needed(body, "conversationId"), title=_text(body, "conversationTitle"))
+
+
+def trusted(url: str, base: str) -> bool:
+    """Whether ``url`` lies on the same scheme, host and port as the configured ``base``."""
+    try:
+        address = URL(url)
+        return address.user is None and address.origin() == URL(base).origin()
+    except ValueError:
+        return False
+
+
+def clean(text: str) -> str:
+    """``text`` stripped, without what a database refuses: NUL and halves of surrogate pairs."""
+    return text.encode(errors="replace").decode().replace("\0", "").strip()
+
+
+def _part(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    part = body.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _text(body: Mapping[str, Any], key: str) -> str:
+    value = body.get(key)
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _needed(body: Mapping[str, Any], key: str) -> str:
+    value = _text(body, key)
+    if not value:
+        raise _Dropped(f"no {key}")
+    return value

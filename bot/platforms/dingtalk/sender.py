@@ -1,0 +1,199 @@
+"""
+Makes DingTalk show what the outbox says: people's chats with the robot, and groups.
+
+A robot's card cannot be edited. To show something again is to recall the old
+message and to send a new one (D:batch-message-recall-chat).
+"""
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import structlog
+from yarl import URL
+
+from bot.config import DingTalk
+from bot.platforms.dingtalk.answers import DingTalkError
+from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.crypto import robot_sign
+from bot.platforms.dingtalk.messages import trusted
+from store.domain.errors import Later, Undeliverable
+from store.outbox import Due
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+RECALLABLE = timedelta(hours=24)
+RESEND = timedelta(seconds=60)  # to somebody who got too many messages at once
+
+PATIENCE = 45  # seconds for all calls of one message, less than the relay's lease of 60
+
+SAME_KEYS = {
+    "sampleText": "text",
+    "sampleMarkdown": "markdown",
+    "sampleLink": "link",
+    "sampleActionCard": "actionCard",
+}
+# Names of the buttons' texts and addresses, and whether they stand side by side.
+BUTTONS = {
+    **dict.fromkeys(
+        (f"sampleActionCard{n}" for n in range(2, 6)), ("actionTitle", "actionURL", "0")
+    ),
+    "sampleActionCard6": ("buttonTitle", "buttonUrl", "1"),
+}
+
+Ref = dict[str, Any]
+
+
+class _RobotSender(ABC):
+    """The steps both kinds of chat share."""
+
+    def __init__(
+        self, client: DingTalkClient, settings: DingTalk, clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+
+    async def show(self, due: Due) -> Ref | None:
+        """Show ``due.payload``; return what recalls it, None where nothing can.
+
+        The payload is ``msgKey`` and ``msgParam`` (a mapping of texts), and may carry
+        the ``session`` (``url``, ``until``) it answers. Raises Later or Undeliverable.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._show(due)
+        except TimeoutError:
+            raise Later(f"no answer in {PATIENCE} s") from None
+
+    async def _show(self, due: Due) -> Ref | None:
+        await self._recall(due)
+        if await self._replied(due.payload):
+            return None
+        param = json.dumps(due.payload["msgParam"], ensure_ascii=False)
+        message = {"msgKey": due.payload["msgKey"], "msgParam": param}
+        answer = await self._send(due.account, message | self._robot)
+        key = answer.get("processQueryKey")
+        return {"query_key": key, "at": self._clock().isoformat()} if key else None
+
+    @abstractmethod
+    async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def _take_back(self, account: str, keys: dict[str, Any]) -> None: ...
+
+    @property
+    def _robot(self) -> dict[str, str]:
+        return {"robotCode": self._settings.client_id}
+
+    async def _recall(self, due: Due) -> None:
+        if due.ref is None or not self._is_within(due.ref.get("at"), RECALLABLE):
+            return
+        try:
+            keys = {"processQueryKeys": [due.ref["query_key"]]}
+            await self._take_back(due.account, keys | self._robot)
+        except (Later, Undeliverable) as error:
+            # Two cards are better than none.
+            log.info("dingtalk_not_recalled", key=due.key, why=str(error))
+
+    async def _replied(self, payload: Mapping[str, Any]) -> bool:
+        """Try the session the message came with: it costs no quota, but it may have ended."""
+        session, message = payload.get("session"), webhook_message(payload)
+        if not session or message is None or not self._is_open(session):
+            return False
+        try:
+            await self._client.webhook(session["url"], message, "sessionWebhook")
+        except (Later, Undeliverable) as error:
+            log.info("dingtalk_session_failed", why=str(error))
+            return False
+        return True
+
+    def _is_open(self, session: Mapping[str, Any]) -> bool:
+        ours = trusted(str(session.get("url", "")), self._settings.oapi_base)
+        return ours and self._is_within(session.get("until"), timedelta(0))
+
+    def _is_within(self, at: object, span: timedelta) -> bool:
+        """Whether ``at`` (ISO) plus ``span`` is still ahead."""
+        try:
+            return datetime.fromisoformat(str(at)) + span > self._clock()
+        except (ValueError, TypeError, OverflowError):
+            return False
+
+
+class DingTalkSender(_RobotSender):
+    """Channel.DINGTALK: a member's chat with the robot; the account is a staffId."""
+
+    async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
+        path = "/v1.0/robot/oToMessages/batchSend"
+        answer = await self._client.call("POST", path, message | {"userIds": [account]})
+        # The answer is HTTP 200 although nobody got it (D:chatbots-send-one-on-one-chat-…).
+        if account in (answer.get("invalidStaffIdList") or ()):
+            raise DingTalkError(path, "invalidStaffIdList")
+        if account in (answer.get("flowControlledStaffIdList") or ()):
+            raise Later(f"{path}: flowControlledStaffIdList", RESEND)
+        return answer
+
+    async def _take_back(self, account: str, keys: dict[str, Any]) -> None:
+        # The small t is DingTalk's: oToMessages to send, otoMessages to recall.
+        await self._client.call("POST", "/v1.0/robot/otoMessages/batchRecall", keys)
+
+
+class DingTalkGroupSender(_RobotSender):
+    """Channel.DINGTALK_GROUP: the account is an openConversationId, or "" for the webhook."""
+
+    async def show(self, due: Due) -> Ref | None:
+        """As for a person; with the account "" the payload is a webhook message as it is."""
+        if due.account:
+            return await super().show(due)
+        # The same id for the same content: a try that timed out is not shown twice.
+        once = {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
+        await self._client.webhook(self._webhook(), once | due.payload, "robot/send")
+        return None
+
+    def _webhook(self) -> str:
+        url = self._settings.group_webhook.get_secret_value()
+        secret = self._settings.group_webhook_secret.get_secret_value()
+        if not url:
+            raise Undeliverable("dingtalk.group_webhook is not configured")
+        if not secret:
+            return url
+        timestamp = str(int(self._clock().timestamp() * 1000))
+        signed = {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)}
+        return str(URL(url).update_query(signed))
+
+    async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
+        body = message | {"openConversationId": account}
+        return await self._client.call("POST", "/v1.0/robot/groupMessages/send", body)
+
+    async def _take_back(self, account: str, keys: dict[str, Any]) -> None:
+        body = keys | {"openConversationId": account}
+        await self._client.call("POST", "/v1.0/robot/groupMessages/recall", body)
+
+
+def webhook_message(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same message in the webhooks' spelling; None for a kind they do not know.
+
+    D:robot-message-type against D:custom-robots-send-group-messages.
+    """
+    key, param = payload["msgKey"], payload["msgParam"]
+    if key in SAME_KEYS:
+        return {"msgtype": SAME_KEYS[key], SAME_KEYS[key]: dict(param)}
+    if key in BUTTONS:
+        return {"msgtype": "actionCard", "actionCard": _action_card(param, *BUTTONS[key])}
+    return None
+
+
+def _action_card(param: Mapping[str, str], title: str, url: str, beside: str) -> dict[str, Any]:
+    numbers = [n for n in range(1, 6) if f"{title}{n}" in param]
+    return {
+        "title": param["title"],
+        "text": param["text"],
+        "btnOrientation": beside,
+        "btns": [
+            {"title": param[f"{title}{n}"], "actionURL": param[f"{url}{n}"]} for n in numbers
+        ],
+    }

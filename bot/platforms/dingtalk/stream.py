@@ -1,0 +1,218 @@
+"""
+Stream mode: one websocket to DingTalk, kept for as long as the service runs.
+
+Read from the top: open, listen, acknowledge, hand over. A connection that ends,
+falls silent or is asked to go is replaced; what was being handled is finished.
+"""
+
+import asyncio
+import json
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
+
+from bot.config import DingTalk
+from bot.incoming import Heard, Incoming
+from bot.platforms.dingtalk.frames import Frame, read_frame, read_object
+from bot.platforms.dingtalk.gateway import NotOpened, Refused, open_gateway
+from bot.platforms.dingtalk.messages import read_robot
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+REMEMBERED = 10_000  # message ids; a redelivery comes within a minute or two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How patient the stream is, in seconds."""
+
+    silence: float = 60  # DingTalk pings every 20-30 s; without one the socket is deaf
+    first: float = 1  # the first wait after a failure; it doubles
+    most: float = 60
+    refused: float = 60  # wrong client id or secret: an admin has to act
+    steady: float = 30  # a connection that lived this long starts the waits over
+    finish: float = 10  # for what is being handled when the service stops
+
+    def wait(self, failures: int) -> float:
+        """Before the next try: doubling, and spread so that not all come back at once."""
+        if not failures:
+            return 0.0
+        longest: float = min(self.most, self.first * 2.0 ** min(failures - 1, 16))
+        return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load, guards nothing
+
+
+class DingTalkStream:
+    """Hands every robot message to ``heard``, once, after it has been acknowledged.
+
+    DingTalk may push a message again under another messageId, and after a network
+    drop it may lose one: ``heard`` must be idempotent all the same.
+    """
+
+    def __init__(
+        self,
+        session: ClientSession,
+        settings: DingTalk,
+        heard: Callable[[Heard], Awaitable[None]],
+        *,
+        pace: Pace | None = None,
+    ) -> None:
+        self._session = session
+        self._settings = settings
+        self._heard = heard
+        self._pace = pace or Pace()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._readers: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[None]] = set()
+        self._over: asyncio.Future[bool] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection that DingTalk still delivers to."""
+        return self._over is not None and not self._over.done()
+
+    async def run(self) -> None:
+        """Listen until cancelled; then finish what was begun."""
+        try:
+            await self._supervise()
+        finally:
+            await self._finish()
+
+    async def _supervise(self) -> None:
+        clock = asyncio.get_running_loop().time
+        failures = 0
+        while True:
+            await asyncio.sleep(self._pace.wait(failures))
+            ws = await self._open(failures)
+            # Only now: until the new connection is there, the old one is read to the end.
+            self._cancel_readers()
+            since = clock()
+            asked = await self._listen(ws)
+            failures = 0 if clock() - since >= self._pace.steady else failures + 1
+            # To be asked to go after a healthy life is no failure: replace it at once.
+            failures = failures if asked else max(failures, 1)
+
+    async def _open(self, failures: int) -> ClientWebSocketResponse:
+        while True:
+            failures += 1
+            wait = self._pace.wait(failures)
+            try:
+                return await open_gateway(self._session, self._settings)
+            except Refused as error:
+                wait = max(wait, self._pace.refused)
+                log.error("dingtalk_stream_refused", why=str(error))  # noqa: TRY400 -- no stack
+            except NotOpened as error:
+                log.warning("dingtalk_stream_not_opened", why=str(error), failures=failures)
+            await asyncio.sleep(wait)
+
+    async def _listen(self, ws: ClientWebSocketResponse) -> bool:
+        """Wait until this connection is over; True when DingTalk asked us to replace it."""
+        over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._over = over
+        reader = asyncio.create_task(self._read(ws, over), name="dingtalk-stream")
+        _own(self._readers, reader)
+        log.info("dingtalk_stream_connected")
+        return await over
+
+    async def _read(self, ws: ClientWebSocketResponse, over: asyncio.Future[bool]) -> None:
+        try:
+            await self._frames(ws, over)
+            log.info("dingtalk_stream_closed", code=ws.close_code)
+        except TimeoutError:
+            log.warning("dingtalk_stream_silent", seconds=self._pace.silence)
+        except (ClientError, OSError) as error:
+            log.warning("dingtalk_stream_broken", why=type(error).__name__)
+        finally:
+            _end(over, asked=False)
+            with suppress(ClientError, OSError):
+                await ws.close()
+
+    async def _frames(self, ws: ClientWebSocketResponse, over: asyncio.Future[bool]) -> None:
+        # Only DingTalk's own frames count as life: a websocket pong comes from
+        # machines that have long stopped delivering.
+        async with asyncio.timeout(self._pace.silence) as watchdog:
+            async for message in ws:
+                now = asyncio.get_running_loop().time()
+                watchdog.reschedule(now + self._pace.silence)
+                if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
+                    self._take(ws, over, message.data)
+
+    def _take(
+        self, ws: ClientWebSocketResponse, over: asyncio.Future[bool], text: str | bytes
+    ) -> None:
+        try:
+            frame = read_frame(text)
+        except ValueError as error:
+            log.warning("dingtalk_frame_unreadable", why=type(error).__name__)
+            return
+        if frame.says_goodbye:
+            _end(over, asked=True)
+            return
+        # A task of the stream, not of this connection: it outlives a hand-over.
+        _own(self._work, asyncio.create_task(self._answer(ws, frame)))
+
+    async def _answer(self, ws: ClientWebSocketResponse, frame: Frame) -> None:
+        if frame.ack is not None:
+            # A connection that is gone takes no ack; the message is handled all the same.
+            with suppress(ClientError, OSError, UnicodeError):
+                await ws.send_str(json.dumps(frame.ack, ensure_ascii=False))
+        if frame.is_robot_message:
+            await self._robot(frame.data)
+
+    async def _robot(self, data: str) -> None:
+        try:
+            incoming = read_robot(read_object(data), self._settings.oapi_base)
+        except ValueError as error:
+            log.warning("dingtalk_message_unreadable", why=type(error).__name__)
+            return
+        if incoming is not None and self._is_new(incoming.id):
+            await self._hand_over(incoming)
+
+    async def _hand_over(self, incoming: Incoming) -> None:
+        try:
+            await self._heard(incoming)
+        except Exception:
+            # Forgotten, so that a redelivery gets another chance.
+            self._seen.pop(incoming.id, None)
+            log.exception("dingtalk_message_failed", id=incoming.id)
+
+    def _is_new(self, id_: str) -> bool:
+        if id_ in self._seen:
+            return False
+        self._seen[id_] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+    def _cancel_readers(self) -> None:
+        for reader in self._readers:
+            reader.cancel()
+
+    async def _finish(self) -> None:
+        self._cancel_readers()
+        unfinished = await _settle(self._readers | self._work, self._pace.finish)
+        for task in unfinished:
+            task.cancel()
+        await _settle(unfinished, self._pace.finish)
+
+
+def _end(over: asyncio.Future[bool], *, asked: bool) -> None:
+    if not over.done():
+        over.set_result(asked)
+
+
+def _own(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+    """Keep a reference: the loop's own is weak, and a task without one can vanish."""
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+
+
+async def _settle(tasks: set[asyncio.Task[None]], seconds: float) -> set[asyncio.Task[None]]:
+    """Wait for the tasks; return those still running after ``seconds``."""
+    if not tasks:
+        return set()
+    return (await asyncio.wait(tasks, timeout=seconds))[1]

@@ -29,9 +29,9 @@ class PersonFigures:
 class Figures:
     """One local day. ``won_amount`` in yuan; ``pool`` and ``marketing`` are how it stands now.
 
-    ``funnel`` holds (stage, leads that came at least that far), first stage first,
-    so that each count is part of the one before. ``overdue_leads`` holds (lead id,
-    prospect's name, owner's name), the longest overdue first.
+    ``funnel`` holds (stage, leads that came at least that far) of the leads captured in
+    the 30 days up to ``day``, first stage first: each count is part of the one before.
+    ``overdue_leads`` holds (lead id, prospect's name, owner's name), the longest overdue first.
     """
 
     day: date

@@ -1,0 +1,182 @@
+"""What WeCom tells us: the GET that verifies the URL, messages, presses, new contacts."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.config import WeCom
+from bot.incoming import ContactAdded, Heard, Incoming, Press
+from bot.platforms.wecom.crypto import Query, WeComCrypto
+from bot.platforms.wecom.xml import ILLEGAL, cdata, parse_xml
+from store.domain.errors import BadCallback
+from store.domain.team import Platform
+
+MAX_TEXT = 2048  # bytes of a passive text reply; WeCom cuts the rest (D:90241)
+CARD_EVENTS = {"template_card_event", "template_card_menu_event"}
+CONTACT_ADDED = {"add_external_contact", "add_half_external_contact"}
+IDENTITY = (
+    "FromUserName",
+    "CreateTime",
+    "Event",
+    "ChangeType",
+    "UserID",
+    "ExternalUserID",
+    "EventKey",
+    "TaskId",
+    "ResponseCode",
+    "Content",
+)
+TEXT_REPLY = (
+    "<xml><ToUserName>{to}</ToUserName><FromUserName>{corp}</FromUserName>"
+    "<CreateTime>{at}</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+    "<Content>{content}</Content></xml>"
+)
+
+
+class WeComCallback:
+    """The callback URL of one own app.
+
+    The receive id inside the ciphertext decides whose message it is; ``ToUserName``
+    stands outside the encryption and is not looked at.
+    """
+
+    def __init__(
+        self, settings: WeCom, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._corp_id = settings.corp_id
+        self._clock = clock
+        self._crypto = WeComCrypto(
+            settings.token.get_secret_value(),
+            settings.encoding_aes_key.get_secret_value(),
+            settings.corp_id,
+            clock=clock,
+        )
+
+    def verify(self, query: Query) -> str:
+        """The body that answers the console's GET. Raises BadCallback."""
+        return self._crypto.verify_url(query)
+
+    def read(self, query: Query, body: bytes) -> Heard | None:
+        """Who did what; None: acknowledge with an empty 200 and forget.
+
+        Takes the XML and the JSON envelope (D:90930). Raises BadCallback, and
+        nothing else, whatever the bytes are.
+        """
+        return heard(_message(self._crypto.decrypt(query, _ciphertext(body))))
+
+    def answer(self, text: str, to: str) -> str:
+        """An encrypted text reply to the userid ``to``, for the body of the 200.
+
+        Only for what has no ``press``: WeCom takes a text in answer to a message or a
+        menu click, but never to a template_card_event (D:90241).
+        """
+        reply = TEXT_REPLY.format(
+            to=cdata(to),
+            corp=cdata(self._corp_id),
+            at=int(self._clock().timestamp()),
+            content=cdata(cut(text, MAX_TEXT)),
+        )
+        return self._crypto.encrypt_reply(reply)
+
+
+def _ciphertext(body: bytes) -> str:
+    text = _utf8(body)
+    envelope = _json(text) if _is_json(text) else parse_xml(text)
+    encrypt = envelope.get("Encrypt") or envelope.get("encrypt")
+    if not isinstance(encrypt, str):
+        raise BadCallback("an envelope without Encrypt")
+    return encrypt
+
+
+def _message(text: str) -> dict[str, str]:
+    """The fields that are text. Nothing we act on is nested."""
+    fields = _json(text) if _is_json(text) else parse_xml(text)
+    return {name: _clean(value) for name, value in fields.items() if isinstance(value, str | int)}
+
+
+def _clean(value: str | int) -> str:
+    return ILLEGAL.sub("", str(value)).strip()  # JSON can spell a NUL, which no database takes
+
+
+def _utf8(body: bytes) -> str:
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadCallback("not UTF-8") from None
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip().startswith("{")
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(text)  # starts with a brace: an object or an error
+    except (ValueError, RecursionError):
+        raise BadCallback("broken JSON") from None
+    return value
+
+
+def heard(message: dict[str, str]) -> Heard | None:
+    """What a decrypted message means to us; unknown kinds are ignored, not refused (D:90240)."""
+    kind, event = message.get("MsgType", ""), message.get("Event", "").lower()
+    if kind == "text":
+        return _incoming(message, message.get("Content", ""))
+    if kind != "event":
+        return None
+    if event == "click":
+        return _incoming(message, message.get("EventKey", ""))
+    if event in CARD_EVENTS:
+        return _incoming(message, message.get("EventKey", ""), _press(message))
+    return _contact(message) if event == "change_external_contact" else None
+
+
+def _incoming(message: dict[str, str], line: str, press: Press | None = None) -> Incoming | None:
+    account = message.get("FromUserName", "")
+    if not account:
+        return None
+    return Incoming(
+        platform=Platform.WECOM, id=identity(message), account=account, line=line, press=press
+    )
+
+
+def _press(message: dict[str, str]) -> Press:
+    """Every press brings a fresh code: it redraws that card once, within 72 h (D:94888)."""
+    return Press(task_id=message.get("TaskId", ""), code=message.get("ResponseCode", ""))
+
+
+def _contact(message: dict[str, str]) -> ContactAdded | None:
+    """State and WelcomeCode may both be missing (D:92130)."""
+    external, userid = message.get("ExternalUserID", ""), message.get("UserID", "")
+    if message.get("ChangeType") not in CONTACT_ADDED or not (external and userid):
+        return None
+    return ContactAdded(
+        id=identity(message),
+        external_userid=external,
+        userid=userid,
+        state=message.get("State", ""),
+        welcome_code=message.get("WelcomeCode", ""),
+    )
+
+
+def identity(message: dict[str, str]) -> str:
+    """The same for every delivery of one message, different for two.
+
+    Messages have a MsgId. For events WeCom advises FromUserName and CreateTime, which
+    is one id for everything ``sys`` reports within a second (D:90238), so whatever tells
+    two events apart goes in, the press's own ResponseCode too.
+    """
+    if message.get("MsgId"):
+        return f"msg-{message['MsgId']}"
+    parts = json.dumps([message.get(name, "") for name in IDENTITY])
+    return f"event-{hashlib.sha256(parts.encode()).hexdigest()[:40]}"
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of UTF-8, in whole characters; what was cut ends in "…"."""
+    raw = text.encode("utf-8", "ignore")
+    if len(raw) <= limit:
+        return raw.decode()
+    return raw[: limit - len("…".encode())].decode("utf-8", "ignore") + "…"

@@ -1,0 +1,209 @@
+"""The relay's senders: what the outbox holds, as WeCom messages."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.platforms.wecom.client import Answer, WeComClient, WeComError
+from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
+from store.domain.errors import Later, Undeliverable
+from store.outbox import Due
+
+CODE_LIFE = timedelta(hours=71, minutes=50)  # 72 h (D:94888), less the time it takes to get there
+MAX_TASK_ID = 128  # bytes (D:90236)
+NONCE = 6  # bytes, twice as many hex digits
+LOOKUP_TRIES = 5
+LOOKUP_PAUSE = timedelta(seconds=5)
+
+Ref = dict[str, Any]
+Found = Callable[[str, dict[str, Any]], Awaitable[None]]
+
+
+def task_id(key: str) -> str:
+    """A new task_id for the message ``key``: ``lead:42/lilei`` is ``lead_42@lilei-`` and a nonce.
+
+    WeCom refuses a task_id it has seen before and takes 0-9A-Za-z_@- only, so every
+    other character is written ``-`` and two hex digits per byte of UTF-8. 115 bytes are kept.
+    """
+    plain = re.sub(r"[^0-9A-Za-z:/]", _escaped, key).replace(":", "_").replace("/", "@")
+    return f"{plain[: MAX_TASK_ID - 2 * NONCE - 1]}-{secrets.token_hex(NONCE)}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return "".join(f"-{byte:02x}" for byte in match[0].encode("utf-8", "replace"))
+
+
+def key_of(task_id: str) -> str:
+    """The key ``task_id`` was made for; a key of nobody for a foreign or a shortened one."""
+    plain = task_id[: -2 * NONCE - 1].replace("_", ":").replace("@", "/").encode()
+    raw = re.sub(rb"-([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), plain)
+    return raw.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class AppSender:
+    """A member's chat with our app.
+
+    A card that is there is changed in silence with an unspent response code; each
+    works once, for 72 h (D:94888). Without one, or to ring, a new card is sent.
+
+    ``enable_duplicate_check`` stays off: a card is never the same request twice (its
+    task_id is new), and an identical text would vanish with errcode 0, so that a person
+    who asks the same thing twice gets no answer. A lost reply can show a text twice.
+    """
+
+    client: WeComClient
+    agent_id: int
+    clock: Callable[[], datetime]
+
+    async def show(self, due: Due) -> Ref | None:
+        """Make the phone show it; the ref for the next time.
+
+        Raises Later, or Undeliverable when the member cannot be reached.
+        """
+        if due.payload["msgtype"] != "template_card":
+            return await self._send(due, due.payload)
+        if due.ref and not due.ring:
+            return await self._change(due, due.ref) or await self._send_card(due)
+        return await self._send_card(due)
+
+    async def _change(self, due: Due, ref: Ref) -> Ref | None:
+        codes = self._unspent(ref)
+        while codes:
+            newest = codes.pop()
+            if await self._update(due, newest["code"]):
+                return {**ref, "codes": codes}
+        return None
+
+    def _unspent(self, ref: Ref) -> list[dict[str, str]]:
+        """Oldest first."""
+        oldest = self.clock() - CODE_LIFE
+        codes = sorted(ref.get("codes", ()), key=_at)
+        return [code for code in codes if code["code"] and _at(code) > oldest]
+
+    async def _update(self, due: Due, code: str) -> bool:
+        """False: the code was spent. A change whose answer got lost spends it, too."""
+        body = {
+            "userids": [due.account],
+            "agentid": self.agent_id,
+            "response_code": code,
+            "template_card": due.payload["template_card"],
+        }
+        try:
+            answer = await self.client.call("message/update_template_card", body)
+        except WeComError as error:
+            if error.code == CODE_SPENT:
+                return False
+            raise
+        _check_reached(answer, due.account)
+        return True
+
+    async def _send_card(self, due: Due) -> Ref:
+        id_ = task_id(due.key)
+        card = {**due.payload["template_card"], "task_id": id_}
+        ref = await self._send(due, {**due.payload, "template_card": card})
+        return {"task_id": id_, **ref}
+
+    async def _send(self, due: Due, payload: dict[str, Any]) -> Ref:
+        body = {"touser": due.account, "agentid": self.agent_id, **payload}
+        answer = await self.client.call("message/send", body)
+        _check_reached(answer, due.account)
+        code = answer.get("response_code")
+        codes = [{"code": code, "at": self.clock().isoformat()}] if code else []
+        return {"codes": codes, "msgid": answer.get("msgid", "")}
+
+
+def _at(code: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(code["at"])
+
+
+def _check_reached(answer: Answer, account: str) -> None:
+    """Raise Undeliverable if ``account`` is among the invalid ones of a success.
+
+    They come lower-cased, as ``a|b`` from message/send and as a list from
+    update_template_card (D:90236, D:94888).
+    """
+    invalid = answer.get("invaliduser") or ()
+    names = invalid.split("|") if isinstance(invalid, str) else invalid
+    if account.lower() in {str(name).lower() for name in names}:
+        raise Undeliverable("the member is outside the app's visible range")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSender:
+    """The managers' group, through the robot's webhook; 20 messages a minute (D:99110)."""
+
+    client: WeComClient
+
+    async def show(self, due: Due) -> None:
+        await self.client.post_to_group(due.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class MassSender:
+    """A 企业群发 task for one contact; nothing is sent before the member confirms it (D:92135).
+
+    WeCom has no key against repeats here: an answer that gets lost means a second task,
+    which the member sees and can leave alone.
+    """
+
+    client: WeComClient
+
+    async def show(self, due: Due) -> Ref:
+        """Raises Undeliverable when the contact is gone (41048, or named in fail_list)."""
+        body = {"chat_type": "single", "external_userid": [due.account], **due.payload}
+        answer = await self.client.call("externalcontact/add_msg_template", body)
+        if due.account in (answer.get("fail_list") or ()):
+            raise Undeliverable("the member cannot write to this contact")
+        return {"msgid": answer.get("msgid", "")}
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLookup:
+    """Asks who a new contact is and hands it to ``found(external_userid, about)``."""
+
+    client: WeComClient
+    found: Found
+
+    async def show(self, due: Due) -> None:
+        """The event can be ahead of the data, so 84061 gets a few tries (D:92114)."""
+        query = {"external_userid": due.account}
+        try:
+            answer = await self.client.call("externalcontact/get", params=query)
+        except WeComError as error:
+            if error.code == NO_RELATION and due.attempts < LOOKUP_TRIES:
+                raise Later(str(error), LOOKUP_PAUSE) from None
+            raise
+        await self.found(due.account, about(answer, due.payload.get("userid", "")))
+
+
+def about(answer: Answer, userid: str = "") -> dict[str, Any]:
+    """What externalcontact/get says (D:92114), as seen by ``userid`` or the newest follower.
+
+    ``company`` and ``title`` are the contact's own only for WeCom users; for WeChat
+    users the company is the member's remark. WeCom never tells a phone number but
+    those the member noted (``remark_mobiles``).
+    """
+    contact = answer.get("external_contact") or {}
+    follower = _follower(answer.get("follow_user") or [], userid)
+    company = contact.get("corp_full_name") or contact.get("corp_name")
+    return {
+        "name": contact.get("name", ""),
+        "company": company or follower.get("remark_corp_name", ""),
+        "title": contact.get("position", ""),
+        "unionid": contact.get("unionid", ""),
+        "userid": follower.get("userid", ""),
+        "remark": follower.get("remark", ""),
+        "description": follower.get("description", ""),
+        "remark_mobiles": [mobile for mobile in follower.get("remark_mobiles") or () if mobile],
+        "state": follower.get("state", ""),
+        "add_way": follower.get("add_way", 0),
+    }
+
+
+def _follower(followers: list[dict[str, Any]], userid: str) -> dict[str, Any]:
+    named = [one for one in followers if str(one.get("userid", "")).lower() == userid.lower()]
+    return max(named or followers, key=lambda one: one.get("createtime") or 0, default={})

@@ -1,0 +1,269 @@
+import asyncio
+import logging
+import traceback
+
+import pytest
+from aiohttp import web
+
+from bot.platforms.wecom.client import WeComClient, WeComError
+from store.domain.errors import Later, Undeliverable
+from tests.bot.wecom import given
+from tests.bot.wecom.given import refusal
+
+HINTED = (
+    "no, hint: [1789012345], from ip: 203.0.113.7, more info at https://open.work.weixin.qq.com"
+)
+
+
+async def test_twenty_cold_calls_fetch_one_token(client, gateway):
+    answers = await asyncio.gather(*(client.call("agent/get") for _ in range(20)))
+
+    assert [answer["errcode"] for answer in answers] == [0] * 20
+    assert len(gateway.calls("gettoken")) == 1
+    assert gateway.calls("gettoken")[0].query == {
+        "corpid": given.CORP,
+        "corpsecret": "s3cr3t-of-the-app",
+    }
+
+
+async def test_a_token_is_kept_until_five_minutes_before_it_runs_out(client, gateway, clock):
+    await client.call("agent/get")
+    clock.forward(minutes=114)
+    await client.call("agent/get")
+    kept = gateway.handed_out
+    clock.forward(minutes=2)
+    await client.call("agent/get")
+
+    assert (kept, gateway.handed_out) == (1, 2)
+
+
+async def test_a_token_that_lives_five_seconds_is_used_more_than_once(client, gateway, clock):
+    gateway.answers("gettoken", {**gateway.hand_out(), "expires_in": 5})
+
+    await client.call("agent/get")
+    clock.forward(seconds=3)
+    await client.call("agent/get")
+
+    assert len(gateway.calls("gettoken")) == 1
+
+
+@pytest.mark.parametrize("code", [40014, 42001])
+async def test_a_token_that_went_bad_is_renewed_once_and_the_call_repeated_once(
+    client, gateway, code
+):
+    gateway.answers("message/send", refusal(code), {"errcode": 0, "msgid": "m1"})
+
+    answer = await client.call("message/send", {"touser": "lilei"})
+
+    assert answer["msgid"] == "m1"
+    assert gateway.handed_out == 2
+    tokens = [seen.query["access_token"] for seen in gateway.calls("message/send")]
+    assert tokens == ["token-1", "token-2"]
+
+
+@pytest.mark.parametrize("code", [40014, 42001])
+async def test_a_token_that_is_never_good_costs_two_tries_and_waits(client, gateway, code):
+    gateway.always["message/send"] = refusal(code)
+
+    with pytest.raises(Later):
+        await client.call("message/send", {})
+
+    assert len(gateway.calls("message/send")) == 2
+    assert gateway.handed_out == 2
+
+
+async def test_ten_calls_under_an_expired_token_renew_it_once(client, gateway):
+    await client.call("agent/get")
+    gateway.valid.clear()
+
+    await asyncio.gather(*(client.call("agent/get") for _ in range(10)))
+
+    assert gateway.handed_out == 2
+
+
+async def test_a_failed_token_fetch_fails_everybody_who_waits_for_it_once(client, gateway):
+    gateway.answers("gettoken", web.Response(status=502))
+
+    errors = await asyncio.gather(
+        *(client.call("agent/get") for _ in range(20)), return_exceptions=True
+    )
+
+    assert {type(error) for error in errors} == {Later}
+    assert len(gateway.calls("gettoken")) == 1
+    assert (await client.call("agent/get"))["errcode"] == 0
+
+
+async def test_a_wrong_secret_is_tried_once_in_ten_minutes(client, gateway, clock):
+    gateway.always["gettoken"] = refusal(40001, "invalid credential")
+
+    for _ in range(5):
+        with pytest.raises(WeComError, match=r"40001.*secret") as refused:
+            await client.call("message/send", {})
+        assert refused.value.code == 40001
+    asked = len(gateway.calls("gettoken"))
+    clock.forward(minutes=11)
+    gateway.always.clear()
+
+    assert asked == 1
+    assert (await client.call("message/send", {}))["errcode"] == 0
+
+
+async def test_a_banned_address_does_not_ask_again_at_once(client, gateway):
+    gateway.always["gettoken"] = refusal(45009)
+
+    for _ in range(3):
+        with pytest.raises(Later):
+            await client.call("message/send", {})
+
+    assert len(gateway.calls("gettoken")) == 1
+
+
+async def test_a_cancelled_caller_does_not_take_the_token_from_the_others(client, gateway):
+    first = asyncio.create_task(client.call("agent/get"))
+    second = asyncio.create_task(client.call("agent/get"))
+    await asyncio.wait({first}, timeout=0)
+    first.cancel()
+
+    assert (await second)["errcode"] == 0
+    assert gateway.handed_out == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "seconds"), [(-1, None), (45009, 60), (45033, None), (45035, None)]
+)
+async def test_a_busy_platform_is_asked_later(client, gateway, code, seconds):
+    gateway.always["message/send"] = refusal(code)
+
+    with pytest.raises(Later) as later:
+        await client.call("message/send", {})
+
+    assert (later.value.after and later.value.after.total_seconds()) == seconds
+    assert len(gateway.calls("message/send")) == 1
+
+
+@pytest.mark.parametrize("code", [40003, 40056, 43012, 48002, 60111, 81013, 301002, 42035, 999999])
+async def test_a_no_is_final_and_tells_its_code(client, gateway, code):
+    gateway.always["message/send"] = refusal(code, HINTED)
+
+    with pytest.raises(WeComError, match=f"message/send: {code}, ") as refused:
+        await client.call("message/send", {})
+
+    assert refused.value.code == code
+    assert isinstance(refused.value, Undeliverable)
+    assert len(gateway.calls("message/send")) == 1
+
+
+async def test_an_untrusted_address_is_named_so_that_it_can_be_entered(client, gateway):
+    gateway.always["message/send"] = refusal(60020, HINTED)
+
+    with pytest.raises(WeComError, match=r"企业可信IP \(203\.0\.113\.7\)"):
+        await client.call("message/send", {})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        web.Response(status=500, text='{"errcode":0}'),
+        web.Response(status=403, text='{"error":"denied"}'),
+        web.Response(text="<html>Log in to the hotel's network</html>", content_type="text/html"),
+        web.Response(text=""),
+        web.Response(text="[]"),
+        web.Response(text='{"errcode":"none"}'),
+        web.Response(body=b"\xff\xfe\x00"),
+    ],
+    ids=["500", "403", "html", "empty", "list", "odd code", "bytes"],
+)
+async def test_what_is_not_wecom_talking_is_tried_later(client, gateway, answer):
+    gateway.answers("message/send", answer)
+
+    with pytest.raises(Later):
+        await client.call("message/send", {})
+
+
+@pytest.mark.parametrize("status", [301, 404])
+async def test_a_base_that_is_not_wecoms_is_final(client, gateway, status):
+    gateway.answers("message/send", web.Response(status=status, headers={"Location": "/"}))
+
+    with pytest.raises(Undeliverable, match="api_base"):
+        await client.call("message/send", {})
+
+
+async def test_a_success_without_errcode_is_a_success(client, gateway):
+    gateway.answers("getcallbackip", {"ip_list": ["101.226.103.*"]})
+
+    assert (await client.call("getcallbackip"))["ip_list"] == ["101.226.103.*"]
+
+
+async def test_a_call_without_body_is_a_get_and_chinese_travels_as_utf_8(client, gateway):
+    await client.call("externalcontact/get", params={"external_userid": "wm+/="})
+    await client.call("message/send", {"text": {"content": "线索\ud800"}})
+
+    _, get, post = gateway.seen
+    assert (get.method, get.query["external_userid"]) == ("GET", "wm+/=")
+    assert (post.method, post.raw.decode()) == ("POST", '{"text": {"content": "线索?"}}')
+
+
+async def test_a_group_robot_is_posted_to_without_a_token(client, gateway):
+    await client.post_to_group({"msgtype": "text", "text": {"content": "日报"}})
+
+    assert [seen.query for seen in gateway.seen] == [{"key": "robot-key"}]
+
+
+async def test_a_group_that_is_not_configured_is_undeliverable(session, base, clock):
+    client = WeComClient(session, given.settings(api_base=base), clock)
+
+    with pytest.raises(Undeliverable, match="group_webhook"):
+        await client.post_to_group({})
+
+
+async def test_a_silent_platform_is_later(session, clock, unused_tcp_port):
+    client = WeComClient(
+        session, given.settings(api_base=f"http://127.0.0.1:{unused_tcp_port}"), clock
+    )
+
+    with pytest.raises(Later, match=r"gettoken: Client\w+Error"):
+        await client.call("message/send", {})
+
+
+async def test_a_connection_that_breaks_off_is_later(client, gateway):
+    gateway.answers("message/send", given.HANG_UP)
+
+    with pytest.raises(Later, match="message/send: Server") as later:
+        await client.call("message/send", {})
+
+    assert (later.value.__cause__, later.value.__context__) == (None, None)
+
+
+def told(error):
+    """Everything a logger or an error tracker could find: texts, causes, contexts."""
+    found = "".join(traceback.format_exception(error))
+    while error := error.__cause__ or error.__context__:
+        found += repr(error) + repr(vars(error))
+    return found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(40013, "invalid corpid s3cr3t-of-the-app token-1"),
+        refusal(999999, "odd s3cr3t-of-the-app token-1 robot-key"),
+        refusal(42001, "token-1"),
+        refusal(45009, "token-1"),
+        web.Response(status=502, text="token-1"),
+        web.Response(text="<html>token-1</html>"),
+        given.HANG_UP,
+    ],
+)
+async def test_no_error_and_no_log_tells_a_secret(client, gateway, caplog, answer):
+    caplog.set_level(logging.DEBUG)
+    await client.call("agent/get")
+    gateway.answers("message/send", answer, refusal(42001))
+
+    with pytest.raises((Later, Undeliverable)) as caught:
+        await client.call("message/send", {})
+
+    logged = "".join(r.getMessage() for r in caplog.records if r.name != "aiohttp.access")
+    everything = told(caught.value) + repr(client) + logged
+    for secret in ("s3cr3t-of-the-app", "robot-key", "access_token=", "corpsecret="):
+        assert secret not in everything
+    assert "token-1" not in str(caught.value)

@@ -1,0 +1,356 @@
+import re
+from datetime import timedelta
+
+import pytest
+from hypothesis import given as each
+from hypothesis import settings as effort
+from hypothesis import strategies as st
+
+from bot.platforms.wecom.client import WeComError
+from bot.platforms.wecom.sender import (
+    AppSender,
+    ContactLookup,
+    GroupSender,
+    MassSender,
+    key_of,
+    task_id,
+)
+from store.domain.errors import Later, Undeliverable
+from store.domain.team import Channel
+from store.outbox import Due
+from tests.bot.wecom.given import NOON, refusal
+
+CARD = {"card_type": "button_interaction", "main_title": {"title": "新线索 #42"}}
+PAYLOAD = {"msgtype": "template_card", "template_card": CARD}
+SENT = {"errcode": 0, "errmsg": "ok", "msgid": "m1", "response_code": "rc-1"}
+UPDATE, SEND = "message/update_template_card", "message/send"
+
+
+def due(**changes):
+    values = {
+        "key": "lead:42/lilei",
+        "channel": Channel.WECOM,
+        "account": "lilei",
+        "payload": PAYLOAD,
+        "version": 1,
+        "attempts": 1,
+        "ring": False,
+        "ref": None,
+    }
+    return Due(**(values | changes))
+
+
+def code(name, **ago):
+    return {"code": name, "at": (NOON - timedelta(**ago)).isoformat()}
+
+
+def ref(*codes):
+    return {"task_id": "lead_42@lilei-0a0a0a0a0a0a", "codes": list(codes), "msgid": "m0"}
+
+
+@pytest.fixture
+def app(client, clock):
+    return AppSender(client, 1000002, clock)
+
+
+async def test_a_card_is_sent_and_its_code_kept(app, gateway):
+    gateway.answers(SEND, SENT)
+
+    kept = await app.show(due())
+
+    (body,) = gateway.bodies(SEND)
+    assert body == {
+        "touser": "lilei",
+        "agentid": 1000002,
+        "msgtype": "template_card",
+        "template_card": {**CARD, "task_id": kept["task_id"]},
+    }
+    assert kept["codes"] == [{"code": "rc-1", "at": "2026-03-02T04:00:00+00:00"}]
+    assert kept["msgid"] == "m1"
+    assert key_of(kept["task_id"]) == "lead:42/lilei"
+
+
+async def test_a_card_that_is_there_is_changed_in_silence_with_the_newest_code(app, gateway):
+    there = ref(code("pressed", minutes=1), code("sent", hours=5))
+
+    kept = await app.show(due(ref=there))
+
+    assert gateway.bodies(UPDATE) == [
+        {
+            "userids": ["lilei"],
+            "agentid": 1000002,
+            "response_code": "pressed",
+            "template_card": CARD,
+        }
+    ]
+    assert gateway.calls(SEND) == []
+    assert kept == ref(code("sent", hours=5))
+
+
+async def test_a_ringing_card_is_a_new_one(app, gateway):
+    gateway.answers(SEND, SENT)
+
+    kept = await app.show(due(ring=True, ref=ref(code("unspent", minutes=1))))
+
+    assert gateway.calls(UPDATE) == []
+    assert [one["code"] for one in kept["codes"]] == ["rc-1"]
+
+
+@pytest.mark.parametrize("codes", [(), (code("old", hours=72),), (code("", hours=1),)])
+async def test_without_a_usable_code_a_new_card_is_sent(app, gateway, codes):
+    gateway.answers(SEND, SENT)
+
+    kept = await app.show(due(ref=ref(*codes)))
+
+    assert gateway.calls(UPDATE) == []
+    assert kept["task_id"] != ref()["task_id"]
+
+
+async def test_a_spent_code_gives_way_to_the_one_before_it(app, gateway):
+    gateway.answers(UPDATE, refusal(60140))
+
+    kept = await app.show(due(ref=ref(code("sent", hours=5), code("spent", hours=1))))
+
+    tried = [body["response_code"] for body in gateway.bodies(UPDATE)]
+    assert tried == ["spent", "sent"]
+    assert gateway.calls(SEND) == []
+    assert kept["codes"] == []
+
+
+async def test_when_every_code_is_spent_a_new_card_is_sent(app, gateway):
+    gateway.always[UPDATE] = refusal(60140)
+    gateway.answers(SEND, SENT)
+
+    kept = await app.show(due(ref=ref(code("spent", hours=1))))
+
+    assert len(gateway.calls(UPDATE)) == 1
+    assert [one["code"] for one in kept["codes"]] == ["rc-1"]
+
+
+async def test_a_notice_without_buttons_has_no_code_and_is_sent_anew(app, gateway):
+    gateway.answers(SEND, {"errcode": 0, "msgid": "m1"}, {"errcode": 0, "msgid": "m2"})
+
+    first = await app.show(due())
+    second = await app.show(due(ref=first))
+
+    assert first["codes"] == []
+    assert (second["msgid"], gateway.calls(UPDATE)) == ("m2", [])
+
+
+async def test_a_text_is_always_sent_and_the_same_text_twice_is_shown_twice(app, gateway):
+    text = {"msgtype": "text", "text": {"content": "线索 #42 该回访了"}}
+
+    for _ in range(2):
+        kept = await app.show(due(payload=text, ref=ref(code("unspent", minutes=1))))
+
+    first, second = gateway.bodies(SEND)
+    assert first == second == {"touser": "lilei", "agentid": 1000002, **text}
+    assert kept == {"codes": [], "msgid": ""}
+
+
+@pytest.mark.parametrize("account", ["lilei", "LiLei"])
+async def test_a_member_who_is_named_invalid_in_a_success_is_undeliverable(app, gateway, account):
+    gateway.answers(SEND, {**SENT, "invaliduser": "wangwu|lilei"})
+
+    with pytest.raises(Undeliverable, match="visible range"):
+        await app.show(due(account=account))
+
+
+async def test_an_update_names_invalid_members_in_a_list(app, gateway):
+    gateway.answers(UPDATE, {"errcode": 0, "invaliduser": ["lilei"]})
+
+    with pytest.raises(Undeliverable):
+        await app.show(due(account="LiLei", ref=ref(code("unspent", minutes=1))))
+
+
+async def test_other_members_being_invalid_does_not_matter(app, gateway):
+    gateway.answers(SEND, {**SENT, "invaliduser": "lileili|li"})
+
+    assert (await app.show(due()))["msgid"] == "m1"
+
+
+@pytest.mark.parametrize("error", [81013, 60111])
+async def test_a_member_who_left_is_undeliverable(app, gateway, error):
+    gateway.answers(SEND, refusal(error))
+
+    with pytest.raises(Undeliverable):
+        await app.show(due())
+
+
+async def test_a_refused_change_is_not_sent_as_a_new_card(app, gateway):
+    gateway.answers(UPDATE, refusal(42035))
+
+    with pytest.raises(WeComError):
+        await app.show(due(ref=ref(code("unspent", minutes=1))))
+
+    assert gateway.calls(SEND) == []
+
+
+def test_a_task_id_is_new_every_time_and_readable():
+    first, second = task_id("lead:42/lilei"), task_id("lead:42/lilei")
+
+    assert first != second
+    assert first.startswith("lead_42@lilei-")
+
+
+@each(
+    st.text(max_size=150) | st.from_regex(r"lead:[0-9]{1,9}/[a-zA-Z0-9_.@-]{1,20}", fullmatch=True)
+)
+@effort(deadline=None)
+def test_a_task_id_fits_the_platform_and_leads_back_to_its_key(key):
+    name = task_id(key)
+
+    assert re.fullmatch(r"[0-9A-Za-z_@-]{1,128}", name)
+    assert key_of(name) == key or len(name) == 128
+
+
+@each(st.text(max_size=60))
+def test_a_foreign_task_id_breaks_nothing(name):
+    assert isinstance(key_of(name), str)
+
+
+async def test_the_group_gets_the_payload_as_it_is(client, gateway):
+    payload = {"msgtype": "markdown", "markdown": {"content": "**日报**"}}
+
+    kept = await GroupSender(client).show(due(channel=Channel.WECOM_GROUP, payload=payload))
+
+    assert kept is None
+    assert gateway.bodies("webhook/send") == [payload]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(93000, Undeliverable), (93004, Undeliverable), (45009, Later)]
+)
+async def test_a_robot_that_is_gone_is_final_and_one_that_is_full_waits(
+    client, gateway, error, kind
+):
+    gateway.answers("webhook/send", refusal(error, "invalid webhook url"))
+
+    with pytest.raises(kind) as refused:
+        await GroupSender(client).show(due())
+
+    assert kind is Undeliverable or refused.value.after == timedelta(seconds=60)
+
+
+MASS = {"sender": "wangwu", "text": {"content": "张先生，资料发您了"}}
+CREATE = "externalcontact/add_msg_template"
+
+
+async def test_a_mass_message_becomes_a_task_of_the_owner(client, gateway):
+    gateway.answers(CREATE, {"errcode": 0, "fail_list": [], "msgid": "msg1"})
+
+    kept = await MassSender(client).show(due(account="wmEXAMPLE", payload=MASS))
+
+    assert gateway.bodies(CREATE) == [
+        {"chat_type": "single", "external_userid": ["wmEXAMPLE"], **MASS}
+    ]
+    assert kept == {"msgid": "msg1"}
+
+
+@pytest.mark.parametrize("answer", [refusal(41048), {"errcode": 0, "fail_list": ["wmEXAMPLE"]}])
+async def test_a_contact_who_is_gone_is_undeliverable(client, gateway, answer):
+    gateway.answers(CREATE, answer)
+
+    with pytest.raises(Undeliverable):
+        await MassSender(client).show(due(account="wmEXAMPLE", payload=MASS))
+
+
+LOOKUP = "externalcontact/get"
+CONTACT = {
+    "errcode": 0,
+    "external_contact": {"external_userid": "wmEXAMPLE", "name": "张先生", "type": 1},
+    "follow_user": [
+        {"userid": "lisi", "remark": "老张", "createtime": 1750000000},
+        {
+            "userid": "wangwu",
+            "remark": "张-展会",
+            "createtime": 1760000200,
+            "remark_corp_name": "某公司",
+            "remark_mobiles": ["13800000000", ""],
+            "add_way": 16,
+            "state": "expo2026",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def found():
+    return []
+
+
+@pytest.fixture
+def lookup(client, found):
+    async def keep(external_userid, about):
+        found.append((external_userid, about))
+
+    return ContactLookup(client, keep)
+
+
+def asked(**changes):
+    values = {"account": "wmEXAMPLE", "payload": {}, "channel": Channel.WECOM_CONTACT}
+    return due(**(values | changes))
+
+
+async def test_a_contact_is_looked_up_and_told_as_its_newest_follower_sees_it(
+    lookup, gateway, found
+):
+    gateway.answers(LOOKUP, CONTACT)
+
+    await lookup.show(asked())
+
+    assert gateway.calls(LOOKUP)[0].query["external_userid"] == "wmEXAMPLE"
+    assert found == [
+        (
+            "wmEXAMPLE",
+            {
+                "name": "张先生",
+                "company": "某公司",
+                "title": "",
+                "unionid": "",
+                "userid": "wangwu",
+                "remark": "张-展会",
+                "description": "",
+                "remark_mobiles": ["13800000000"],
+                "state": "expo2026",
+                "add_way": 16,
+            },
+        )
+    ]
+
+
+async def test_the_follower_who_was_asked_for_is_the_one_told(lookup, gateway, found):
+    gateway.answers(LOOKUP, CONTACT)
+
+    await lookup.show(asked(payload={"userid": "LiSi"}))
+
+    assert found[0][1]["remark"] == "老张"
+
+
+async def test_a_contact_at_wecom_has_a_company_and_a_title_of_its_own(lookup, gateway, found):
+    own = {
+        "name": "李总",
+        "corp_name": "腾讯",
+        "corp_full_name": "",
+        "position": "总监",
+        "type": 2,
+    }
+    gateway.answers(LOOKUP, {"errcode": 0, "external_contact": own, "follow_user": []})
+
+    await lookup.show(asked())
+
+    assert (found[0][1]["company"], found[0][1]["title"]) == ("腾讯", "总监")
+
+
+async def test_a_relation_that_is_not_there_yet_is_asked_for_again_and_then_given_up(
+    lookup, gateway, found
+):
+    gateway.always[LOOKUP] = refusal(84061)
+
+    with pytest.raises(Later) as later:
+        await lookup.show(asked(attempts=1))
+    with pytest.raises(Undeliverable):
+        await lookup.show(asked(attempts=5))
+
+    assert later.value.after == timedelta(seconds=5)
+    assert found == []

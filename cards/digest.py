@@ -41,8 +41,8 @@ def digest_wecom_group(figures: Figures) -> str:
         f"领取 **{figures.claimed}**　成交 {won}　公海 {figures.pool}",
         *(f"> {line}" for line in _by_source(figures)),
         *(f"> {line}" for line in _by_person(figures)),
-        *(f"#{lead} {name} 超时（{owner}）" for lead, name, owner in _named(figures)),
-        _coloured("comment", "在应用里发「分配 12 姓名」换人跟") if figures.overdue_leads else "",
+        *(f"超时 #{lead} {name}（{owner}）" for lead, name, owner in _named(figures)),
+        *(_coloured("comment", how) for how in _how_to_assign(figures)),
     )
     return "\n".join(filter(None, parts))
 
@@ -140,9 +140,15 @@ def _overdue_words(figures: Figures) -> str:
     return f"超时：{named}" if named else ""
 
 
+def _how_to_assign(figures: Figures) -> Iterator[str]:
+    """A group robot's message has no buttons (D:99110), so it says what to type, and where."""
+    for lead, _, _ in figures.overdue_leads[:1]:
+        yield f"在应用里发「分配 {lead} 姓名」换人跟"
+
+
 def _buttons(figures: Figures) -> Iterator[Button]:
     for place, (lead, _, _) in enumerate(figures.overdue_leads[:MOST_BUTTONS]):
-        yield Button(f"看超时 #{lead}", f"/线索 {lead}", primary=place == 0)
+        yield Button(f"看 #{lead}", f"/线索 {lead}", primary=place == 0)
     yield Button("看公海", "/公海")
 
 

@@ -60,7 +60,9 @@ class Sheet:
     font: Path
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
+        """Nothing if it has no width; a little of something stays visible."""
         if right > left:
+            right = max(right, left + 4)
             corners = [left * SHARPER, top * SHARPER, right * SHARPER - 1, bottom * SHARPER - 1]
             radius = min(16.0, (right - left) / 4, (bottom - top) / 4) * SHARPER
             self.draw.rounded_rectangle(corners, radius, colour)

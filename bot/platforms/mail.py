@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -17,10 +17,38 @@ from cards.limits import clean, plain
 from store.domain.errors import ConfigError, Later, LeadbotError, Undeliverable
 from store.outbox import Due
 
+UNSUBSCRIBE = "List-Unsubscribe"
+URL_CHARS = 900  # a line of a mail ends at 998 (RFC 5322)
 TIMEOUT = 20.0  # seconds, for each step of the conversation with the server
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}")
 LOGIN_CODES = frozenset({530, 534, 535, 538})
 """The server does not accept our login: repaired in the configuration, not by giving up."""
+
+NOT_THE_LETTER = (
+    aiosmtplib.SMTPConnectError,
+    aiosmtplib.SMTPHeloError,
+    aiosmtplib.SMTPAuthenticationError,
+)
+"""Refused before a letter was mentioned: every other letter would be, too."""
+
+
+class Policy(EmailPolicy):
+    """Writes the unsubscribe link as it is.
+
+    Python folds a long word of a header into encoded pieces; inside angle
+    brackets no mail client decodes them, and the link would be dead.
+    """
+
+    def fold(self, name: str, value: str) -> str:
+        return f"{name}: {value}\r\n" if name == UNSUBSCRIBE else super().fold(name, value)
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name == UNSUBSCRIBE:
+            return self.fold(name, value).encode("ascii")
+        return super().fold_binary(name, value)
+
+
+POLICY = (Policy() + SMTP).clone(cte_type="7bit")
 
 
 class MailSender:
@@ -53,13 +81,13 @@ class MailSender:
 
     def _letter(self, due: Due) -> EmailMessage:
         payload = due.payload
-        letter = EmailMessage(policy=SMTP)
+        letter = EmailMessage(policy=POLICY)
         letter["From"] = self._sender
         letter["To"] = _recipient(due.account)
         letter["Subject"] = plain(payload["subject"])
         letter["Date"] = format_datetime(self._now())
         letter["Message-ID"] = message_id(due.key, self._sender.domain)
-        letter["List-Unsubscribe"] = f"<{_url(payload['unsubscribe'])}>"
+        letter[UNSUBSCRIBE] = f"<{_url(payload['unsubscribe'])}>"
         letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         letter.set_content(clean(payload["text"]))
         letter.add_alternative(clean(payload["html"]), subtype="html")
@@ -68,7 +96,7 @@ class MailSender:
     async def _send(self, letter: EmailMessage, account: str) -> None:
         settings = self._settings
         await aiosmtplib.send(
-            letter,
+            letter.as_bytes(),  # a message object would be folded by aiosmtplib's own policy
             sender=self._sender.addr_spec,
             recipients=[account],
             hostname=settings.host,
@@ -83,7 +111,7 @@ class MailSender:
 
 def message_id(key: str, domain: str) -> str:
     """The same for the same outbox row, so that a letter sent twice is recognised as one."""
-    return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain or 'localhost'}>"
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"
 
 
 def _mailbox(sender: str) -> Address:
@@ -107,14 +135,15 @@ def _address(spec: str, name: str = "") -> Address | None:
 
 
 def _url(url: str) -> str:
-    return re.sub(r"[^!-;=?-~]", "", url)  # what would end the header, or the URL inside it
+    """``url`` without what would end the header, or the angle brackets around it."""
+    return re.sub(r"[^!-;=?-~]", "", url)[:URL_CHARS]
 
 
 def _outcome(error: Exception) -> LeadbotError:
     code = _code(error)
     if code is None:
         return Later(f"the mail server cannot be reached: {type(error).__name__}")
-    if 500 <= code < 600 and code not in LOGIN_CODES:
+    if 500 <= code < 600 and code not in LOGIN_CODES and not isinstance(error, NOT_THE_LETTER):
         return Undeliverable(f"the mail server refuses this letter: SMTP {code}")
     return Later(f"the mail server cannot take it now: SMTP {code}")
 

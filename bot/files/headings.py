@@ -1,0 +1,94 @@
+"""What a column is, from its heading: the names CRMs and people give them."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from bot.files.sheet import Cell
+
+REACH = frozenset({"phone", "email", "wechat", "external_userid"})
+"""Columns without which nobody in the file could be reached."""
+
+NAMES: dict[str, str] = {
+    "contact": "联系人|联系人姓名|联系人名称|contact|contactname|contactperson",
+    "name": "姓名|名字|称呼|客户姓名|学员姓名|家长姓名|线索姓名|name|fullname|leadname|clientname",
+    "label": "名称|客户名称|客户|线索名称|customername|customer",
+    "family": "姓|姓氏|lastname|surname|familyname",
+    "given": "名|firstname|givenname|forename",
+    "phone": (
+        "手机|手机号|手机号码|移动电话|联系手机|mobile|mobilephone|mobilenumber|cell|cellphone|"
+        "电话|联系电话|电话号码|联系方式|联系号码|phone|phonenumber|phone1|tel|telephone|电话1|"
+        "固定电话|座机|办公电话|公司电话|landline|businessphone|workphone|homephone|phone2|电话2"
+    ),
+    "email": "邮箱|电子邮箱|邮箱地址|电子邮件|邮件|email|emailaddress|email1|mail|email2",
+    "wechat": "微信|微信号|微信id|wechat|wechatid|weixin|wx",
+    "external_userid": "externaluserid|外部联系人id",
+    "company": (
+        "公司|公司名称|公司名|企业|企业名称|单位|单位名称|工作单位|company|companyname|organization|"
+        "organisation|account|accountname"
+    ),
+    "title": "职位|职务|岗位|title|jobtitle|position",
+    "region": "地区|区域|所在地区|所在地|省市|region|area",
+    "province": "省份|省|所在省份|所在省|province|state",
+    "city": "城市|市|所在城市|所在市|city",
+    "industry": "行业|行业类别|所属行业|客户行业|industry",
+    "product": "产品|意向产品|感兴趣的产品|咨询产品|产品名称|product|productinterest",
+    "message": (
+        "留言|需求|需求描述|咨询内容|客户需求|message|enquiry|inquiry|comments|"
+        "备注|说明|描述|description|notes|note|remark|remarks|comment"
+    ),
+    "keyword": "关键词|搜索词|keyword|searchterm",
+    "campaign": "活动|活动名称|推广计划|campaign|campaignname",
+    "channel": "渠道|来源|线索来源|客户来源|来源渠道|leadsource|clueorigin|source|channel",
+    "external_id": "线索id|线索编号|客户id|客户编号|编号|leadid|externalid|recordid|id",
+    "rep": "指定销售|销售顾问|跟进人|rep",
+    "consent": "同意内容|授权内容|consent|consenttext",
+    "utm_source": "utmsource",
+    "utm_medium": "utmmedium",
+    "utm_campaign": "utmcampaign",
+    "utm_term": "utmterm",
+    "utm_content": "utmcontent",
+}
+"""Headings of each column, in the order in which they are preferred."""
+
+COLUMNS = {
+    heading: (column, rank)
+    for column, headings in NAMES.items()
+    for rank, heading in enumerate(headings.split("|"))
+}
+_HINT = re.compile(r"必填|选填|可选|非必填|required|optional|请填写|示例：?", re.IGNORECASE)
+_BESIDE = re.compile(r"\([^)]*\)|[\s_\-*:.·/]|必填|选填")
+
+
+def column(heading: Cell) -> tuple[str, int] | None:
+    """The column a heading names and how well it fits, 0 best; None when it is unknown."""
+    return COLUMNS.get(_bare(heading))
+
+
+def _bare(heading: Cell) -> str:
+    text = unicodedata.normalize("NFKC", str(heading or "")).casefold()
+    text = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return _BESIDE.sub("", text)
+
+
+def is_heading(row: Sequence[Cell]) -> bool:
+    """Whether at least half of what the row says, or four cells of it, names columns."""
+    filled = [cell for cell in row if cell not in (None, "")]
+    known = sum(column(cell) is not None for cell in filled)
+    return bool(known) and (known * 2 >= len(filled) or known >= 4)
+
+
+def is_hint(row: Sequence[Cell]) -> bool:
+    """Whether the row only tells how to fill in the others: 必填, 选填."""
+    filled = [str(cell) for cell in row if cell not in (None, "")]
+    return bool(filled) and all(_HINT.search(cell) for cell in filled)
+
+
+def unique(row: Sequence[Cell]) -> list[str]:
+    """The headings, trimmed; one that comes twice is numbered: ``Email 1``, ``Email 2``."""
+    names = [" ".join(str(cell or "").replace("\ufeff", "").split()) for cell in row]
+    twice = {name for name in names if name and names.count(name) > 1}
+    return [
+        f"{name} {names[: at + 1].count(name)}" if name in twice else name
+        for at, name in enumerate(names)
+    ]

@@ -1,0 +1,199 @@
+"""The leads of a table: each row as the values the intake reads."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bot.files.headings import REACH, column, is_heading, is_hint, unique
+from bot.files.sheet import Cell, Sheet
+from store.domain.emails import read_email
+from store.domain.phones import read_phone
+
+LOOK_DOWN = 20  # rows among which the headings are looked for: a title, a note, then they come
+LOOKED_FOR = "手机号、电话、邮箱、微信"
+
+PLAIN = (
+    "phone", "email", "wechat", "external_userid", "title", "industry", "product", "message",
+    "keyword", "campaign", "channel", "external_id", "rep",
+)  # fmt: skip
+"""Columns that go to the intake as they are."""
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``number`` counts from 1 as the spreadsheet shows it; ``values`` are for ``read_fields``.
+
+    ``problem`` says why the row cannot be right although its values can be read.
+    """
+
+    number: int
+    values: dict[str, Any]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Which cells hold which column, the preferred first, and every heading."""
+
+    headings: list[str]
+    at: dict[str, list[int]] = field(default_factory=dict)
+
+
+def lead_sheet(sheets: Iterable[Sheet]) -> Sheet:
+    """The first sheet with leads. Raises ValueError when none has headings that are known."""
+    tried = list(sheets)
+    for sheet in tried:
+        if _heading_row(sheet) is not None:
+            return sheet
+    raise _nothing_known(tried[0] if tried else Sheet("", []))
+
+
+def lead_rows(sheet: Sheet) -> Iterator[Row]:
+    """Every row below the headings that says something.
+
+    Raises ValueError, in Chinese, when no row names a column that reaches anybody.
+    """
+    first = _heading_row(sheet)
+    if first is None:
+        raise _nothing_known(sheet)
+    columns = _columns(sheet, first)
+    return _rows(sheet, first, columns)
+
+
+def _rows(sheet: Sheet, first: int, columns: _Columns) -> Iterator[Row]:
+    for at in range(first + 1, len(sheet.rows)):
+        row = sheet.rows[at]
+        second_heading = at == first + 1 and is_heading(row)
+        if second_heading or is_hint(row) or not any(_text(cell) for cell in row):
+            continue
+        yield _row(at + 1, row, columns)
+
+
+def _heading_row(sheet: Sheet) -> int | None:
+    """Where the headings are: the first row that names columns and a way to reach somebody."""
+    for at, row in enumerate(sheet.rows[:LOOK_DOWN]):
+        if is_heading(row) and any((found := column(c)) and found[0] in REACH for c in row):
+            return at
+    return None
+
+
+def _nothing_known(sheet: Sheet) -> ValueError:
+    names = (name for row in sheet.rows[:LOOK_DOWN] if is_heading(row) for name in unique(row))
+    seen = "、".join(name[:20] for name in names if column(name))
+    found = f"只认出了 {seen}，" if seen else ""
+    return ValueError(f"{found}没有找到表头：要有一行写着 {LOOKED_FOR} 里的至少一个")
+
+
+def _columns(sheet: Sheet, first: int) -> _Columns:
+    headings = unique(sheet.rows[first])
+    known = [(found, at) for at, cell in enumerate(sheet.rows[first]) if (found := column(cell))]
+    columns = _Columns(headings)
+    for (name, _), at in sorted(known, key=lambda item: (item[0][1], item[1])):
+        columns.at.setdefault(name, []).append(at)
+    for at in list(columns.at.get("external_id", ())):
+        if _counts_up([row[at] for row in sheet.rows[first + 1 :] if at < len(row)]):
+            columns.at["external_id"].remove(at)
+    return columns
+
+
+def _counts_up(cells: Sequence[Cell]) -> bool:
+    """1, 2, 3 numbers the rows of this file and would mean other people in the next one."""
+    told = [text for cell in cells if (text := _text(cell))]
+    return told[:1] in (["0"], ["1"], ["001"]) and all(
+        text.isdecimal() and int(text) == int(told[0]) + at for at, text in enumerate(told[:50])
+    )
+
+
+def _row(number: int, row: Sequence[Cell], columns: _Columns) -> Row:
+    texts = [_text(cell) for cell in row]
+    width = len(columns.headings)
+    used, values = _values(texts, columns)
+    more = {
+        columns.headings[at] or f"第 {at + 1} 列": text
+        for at, text in enumerate(texts[:width])
+        if text and at not in used
+    }
+    problem = "这一行比表头多出几格，可能是逗号或引号写错了" if any(texts[width:]) else None
+    return Row(number, values | ({"fields": more} if more else {}), problem)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What a row says by column, and which columns found their place."""
+
+    said: dict[str, str]
+    used: set[str] = field(default_factory=set)
+
+    def take(self, *names: str) -> str:
+        """The first of the columns that says something."""
+        name = next((name for name in names if name in self.said), None)
+        if name is None:
+            return ""
+        self.used.add(name)
+        return self.said[name]
+
+
+def _values(texts: Sequence[str], columns: _Columns) -> tuple[set[int], dict[str, Any]]:
+    """The cells that found their place, and the values by their public names."""
+    picks = {name: _pick(name, ats, texts) for name, ats in columns.at.items()}
+    picked = {name: at for name, at in picks.items() if at is not None}
+    row = _Reading({name: texts[at] for name, at in picked.items()})
+    values: dict[str, Any] = {name: row.take(name) for name in PLAIN}
+    values |= _who(row, is_contact="contact" in columns.at)
+    values["region"] = _where(row)
+    values["utm"] = {name: text for name in UTM if (text := row.take(name))}
+    if text := row.take("consent"):
+        values["consent"] = {"text": text}
+    used = {picked[name] for name in row.used}
+    return used, {name: value for name, value in values.items() if value}
+
+
+def _who(row: _Reading, *, is_contact: bool) -> dict[str, str]:
+    """Where a table has a 联系人, that is the person and its 姓名 or 名称 is the company."""
+    if is_contact:
+        return {"name": row.take("contact"), "company": row.take("company", "label", "name")}
+    family, given = row.take("family"), row.take("given")
+    joined = family + given if _HAN.search(family + given) else f"{given} {family}".strip()
+    if name := row.take("name") or joined:
+        return {"name": name, "company": row.take("company", "label")}
+    return {"name": row.take("label"), "company": row.take("company")}
+
+
+def _where(row: _Reading) -> str:
+    province, city = row.take("province"), row.take("city")
+    if province or city:
+        return province if city in province else province + city
+    return row.take("region")
+
+
+def _pick(name: str, ats: Sequence[int], texts: Sequence[str]) -> int | None:
+    """The best cell of a column that comes several times: the first that can be read."""
+    told = [at for at in ats if at < len(texts) and texts[at]]
+    reads = READS.get(name, bool)
+    return next((at for at in told if reads(texts[at])), told[0] if told else None)
+
+
+def _is_phone(text: str) -> bool:
+    try:
+        return read_phone(text) is not None
+    except ValueError:
+        return False
+
+
+def _is_email(text: str) -> bool:
+    return read_email(text) is not None
+
+
+READS: dict[str, Callable[[str], bool]] = {"phone": _is_phone, "email": _is_email}
+"""Columns of which a cell that can be read is better than one that stands first."""
+
+
+def _text(cell: Cell) -> str:
+    if isinstance(cell, datetime):
+        return str(cell).removesuffix(" 00:00:00")
+    return "" if cell is None else str(cell).strip()

@@ -12,7 +12,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.answers import BANNED, Banned, TokenRefused, read_answer
+from bot.platforms.dingtalk.answers import BANNED, Banned, DingTalkError, TokenRefused, read_answer
 from store.domain.errors import Later
 
 TIMEOUT = ClientTimeout(total=20)
@@ -101,12 +101,18 @@ class DingTalkClient:
         except TokenRefused as error:
             raise Later(str(error)) from None
 
-    async def webhook(self, url: str, message: dict[str, Any], what: str) -> None:
+    async def webhook(
+        self, url: str, message: dict[str, Any], what: str, query: dict[str, str] | None = None
+    ) -> None:
         """Post to an address that is its own permission; ``what`` names it in errors.
 
         Raises Later or DingTalkError, neither of which holds the address.
         """
-        await self._once(Call("POST", URL(url), what, message))
+        try:
+            address = URL(url).update_query(query) if query else URL(url)
+        except ValueError:
+            raise DingTalkError(what, "not an address") from None
+        await self._once(Call("POST", address, what, message))
 
     async def _authorised(
         self, method: str, path: str, body: dict[str, Any] | None, token: str, *, old: bool

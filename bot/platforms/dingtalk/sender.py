@@ -14,7 +14,6 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
-from yarl import URL
 
 from bot.config import DingTalk
 from bot.platforms.dingtalk.answers import DingTalkError
@@ -28,8 +27,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RECALLABLE = timedelta(hours=24)
 RESEND = timedelta(seconds=60)  # to somebody who got too many messages at once
-
-PATIENCE = 45  # seconds for all calls of one message, less than the relay's lease of 60
 
 SAME_KEYS = {
     "sampleText": "text",
@@ -51,6 +48,8 @@ Ref = dict[str, Any]
 class _RobotSender(ABC):
     """The steps both kinds of chat share."""
 
+    patience: float = 45  # seconds for all calls of one message; the relay's lease is 60
+
     def __init__(
         self, client: DingTalkClient, settings: DingTalk, clock: Callable[[], datetime]
     ) -> None:
@@ -65,10 +64,10 @@ class _RobotSender(ABC):
         the ``session`` (``url``, ``until``) it answers. Raises Later or Undeliverable.
         """
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self.patience):
                 return await self._show(due)
         except TimeoutError:
-            raise Later(f"no answer in {PATIENCE} s") from None
+            raise Later(f"no answer in {self.patience} s") from None
 
     async def _show(self, due: Due) -> Ref | None:
         await self._recall(due)
@@ -149,21 +148,18 @@ class DingTalkGroupSender(_RobotSender):
         """As for a person; with the account "" the payload is a webhook message as it is."""
         if due.account:
             return await super().show(due)
-        # The same id for the same content: a try that timed out is not shown twice.
-        once = {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
-        await self._client.webhook(self._webhook(), once | due.payload, "robot/send")
-        return None
-
-    def _webhook(self) -> str:
         url = self._settings.group_webhook.get_secret_value()
-        secret = self._settings.group_webhook_secret.get_secret_value()
         if not url:
             raise Undeliverable("dingtalk.group_webhook is not configured")
-        if not secret:
-            return url
+        # The same id for the same content: a try that timed out is not shown twice.
+        once = {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
+        await self._client.webhook(url, once | due.payload, "robot/send", self._signature())
+        return None
+
+    def _signature(self) -> dict[str, str]:
+        secret = self._settings.group_webhook_secret.get_secret_value()
         timestamp = str(int(self._clock().timestamp() * 1000))
-        signed = {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)}
-        return str(URL(url).update_query(signed))
+        return {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)} if secret else {}
 
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
         body = message | {"openConversationId": account}

@@ -85,6 +85,7 @@ class Kind(StrEnum):
     DECLINED = "declined"
     LAPSED = "lapsed"
     UNSUITABLE = "unsuitable"
+    GRAB = "grab"
     CLAIMED = "claimed"
     FOLLOWED = "followed"
     STAGE = "stage"
@@ -115,6 +116,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.DECLINED: "转给下一位",
     Kind.LAPSED: "超时未接",
     Kind.UNSUITABLE: "等主管分配",
+    Kind.GRAB: "抢单",
     Kind.CLAIMED: "领取",
     Kind.FOLLOWED: "跟进",
     Kind.STAGE: "阶段",

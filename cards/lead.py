@@ -1,0 +1,270 @@
+"""The card of one lead, for one reader, as things stand. The same state gives the same card."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cards.model import Button, Card
+from cards.words import money, moment, source_name, until
+from store.domain.deadlines import accept_by, reclaim_at, respond_by
+from store.domain.lead import REASONS, STAGES, WORKING, Due, Lead, Place, may_see
+from store.domain.phones import masked, masked_name
+from store.domain.rules import Rules
+from store.domain.team import Member, Role
+
+ATTEMPTS = 6
+POOL_BUTTON = Button("看公海", "/公海")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a card needs to know besides the lead. ``last``: the newest follow-up."""
+
+    now: datetime
+    rules: Rules
+    last: str = ""
+    suggested: tuple[Member, ...] = ()
+
+
+def lead_card(lead: Lead, reader: Member, view: View) -> Card:
+    """The card of ``lead`` as ``reader`` should see it now."""
+    if lead.owned_by(reader):
+        return _mine(lead, view)
+    if lead.owner is not None:
+        return _taken(lead, reader, view)
+    if not lead.open:
+        return _closed(lead, reader)
+    if lead.place == Place.MARKETING:
+        return _in_marketing(lead, reader, view)
+    return _in_pool(lead, reader, view)
+
+
+# -- the owner's -------------------------------------------------------------
+
+
+def _mine(lead: Lead, view: View) -> Card:
+    if not lead.open:
+        return _done(lead, view)
+    if lead.offered:
+        return _offer(lead, view)
+    if lead.contacted_at is None:
+        return _to_call(lead, view)
+    return _working(lead, view)
+
+
+def _offer(lead: Lead, view: View) -> Card:
+    at = accept_by(lead, view.rules.limits, view.rules.calendar)
+    return Card(
+        title=f"新线索 {_who(lead)}",
+        note=f"{until(at, view.now, view.rules.zone)}接受，过时转给下一位" if at else "",
+        rows=_facts(lead),
+        quote=lead.message,
+        why=lead.why,
+        buttons=(
+            Button("接受", f"/领取 {lead.id}", primary=True),
+            Button("退回", f"/退回 {lead.id}"),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        ),
+    )
+
+
+def _to_call(lead: Lead, view: View) -> Card:
+    again = lead.accepted_at is not None and lead.asked_at > lead.accepted_at
+    at = respond_by(lead, view.rules.limits, view.rules.calendar)
+    title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
+    note = f"首次联系 {until(at, view.now, view.rules.zone)}"
+    buttons = (_reached(lead, primary=True), _missed(lead))
+    if lead.due == Due.RECLAIM and at < view.now:
+        title, note, buttons = _threat(lead, view, title, note, buttons)
+    return Card(
+        title=title,
+        note=note,
+        rows=_facts(lead),
+        quote=lead.message,
+        why=lead.why,
+        buttons=(
+            *buttons,
+            Button("退回", f"/退回 {lead.id}"),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        ),
+    )
+
+
+def _threat(
+    lead: Lead, view: View, title: str, note: str, buttons: tuple[Button, ...]
+) -> tuple[str, str, tuple[Button, ...]]:
+    """Close to being reclaimed: the true moment, and how to keep it."""
+    reclaim = reclaim_at(lead, view.rules.limits, view.rules.calendar)
+    if reclaim is None:
+        return title, note, buttons
+    at, why = reclaim
+    left = until(at, view.now, view.rules.zone)
+    extend = () if lead.extended else (Button("延期", f"/延期 {lead.id}"),)
+    return f"快要回收 {_who(lead)}", f"{why}，{left}回到公海", (buttons[0], *extend)
+
+
+def _working(lead: Lead, view: View) -> Card:
+    zone = view.rules.zone
+    again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
+    title = f"又来咨询 {_who(lead)}" if again else f"{STAGES[lead.stage]} {_who(lead)}"
+    note = f"下次联系 {moment(lead.next_at, view.now, zone)}" if lead.next_at else "下次联系还没定"
+    buttons: tuple[Button, ...] = (_reached(lead, primary=True), _onward(lead))
+    if lead.due == Due.RECLAIM:
+        title, note, buttons = _threat(lead, view, title, note, buttons)
+    said = (("上次", view.last),) if view.last else ()
+    return Card(
+        title=title,
+        note=note,
+        rows=(*_facts(lead, known=True)[: 6 - len(said)], *said),
+        quote=lead.message,
+        why=lead.why,
+        buttons=(
+            *buttons,
+            Button("退回", f"/退回 {lead.id}"),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        )[:4],
+    )
+
+
+def _done(lead: Lead, view: View) -> Card:
+    amount = (("金额", money(lead.amount)),) if lead.amount else ()
+    reason = (("原因", lead.reason),) if lead.reason else ()
+    closed = lead.closed_at or view.now
+    return Card(
+        title=f"{STAGES[lead.stage]} {_who(lead)}",
+        note=moment(closed, view.now, view.rules.zone),
+        rows=(*_facts(lead)[:4], *amount, *reason),
+        buttons=(Button("查看", f"/线索 {lead.id} 详情"), Button("我的线索", "/我的")),
+    )
+
+
+# -- everybody else's --------------------------------------------------------
+
+
+def _taken(lead: Lead, reader: Member, view: View) -> Card:
+    owner = lead.owner.name if lead.owner else ""
+    state = "等他接受" if lead.offered else STAGES[lead.stage]
+    sees = may_see(lead, reader)
+    since = f"{lead.placed_at.astimezone(view.rules.zone):%m-%d %H:%M}"
+    # A colleague's card stays the same whatever the owner does next: no phone is rewritten for it.
+    note = f"{state}，{since} 起" if sees else f"{since} 接手"
+    buttons = (Button("查看", f"/线索 {lead.id} 详情"),) if sees else (POOL_BUTTON,)
+    return Card(
+        title=f"已由 {owner} 接手 {_who(lead, reader)}",
+        note=note,
+        rows=_facts_for(lead, reader)[:3],
+        buttons=buttons,
+    )
+
+
+def _closed(lead: Lead, reader: Member) -> Card:
+    return Card(
+        title=f"{STAGES[lead.stage]} {_who(lead, reader)}",
+        rows=_facts_for(lead, reader)[:3],
+        buttons=(POOL_BUTTON,),
+    )
+
+
+def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
+    reason = REASONS.get(lead.reason, ("", ()))[0] or lead.reason
+    if reader.role == Role.MARKETING:
+        return Card(
+            title=f"退回培育 {_who(lead)}" if lead.reason else f"转入培育 {_who(lead)}",
+            note=f"原因：{reason}" if reason else "公海里一直没人领",
+            rows=_facts(lead),
+            quote=lead.message,
+            buttons=(Button("查看", f"/线索 {lead.id} 详情"),),
+        )
+    return Card(
+        title=f"已转市场培育 {_who(lead, reader)}",
+        note=f"原因：{reason}" if reason else "",
+        rows=_facts_for(lead, reader)[:2],
+        buttons=(
+            (Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)
+        ),
+    )
+
+
+def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
+    if reader.manages:
+        return Card(
+            title=f"请分配 {_who(lead)}",
+            note=lead.why or "在公海里",
+            rows=_facts(lead),
+            quote=lead.message,
+            buttons=tuple(
+                Button(f"给{m.name}"[:10], f"/分配 {lead.id} {m.name}", primary=i == 0)
+                for i, m in enumerate(view.suggested)
+            )
+            or (Button("查看", f"/线索 {lead.id} 详情"),),
+        )
+    return Card(
+        title=f"公海 {_who(lead, reader)}",
+        note=lead.why,
+        rows=_facts_for(lead, reader),
+        buttons=(Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON),
+    )
+
+
+# -- parts -------------------------------------------------------------------
+
+
+def _who(lead: Lead, reader: Member | None = None) -> str:
+    name = lead.name or lead.company or "未留姓名"
+    if reader is not None and not may_see(lead, reader):
+        name = masked_name(name)
+    return f"#{lead.id} {name}"
+
+
+def _facts(lead: Lead, *, known: bool = False) -> tuple[tuple[str, str], ...]:
+    """At most six rows, the way to reach the person first."""
+    reach = lead.phone or lead.wechat or lead.email
+    label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
+    if not reach and lead.external_userid:
+        label, reach = "微信", "已加企业微信好友"
+    tries = f"{lead.attempts}/{ATTEMPTS}" if lead.attempts else ""
+    rows = (
+        (label, reach),
+        ("公司", " ".join(part for part in (lead.company, lead.title) if part)),
+        ("想要", lead.product),
+        ("地区", lead.region),
+        ("联系", f"{tries} 次" if tries and known else ""),
+        ("来源", " ".join(p for p in (source_name(lead.source), lead.campaign) if p)),
+        ("疑似重复", "、".join(f"#{n}" for n in lead.doubles)),
+    )
+    return tuple((name, value) for name, value in rows if value)[:6]
+
+
+def _facts_for(lead: Lead, reader: Member) -> tuple[tuple[str, str], ...]:
+    if may_see(lead, reader):
+        return _facts(lead)
+    hidden = masked(lead.phone or lead.wechat or lead.email)
+    return tuple(
+        (name, hidden if name in {"电话", "微信", "邮箱"} else value)
+        for name, value in _facts(lead)
+        if name not in {"公司", "疑似重复"}
+    )
+
+
+def _reached(lead: Lead, *, primary: bool) -> Button:
+    return Button("打通了", f"/跟进 {lead.id} 电话 接通了", primary=primary)
+
+
+def _missed(lead: Lead) -> Button:
+    return Button("没接通", f"/跟进 {lead.id} 电话 没接通")
+
+
+def _onward(lead: Lead) -> Button:
+    """The next stage after this one; from the last one, the deal."""
+    later = WORKING[WORKING.index(lead.stage) + 1 :] if lead.stage in WORKING else WORKING[:1]
+    if not later:
+        return Button("成交了", f"/成交 {lead.id}")
+    return Button(STAGES[later[0]], f"/阶段 {lead.id} {STAGES[later[0]]}")
+
+
+def detail_text(lead: Lead, reader: Member, view: View, lines: tuple[str, ...]) -> str:
+    """Everything about the lead as plain text, so that the phone number can be tapped."""
+    facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader))
+    head = f"{_who(lead, reader)}｜{STAGES[lead.stage]}｜{lead.score} 分 {lead.grade}"
+    said = f"“{lead.message}”" if lead.message and may_see(lead, reader) else ""
+    return "\n".join(part for part in (head, facts, said, *lines) if part)
+

@@ -1,0 +1,153 @@
+"""Cards of several leads, and questions."""
+
+from collections.abc import Sequence
+
+from cards.lead import View
+from cards.model import Button, Card
+from cards.words import moment, source_name
+from store.domain.lead import REASONS, STAGES, Lead
+from store.domain.phones import masked_name
+from store.domain.team import Member
+
+PAGE = 4
+REASONS_ASKED = ("not_ready", "no_budget", "bad_number", "not_mine")
+
+
+def _name(lead: Lead, *, hidden: bool = False) -> str:
+    name = lead.name or lead.company or "未留姓名"
+    return masked_name(name) if hidden else name
+
+
+def _wants(lead: Lead) -> str:
+    parts = (lead.product or lead.message, lead.region, source_name(lead.source))
+    return " ".join(part for part in parts if part)
+
+
+def _paged(leads: Sequence[Lead], count: int, page: int) -> tuple[Sequence[Lead], bool]:
+    """The leads that fit beside the button to the next page, and whether there is one."""
+    more = count > (page - 1) * (PAGE - 1) + len(leads)
+    return (leads[: PAGE - 1] if more else leads), more
+
+
+def _next(line: str, page: int, *, more: bool) -> tuple[Button, ...]:
+    return (Button("下一页", f"{line} {page + 1}页"),) if more else ()
+
+
+def pool_card(leads: Sequence[Lead], count: int, words: str, page: int) -> Card:
+    """Leads free to claim, masked, a press each."""
+    if not leads:
+        about = f"没有和「{words}」有关的" if words else "现在是空的"
+        return Card(title=f"公海{about}", buttons=(Button("我的线索", "/我的"),))
+    shown, more = _paged(leads, count, page)
+    return Card(
+        title=f"公海 {count} 条" + (f"（{words}）" if words else ""),
+        note="点一条就领走，也可以发「领取 编号」",
+        rows=tuple((f"#{lead.id}", f"{_name(lead, hidden=True)} {_wants(lead)}") for lead in shown),
+        buttons=(
+            *(Button(f"领取 #{lead.id}", f"/领取 {lead.id}") for lead in shown),
+            *_next(f"/公海 {words}".strip(), page, more=more),
+        ),
+    )
+
+
+def mine_card(leads: Sequence[Lead], count: int, page: int, view: View) -> Card:
+    """My open leads, the most urgent first."""
+    if not leads:
+        return Card(title="你手上没有在跟的线索", buttons=(Button("看公海", "/公海"),))
+    shown, more = _paged(leads, count, page)
+    return Card(
+        title=f"我的线索 {count} 条",
+        note="最急的在前面",
+        rows=tuple((f"#{lead.id}", _state(lead, view)) for lead in shown),
+        buttons=(*map(_open, shown), *_next("/我的", page, more=more)),
+    )
+
+
+def _open(lead: Lead) -> Button:
+    return Button(f"#{lead.id} {_name(lead)}"[:10], f"/线索 {lead.id}")
+
+
+def today_card(leads: Sequence[Lead], view: View) -> Card:
+    """What to work on today, in order."""
+    if not leads:
+        return Card(title="今天没有待办的线索", buttons=(Button("看公海", "/公海"),))
+    return Card(
+        title=f"今天 {len(leads)} 件，从上往下做",
+        rows=tuple((f"#{lead.id}", _state(lead, view)) for lead in leads[:6]),
+        buttons=tuple(map(_open, leads[:PAGE])),
+    )
+
+
+def _state(lead: Lead, view: View) -> str:
+    if lead.offered:
+        what = "等你接受"
+    elif lead.contacted_at is None:
+        what = "待首次联系"
+    elif lead.next_at is not None:
+        what = f"{STAGES[lead.stage]} {moment(lead.next_at, view.now, view.rules.zone)}"
+    else:
+        what = STAGES[lead.stage]
+    return f"{_name(lead)} {what}"
+
+
+def found_card(leads: Sequence[Lead], words: str) -> Card:
+    """What a search found."""
+    return Card(
+        title=f"「{words[:12]}」找到 {len(leads)} 条" if leads else f"没找到「{words[:12]}」",
+        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_whose(lead)}") for lead in leads[:6]),
+        buttons=tuple(map(_open, leads[:PAGE])) or (Button("我的线索", "/我的"),),
+    )
+
+
+def _whose(lead: Lead) -> str:
+    return f"{lead.owner.name} {STAGES[lead.stage]}" if lead.owner else STAGES[lead.stage]
+
+
+def many_card(leads: Sequence[Lead]) -> Card:
+    """Many new leads at once are one list."""
+    return Card(
+        title=f"新分到你 {len(leads)} 条线索",
+        note="一条条看发「我的」",
+        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_wants(lead)}") for lead in leads[:6]),
+        buttons=(
+            Button("我的线索", "/我的", primary=True),
+            *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in leads[:3]),
+        ),
+    )
+
+
+def waiting_card(leads: Sequence[Lead], count: int) -> Card:
+    """For the manager: nobody is suitable for so many leads."""
+    return Card(
+        title=f"{count} 条线索没有合适的人",
+        note="已放进公海，可以直接分配",
+        rows=tuple(
+            (f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{lead.why}") for lead in leads
+        ),
+        buttons=tuple(
+            Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]
+        ),
+    )
+
+
+def reason_card(lead: Lead) -> Card:
+    """Why is it returned? A press answers; anything else can be typed."""
+    return Card(
+        title=f"退回 #{lead.id} {_name(lead)}，为什么",
+        note=f"也可以直接写：退回 {lead.id} 明年再说",
+        buttons=tuple(
+            Button(REASONS[code][0], f"/退回 {lead.id} {REASONS[code][0]}")
+            for code in REASONS_ASKED
+        ),
+    )
+
+
+def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int]]) -> Card:
+    """Whom to give it to; the ones with the fewest open leads first."""
+    return Card(
+        title=f"#{lead.id} {_name(lead)} 给谁",
+        rows=tuple((m.name, f"手上 {load} 条") for m, load in suggested[:PAGE]),
+        buttons=tuple(
+            Button(f"给{m.name}"[:10], f"/分配 {lead.id} {m.name}") for m, _ in suggested[:PAGE]
+        ),
+    )

@@ -1,0 +1,35 @@
+"""Reminders: one at its minute, or all of a day in one morning card."""
+
+from collections.abc import Sequence
+
+from cards.model import Button, Card
+from store.domain.lead import STAGES, Lead
+
+SHOWN = 4
+
+
+def reminder_card(lead: Lead, text: str) -> Card:
+    reach = lead.phone or lead.wechat or lead.email
+    rows = (("电话" if lead.phone else "联系", reach), ("阶段", STAGES[lead.stage]))
+    return Card(
+        title=f"到点了 #{lead.id} {lead.name or lead.company}",
+        note=text,
+        rows=tuple(row for row in rows if row[1]),
+        buttons=(
+            Button("打通了", f"/跟进 {lead.id} 电话 接通了", primary=True),
+            Button("没接通", f"/跟进 {lead.id} 电话 没接通"),
+            Button("明天再说", f"/提醒 {lead.id} 明天9点 再联系"),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        ),
+    )
+
+
+def morning_card(items: Sequence[tuple[Lead, str]]) -> Card:
+    return Card(
+        title=f"今天要联系 {len(items)} 位",
+        rows=tuple((f"#{lead.id}", f"{lead.name} {text}".strip()) for lead, text in items[:6]),
+        buttons=(
+            *(Button(f"#{lead.id} {lead.name}"[:10], f"/线索 {lead.id}") for lead, _ in items[:3]),
+            Button("今日全部", "/今日"),
+        ),
+    )

@@ -1,0 +1,50 @@
+"""How times, people and things are said on a card."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+WEEKDAYS = "一二三四五六日"
+SOURCES = {
+    "website": "官网", "form": "表单", "wecom": "企业微信", "dingtalk": "钉钉",
+    "chat": "同事录入", "import": "导入",
+}  # fmt: skip
+
+
+def source_name(source: str) -> str:
+    return SOURCES.get(source, source)
+
+
+def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """ "10:40", "明天 10:40", "周三 10:40", "12月5日 10:40" — as short as it can be said."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    days = (local.date() - today).days
+    clock = f"{local:%H:%M}"
+    if days == 0:
+        return clock
+    if days in {-1, 1, 2}:
+        return f"{ {-1: '昨天', 1: '明天', 2: '后天'}[days]} {clock}"
+    if 0 < days < 7:
+        return f"周{WEEKDAYS[local.weekday()]} {clock}"
+    return f"{local.month}月{local.day}日 {clock}"
+
+
+def span(left: timedelta) -> str:
+    """ "25 分", "3 小时", "2 天"."""
+    minutes = int(left.total_seconds() // 60)
+    if minutes < 60:
+        return f"{max(minutes, 1)} 分"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} 小时"
+    return f"{minutes // (24 * 60)} 天"
+
+
+def until(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """The clock time beside the time left: "10:40 前（还剩 25 分）"."""
+    left = at - now
+    if left <= timedelta(0):
+        return f"{moment(at, now, zone)} 已到（超过 {span(-left)}）"
+    return f"{moment(at, now, zone)} 前（还剩 {span(left)}）"
+
+
+def money(yuan: int) -> str:
+    return f"{yuan / 10000:g} 万" if yuan >= 10000 else f"{yuan} 元"

@@ -1,0 +1,176 @@
+"""Who sees what after a change: the one place that decides it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cards import render
+from cards.lead import View, lead_card
+from cards.lists import many_card, waiting_card
+from store.db import Tx
+from store.domain.deadlines import schedule
+from store.domain.lead import Change, Event, Kind, Lead
+from store.domain.routing import fits
+from store.domain.team import Member, Role
+from store.outbox import Put
+
+MANY = 5
+"""More new cards than this at once for one person become one list."""
+OWNER_HEARS = {Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED}
+SUGGESTED = 3
+
+
+async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
+    """Write what the rules decided, and put it on every phone concerned.
+
+    Several changes of one lead build on each other: the last one is how it is
+    now. Returns the leads as stored. Raises Stale.
+    """
+    planned = [planned_change(tx, change) for change in changes]
+    await tx.leads.save(planned)
+    stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
+    await announce(tx, stored)
+    return list({change.lead.id: change.lead for change in stored}.values())
+
+
+def planned_change(tx: Tx, change: Change) -> Change:
+    """``change`` with the deadline that its lead now has."""
+    return Change(schedule(change.lead, tx.rules.limits, tx.rules.calendar), change.event)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The readers of one lead's card, and which of them are to notice it."""
+
+    lead: Lead
+    readers: Mapping[int, bool]
+
+
+async def announce(tx: Tx, changes: Sequence[Change]) -> None:
+    """Put the card of each changed lead on the phones that hold it or have to see it."""
+    leads = {change.lead.id: change.lead for change in changes}
+    events: dict[int, list[Event]] = {lead_id: [] for lead_id in leads}
+    for change in changes:
+        events[change.lead.id].append(change.event)
+    holders = await tx.outbox.holders(list(leads))
+    audiences = [
+        Audience(lead, await _readers(tx, lead, events[lead.id], holders.get(lead.id, ())))
+        for lead in leads.values()
+    ]
+    await _put_cards(tx, audiences, holders)
+
+
+async def _readers(
+    tx: Tx, lead: Lead, events: Sequence[Event], holders: Sequence[int]
+) -> Mapping[int, bool]:
+    """Member → whether the card rings. Whoever holds a card keeps a true one."""
+    readers = dict.fromkeys(holders, False)
+    kinds = {event.kind for event in events}
+    if lead.owner is not None:
+        rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {
+            event.by for event in events
+        }
+        readers[lead.owner.id] = rings
+    if Kind.UNSUITABLE in kinds:
+        readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}
+    if Kind.RETURNED in kinds or Kind.IDLE in kinds:
+        readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}
+    for event in events:
+        if event.kind == Kind.RECLAIMED and event.data.get("from"):
+            readers[int(event.data["from"])] = True
+        if event.kind == Kind.GRAB:
+            readers |= {int(m): True for m in event.data.get("grab", ())}
+    return readers
+
+
+async def _put_cards(
+    tx: Tx, audiences: Sequence[Audience], holders: Mapping[int, Sequence[int]]
+) -> None:
+    team = await tx.members.all()
+    said = await tx.leads.last_follow_ups([a.lead.id for a in audiences])
+    loads = await _suggestions(tx, audiences)
+    new: dict[int, list[Lead]] = {}
+    puts: list[Put] = []
+    for audience in audiences:
+        for member_id, ring in audience.readers.items():
+            reader = team.get(member_id)
+            if reader is None or reader.phone is None or not reader.active:
+                continue
+            if member_id not in holders.get(audience.lead.id, ()):
+                new.setdefault(member_id, []).append(audience.lead)
+            view = View(
+                now=tx.now,
+                rules=tx.rules,
+                last=said.get(audience.lead.id, ""),
+                suggested=_suited(loads, audience.lead) if reader.manages else (),
+            )
+            puts.append(card_put(audience.lead, reader, view, ring=ring))
+    crowded = {member_id for member_id, leads in new.items() if len(leads) > MANY}
+    kept = [p for p in puts if p.member_id not in crowded or p.lead_id in _held(holders, p)]
+    lists = [await _list_put(tx, team[m], new[m]) for m in sorted(crowded)]
+    await tx.outbox.put([*kept, *lists])
+
+
+def _held(holders: Mapping[int, Sequence[int]], put: Put) -> set[int]:
+    return {lead_id for lead_id, members in holders.items() if put.member_id in members}
+
+
+def card_put(lead: Lead, reader: Member, view: View, *, ring: bool) -> Put:
+    """The card of ``lead`` for the phone of ``reader``, who has one."""
+    channel, account = reader.phone or ("", "")
+    return Put(
+        key=f"lead:{lead.id}/{reader.id}",
+        channel=channel,  # type: ignore[arg-type]  # callers pass readers with a phone
+        account=account,
+        payload=render(lead_card(lead, reader, view), channel),  # type: ignore[arg-type]
+        ring=ring,
+        lead_id=lead.id,
+        member_id=reader.id,
+    )
+
+
+async def _list_put(tx: Tx, reader: Member, leads: Sequence[Lead]) -> Put:
+    """Many new cards at once are one list."""
+    channel, account = reader.phone  # type: ignore[misc]  # checked by the caller
+    if reader.manages:
+        waiting, count = await tx.leads.waiting(3)
+        card = waiting_card(waiting, max(count, len(leads)))
+    else:
+        card = many_card(leads)
+    day = tx.now.astimezone(tx.rules.zone).date()
+    return Put(
+        key=f"list:{day}/{reader.id}",
+        channel=channel,
+        account=account,
+        payload=render(card, channel),
+        member_id=reader.id,
+    )
+
+
+async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[int, Member]]:
+    """The reps with the fewest open leads first, if a manager is among the readers."""
+    team = await tx.members.all()
+    if not any(team[m].manages for a in audiences for m in a.readers if m in team):
+        return ()
+    loads = await tx.leads.loads()
+    reps = await tx.members.active(Role.REP)
+    return sorted(((loads.get(m.id, 0), m) for m in reps), key=lambda x: (x[0], x[1].id))
+
+
+def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:
+    suited = [m for _, m in loads if fits(m, lead)] or [m for _, m in loads]
+    return tuple(suited[:SUGGESTED])
+
+
+async def show(tx: Tx, lead: Lead, reader: Member, *, ring: bool = True) -> None:
+    """Put the lead's card on one phone because its owner asked for it."""
+    if reader.phone is None:
+        return
+    said = await tx.leads.last_follow_ups([lead.id])
+    loads = await _suggestions(tx, [Audience(lead, {reader.id: True})])
+    view = View(
+        now=tx.now,
+        rules=tx.rules,
+        last=said.get(lead.id, ""),
+        suggested=_suited(loads, lead) if reader.manages else (),
+    )
+    await tx.outbox.put([card_put(lead, reader, view, ring=ring)])

@@ -1,0 +1,156 @@
+"""Taking in leads: one function for the form, the API, the platforms, the chat and files."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from handlers.announce import announce, planned_change
+from handlers.assign import Dispatcher
+from store.db import Tx
+from store.domain.enquiry import FRESH, ask_again, enrich, start
+from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
+from store.domain.match import Ask, Key, Known, Same, decide, keys
+from store.domain.newlead import NewLead
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """``duplicate``: the person was known and the enquiry went to their lead."""
+
+    id: LeadId
+    duplicate: bool
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One person while a batch is worked through; ``number`` is negative until it is stored."""
+
+    number: int
+    lead: Lead
+    known: Known
+    stored: bool
+    events: list[Event] = field(default_factory=list)
+    keys: set[Key] = field(default_factory=set)
+
+    def take(self, change: Change) -> None:
+        self.lead = change.lead
+        self.events.append(change.event)
+
+
+async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
+    """Take in ``news``, in order, with a fixed number of statements whatever their number.
+
+    Every one is a new lead or wakes the lead of the person it comes from, is
+    given to somebody, and is shown. Each of ``news`` must be reachable.
+    """
+    wanted = [keys(new) for new in news]
+    await tx.lock("dispatch", *(f"{k.kind}:{k.value}" for ks in wanted for k in ks))
+    book = await _book(tx, [key for ks in wanted for key in ks])
+    slots = [_place(tx, book, new, ks) for new, ks in zip(news, wanted, strict=True)]
+    touched = list({slot.number: slot for slot, _ in slots}.values())
+    await _dispatch(tx, touched)
+    numbers = await _store(tx, touched)
+    return [Captured(numbers[slot.number], duplicate) for slot, duplicate in slots]
+
+
+@dataclass(slots=True)
+class _Book:
+    by_key: dict[Key, list[int]]
+    slots: dict[int, _Slot]
+
+    def candidates(self, wanted: Iterable[Key]) -> Sequence[_Slot]:
+        numbers = [number for key in wanted for number in self.by_key.get(key, ())]
+        return [self.slots[number] for number in dict.fromkeys(numbers)]
+
+    def add(self, slot: _Slot, wanted: Iterable[Key]) -> None:
+        self.slots[slot.number] = slot
+        for key in wanted:
+            entry = self.by_key.setdefault(key, [])
+            if slot.number not in entry:
+                entry.append(slot.number)
+                slot.keys.add(key)
+
+
+async def _book(tx: Tx, wanted: Sequence[Key]) -> _Book:
+    """Everybody the enquiries might come from."""
+    found = await tx.leads.known(wanted)
+    leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=True)
+    known = await tx.leads.as_known(leads) if leads else []
+    slots = {
+        int(lead.id): _Slot(int(lead.id), lead, who, stored=True)
+        for lead, who in zip(leads, known, strict=True)
+    }
+    return _Book({key: list(ns) for key, ns in found.items()}, slots)
+
+
+def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_Slot, bool]:
+    """The slot of the person, known or new, and whether they were known."""
+    candidates = book.candidates(wanted)
+    verdict = decide(new, [slot.known for slot in candidates])
+    if isinstance(verdict, Same):
+        slot = book.slots[verdict.lead_id]
+        slot.take(ask_again(slot.lead, new, tx.now))
+    else:
+        doubles = tuple(verdict.lead_ids) if isinstance(verdict, Ask) else ()
+        change = start(new, tx.now, tx.rules.scoring, tuple(d for d in doubles if d > 0))
+        slot = _Slot(-len(book.slots) - 1, change.lead, _known(change.lead, 0, ()), stored=False)
+        slot.take(change)
+    book.add(slot, wanted)
+    externals = tuple(key.value for key in wanted if key.kind == "external")
+    slot.known = _known(slot.lead, slot.number, (*slot.known.external_ids, *externals))
+    return slot, isinstance(verdict, Same)
+
+
+def _known(lead: Lead, number: int, externals: tuple[str, ...]) -> Known:
+    return Known(
+        lead_id=number,
+        name=lead.name,
+        phone=lead.phone,
+        phone_sure=lead.phone_sure,
+        email=lead.email,
+        wechat=lead.wechat,
+        external_userid=lead.external_userid,
+        company=lead.company,
+        external_ids=externals,
+    )
+
+
+async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
+    """Everybody without an owner is given one, former owner first."""
+    homeless = [slot for slot in slots if slot.lead.owner is None and slot.lead.open]
+    if not homeless:
+        return
+    dispatcher = await Dispatcher.open(tx)
+    for slot in homeless:
+        if slot.stored:
+            await tx.journeys.stop(slot.lead.id, "asked again")
+        for change in await dispatcher.give(slot.lead, fresh=not slot.stored):
+            slot.take(change)
+    await dispatcher.close()
+
+
+async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
+    fresh = [slot for slot in slots if not slot.stored]
+    old = [slot for slot in slots if slot.stored and slot.events]
+    added = await tx.leads.add([planned_change(tx, Change(s.lead, s.events[-1])) for s in fresh])
+    numbers = {int(slot.number): LeadId(slot.number) for slot in slots if slot.stored}
+    for slot, number in zip(fresh, added, strict=True):
+        numbers[slot.number] = number
+        slot.lead = replace(slot.lead, id=number)
+    changes = [planned_change(tx, Change(s.lead, e)) for s in (*old, *fresh) for e in s.events]
+    await tx.leads.save([c for c in changes if c.lead.id in {s.lead.id for s in old}])
+    await tx.leads.write([(s.lead.id, event) for s in fresh for event in s.events])
+    await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
+    await announce(tx, changes)
+    return numbers
+
+
+async def found(tx: Tx, lead: Lead, details: NewLead) -> None:
+    """What WeCom knows of a contact, looked up after the lead was stored."""
+    change = enrich(lead, details, tx.now)
+    if change is not None:
+        planned = planned_change(tx, change)
+        await tx.leads.save([planned])
+        await tx.leads.remember([(key, int(lead.id)) for key in keys(details)])
+        await announce(tx, [planned])
+
+

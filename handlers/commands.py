@@ -1,0 +1,185 @@
+"""
+Everything a person can say: the table reads as the manual.
+
+One row per verb. A card button carries the same line a person would type, so
+there is no second table for buttons.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from handlers import lists, manage, work
+from handlers.lists import Look, Page
+from handlers.new import new
+from handlers.reply import Reply
+from handlers.work import About
+from store.db import Tx
+from store.domain.errors import BadCommand
+from store.domain.lead import LeadId, check_role
+from store.domain.team import Member, Role
+
+REP = (Role.REP,)
+SALES = (Role.REP, Role.MANAGER)
+MANAGER = (Role.MANAGER,)
+ALL = (Role.REP, Role.MANAGER, Role.MARKETING)
+Run = Callable[[Tx, Member], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """``parse`` reads what follows the name and raises ValueError when it cannot."""
+
+    names: tuple[str, ...]
+    usage: str
+    does: str
+    roles: tuple[Role, ...]
+    parse: Callable[[str], Any]
+    handler: Callable[[Tx, Member, Any], Awaitable[Reply]]
+
+    def bind(self, rest: str) -> Run:
+        """Raises BadCommand, with how to write it."""
+        try:
+            wanted = self.parse(rest)
+        except ValueError:
+            raise BadCommand(f"这样写：{self.usage}") from None
+
+        async def run(tx: Tx, by: Member) -> Reply:
+            check_role(by, *self.roles)
+            return await self.handler(tx, by, wanted)
+
+        return run
+
+
+def number(text: str) -> LeadId:
+    """42, #42, L42, in whatever width. Raises ValueError."""
+    digits = unicodedata.normalize("NFKC", text).strip().lstrip("#Ll")
+    if not digits.isdecimal() or len(digits) > 9:
+        raise ValueError(text)
+    return LeadId(int(digits))
+
+
+def numbers(text: str) -> tuple[LeadId, ...]:
+    found = tuple(dict.fromkeys(number(part) for part in re.split(r"[\s,，、]+", text) if part))
+    if not 0 < len(found) <= 20:
+        raise ValueError(text)
+    return found
+
+
+def about(text: str) -> About:
+    first, words = _split(text)
+    return About(number(first), words)
+
+
+def page(text: str) -> Page:
+    """Words, and at the end the number of the page: ``华东 2页``."""
+    *words, last = text.split() or [""]
+    found = re.fullmatch(r"(\d{1,4})页", unicodedata.normalize("NFKC", last))
+    if found:
+        return Page(" ".join(words), max(int(found[1]), 1))
+    return Page(text)
+
+
+def look(text: str) -> Look:
+    first, words = _split(text)
+    try:
+        return Look(number(first), words)
+    except ValueError:
+        return Look(None, text)
+
+
+def anything(text: str) -> str:
+    return text
+
+
+def something(text: str) -> str:
+    if not text:
+        raise ValueError(text)
+    return text
+
+
+async def help_me(tx: Tx, by: Member, _: str) -> Reply:
+    """What can be typed, by role."""
+    lines = [f"{c.usage}　{c.does}" for c in COMMANDS if by.role in c.roles or by.role == Role.ADMIN]
+    return Reply(text="可以发：\n" + "\n".join(lines), private=True)
+
+
+COMMANDS = (
+    Command(names=("帮助", "help", "?", "菜单"), usage="帮助", does="能发什么",
+            roles=ALL, parse=anything, handler=help_me),
+    Command(names=("我的", "mine"), usage="我的", does="在跟的线索",
+            roles=SALES, parse=page, handler=lists.mine),
+    Command(names=("今日", "today", "今天"), usage="今日", does="今天先做哪些",
+            roles=SALES, parse=anything, handler=lists.today),
+    Command(names=("线索", "lead"), usage="线索 42", does="看一条，或「线索 张三」按名字找",
+            roles=ALL, parse=look, handler=lists.look),
+    Command(names=("公海", "pool"), usage="公海 华东", does="可以领的线索",
+            roles=SALES, parse=page, handler=lists.pool),
+    Command(names=("领取", "claim", "接受", "认领", "accept"), usage="领取 42", does="领一条或几条",
+            roles=REP, parse=numbers, handler=work.claim),
+    Command(names=("跟进", "log"), usage="跟进 42 电话 聊了报价 下周三下午3点再约", does="记一次跟进",
+            roles=SALES, parse=about, handler=work.log),
+    Command(names=("阶段", "stage"), usage="阶段 42 意向", does="跟进中、意向、已报价",
+            roles=SALES, parse=about, handler=work.move),
+    Command(names=("成交", "won"), usage="成交 42 12万", does="签下来了",
+            roles=SALES, parse=about, handler=work.won),
+    Command(names=("流失", "lost"), usage="流失 42 选了别家", does="没谈成",
+            roles=SALES, parse=about, handler=work.lost),
+    Command(names=("无效", "invalid"), usage="无效 42 空号", does="不是真的线索",
+            roles=SALES, parse=about, handler=work.invalid),
+    Command(names=("退回", "return"), usage="退回 42 未到时机", does="还给市场培育",
+            roles=SALES, parse=about, handler=work.give_back),
+    Command(names=("放回", "release"), usage="放回 42", does="放回公海",
+            roles=SALES, parse=number, handler=work.release),
+    Command(names=("转交", "transfer"), usage="转交 42 韩梅", does="交给同事",
+            roles=SALES, parse=about, handler=work.transfer),
+    Command(names=("延期", "extend"), usage="延期 42", does="晚几天回收，只能一次",
+            roles=SALES, parse=number, handler=work.extend),
+    Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
+            roles=SALES, parse=about, handler=work.remind),
+    Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
+            roles=ALL, parse=something, handler=new),
+    Command(names=("分配", "assign"), usage="分配 42 李雷", does="给某个人",
+            roles=MANAGER, parse=about, handler=manage.assign),
+    Command(names=("日报", "digest"), usage="日报", does="今天的数字",
+            roles=MANAGER, parse=anything, handler=manage.digest),
+    Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
+            roles=MANAGER, parse=anything, handler=manage.bind),
+)  # fmt: skip
+BY_NAME = {name: command for command in COMMANDS for name in command.names}
+GLUED = re.compile(rf"({'|'.join(map(re.escape, BY_NAME))})([#l]?\d.*)")
+
+
+def understand(line: str) -> Run:
+    """The handler for a typed or pressed line, its arguments read. Raises BadCommand."""
+    first, rest = _split(line)
+    name = unicodedata.normalize("NFKC", first).lstrip("/").casefold()
+    glued = GLUED.fullmatch(name)
+    if name not in BY_NAME and glued:
+        name, rest = glued[1], f"{glued[2]} {rest}".strip()
+    if name not in BY_NAME and re.fullmatch(r"[#l]?\d{1,9}", name):
+        name, rest = "线索", name
+    if name not in BY_NAME:
+        raise BadCommand(_nearest(name))
+    return BY_NAME[name].bind(rest)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The first word and the rest, whatever blanks the thumb found."""
+    parts = text.strip().split(maxsplit=1)
+    return (parts[0] if parts else ""), (parts[1].strip() if len(parts) > 1 else "")
+
+
+def _nearest(name: str) -> str:
+    """The command that was probably meant, and how to write it."""
+    if not name:
+        return "发「帮助」看看能做什么"
+    close = difflib.get_close_matches(name[:20], BY_NAME, n=1, cutoff=0.4)
+    if not close:
+        close = [known for known in BY_NAME if known in name[:40]][:1]
+    if not close:
+        return f"没听懂「{name[:20]}」，发「帮助」看看能做什么"
+    return f"没听懂「{name[:20]}」，是不是想发：{BY_NAME[close[0]].usage}"

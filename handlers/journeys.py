@@ -1,0 +1,162 @@
+"""Nurturing: who is written to, when, and what makes it stop."""
+
+import re
+from datetime import datetime, timedelta
+
+from cards.mail import render_mail, render_mass
+from handlers.announce import record
+from handlers.assign import Dispatcher
+from store.db import Tx
+from store.domain.calendar import quiet
+from store.domain.lead import Event, Kind, Lead, Place
+from store.domain.rules import JourneyPlan, JourneyStep
+from store.domain.team import Channel
+from store.journeys import Journey
+from store.outbox import Put
+
+DAY = timedelta(days=1)
+STOP_WORDS = re.compile(r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.I)
+
+
+async def begin(tx: Tx, lead: Lead) -> bool:
+    """Start the journey of the reason the lead was returned with, if there is one to reach it."""
+    plan = _plan_for(tx, lead)
+    if plan is None or lead.opted_out_at is not None or not _reachable(tx, lead, plan):
+        return False
+    await tx.journeys.stop(lead.id, "restarted")
+    await tx.journeys.start(lead.id, plan.name, tx.now + plan.steps[0].after)
+    return True
+
+
+def _plan_for(tx: Tx, lead: Lead) -> JourneyPlan | None:
+    plans = [p for p in tx.rules.journeys if p.steps]
+    fitting = [p for p in plans if lead.reason in p.reasons]
+    return next(iter(fitting or [p for p in plans if not p.reasons]), None)
+
+
+def _reachable(tx: Tx, lead: Lead, plan: JourneyPlan) -> bool:
+    return any(_channel(tx, lead, step) is not None for step in plan.steps)
+
+
+def _channel(tx: Tx, lead: Lead, step: JourneyStep) -> Channel | None:
+    """How this step reaches this person; a WeCom contact without an address gets a 群发 task."""
+    mail = Channel.MAIL if lead.email and tx.rules.mails else None
+    mass = Channel.WECOM_MASS if lead.external_userid and tx.rules.wecom else None
+    return (mass or mail) if step.channel == "wecom" else (mail or mass)
+
+
+async def advance(tx: Tx, journey: Journey) -> None:
+    """Send the step that is due, or say why it waits, or end the journey."""
+    [lead] = await tx.leads.many([journey.lead_id], lock=True)
+    plan = next((p for p in tx.rules.journeys if p.name == journey.name), None)
+    why = _over(journey, lead, plan)
+    if why or plan is None:
+        await tx.journeys.end(journey.id, why or "no such journey")
+        return
+    wait = await _waits(tx, lead)
+    if wait is not None:
+        await tx.journeys.wait(journey.id, *wait)
+        return
+    await _send(tx, lead, journey, plan.steps[journey.step])
+    await _to_next(tx, journey, plan)
+
+
+def _over(journey: Journey, lead: Lead, plan: JourneyPlan | None) -> str:
+    if plan is None or journey.step >= len(plan.steps):
+        return "done"
+    if lead.opted_out_at is not None:
+        return "opted out"
+    if lead.place != Place.MARKETING:
+        return "no longer nurtured"
+    return ""
+
+
+async def _waits(tx: Tx, lead: Lead) -> tuple[datetime, str] | None:
+    """Until when a message has to wait, and why; None: it may go now."""
+    open_at = quiet(tx.now, tx.rules.zone, tx.rules.quiet, tx.rules.calendar)
+    if open_at > tx.now:
+        return open_at, "quiet hours"
+    if tx.rules.per_day:
+        sent, first = await tx.journeys.mailed_since(lead.id, tx.now - DAY)
+        if sent >= tx.rules.per_day and first is not None:
+            return first + DAY, "one message a day"
+    return None
+
+
+async def _to_next(tx: Tx, journey: Journey, plan: JourneyPlan) -> None:
+    step = journey.step + 1
+    if step < len(plan.steps):
+        await tx.journeys.next(journey.id, step, journey.started_at + plan.steps[step].after)
+    else:
+        await tx.journeys.end(journey.id, "done")
+
+
+async def _send(tx: Tx, lead: Lead, journey: Journey, step: JourneyStep) -> None:
+    channel = _channel(tx, lead, step)
+    if channel is None:
+        return
+    link = f"{tx.rules.public_url}/t/{await tx.links.make(lead.id, 'track', step.template)}"
+    stop = f"{tx.rules.public_url}/u/{await tx.links.make(lead.id, 'optout', step.template)}"
+    words = {"name": lead.name, "product": lead.product, "company": lead.company, "link": link}
+    key = f"journey:{journey.id}/{journey.step}"
+    if channel == Channel.MAIL:
+        account, payload = lead.email, render_mail(step.template, **words, unsubscribe=stop)
+    else:
+        text = render_mass(step.template, **words, unsubscribe=stop)
+        sender = await _sender(tx, lead)
+        account, payload = lead.external_userid, {"sender": sender, "text": {"content": text}}
+    put = Put(key=key, channel=channel, account=account, payload=payload, lead_id=lead.id)
+    await tx.outbox.put([put])
+    how = "邮件" if channel == Channel.MAIL else "企微群发待确认"
+    await tx.leads.write(
+        [(lead.id, Event(kind=Kind.MAILED, at=tx.now, text=f"{how} {step.template}"))]
+    )
+
+
+async def _sender(tx: Tx, lead: Lead) -> str:
+    """The member who confirms a 群发: the contact's own, who is the last owner."""
+    followed = str(lead.fields.get("wecom_userid") or "")
+    if followed:
+        return followed
+    team = await tx.members.all()
+    for member_id in reversed(await tx.leads.owners(lead.id)):
+        if team[member_id].wecom:
+            return str(team[member_id].wecom)
+    return ""
+
+
+async def clicked(tx: Tx, token: str) -> bool:
+    """A prospect opened a tracked link: back to a rep with the story. False: no such link."""
+    link = await tx.links.find(token, "track")
+    if link is None:
+        return False
+    if not await tx.links.use(token):
+        return True
+    lead = await tx.leads.get(link.lead_id)
+    change = lead.click(tx.now, f"邮件「{link.label}」里的链接")
+    changes = [change]
+    if lead.place == Place.MARKETING and lead.open and lead.opted_out_at is None:
+        await tx.journeys.stop(lead.id, "clicked")
+        dispatcher = await Dispatcher.open(tx)
+        changes += await dispatcher.give(change.lead)
+        await dispatcher.close()
+    await record(tx, *changes)
+    return True
+
+
+async def opt_out(tx: Tx, token: str, how: str) -> bool:
+    """A prospect wants to be left alone: everything that was to be sent stops at once."""
+    link = await tx.links.find(token, "optout")
+    if link is None:
+        return False
+    await tx.links.use(token)
+    lead = await tx.leads.get(link.lead_id)
+    if lead.opted_out_at is None:
+        await _stop(tx, lead, how)
+    return True
+
+
+async def _stop(tx: Tx, lead: Lead, how: str) -> None:
+    await tx.journeys.stop(lead.id, "opted out")
+    await tx.outbox.drop_waiting(lead.id, [Channel.MAIL, Channel.WECOM_MASS])
+    await record(tx, lead.opt_out(tx.now, how))

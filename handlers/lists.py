@@ -1,0 +1,84 @@
+"""What can be looked at: my leads, today, the pool, one lead, a search, the manual."""
+
+from dataclasses import dataclass
+
+from cards.lead import View, detail_text
+from cards.lists import PAGE, found_card, mine_card, pool_card, today_card
+from cards.words import moment
+from handlers.announce import show
+from handlers.reply import Reply
+from store.db import Tx
+from store.domain.errors import BadCommand, NotFound
+from store.domain.lead import KINDS, LeadId, may_see
+from store.domain.team import Member
+from store.leads import Past
+
+LINES = 8
+"""The newest lines of a history that a phone screen holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    words: str
+    number: int = 1
+
+    @property
+    def skip(self) -> int:
+        # A page with a button to the next one shows one line less.
+        return (self.number - 1) * (PAGE - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A lead by number, or words to search for."""
+
+    lead_id: LeadId | None
+    words: str = ""
+
+
+async def mine(tx: Tx, by: Member, page: Page) -> Reply:
+    leads, count = await tx.leads.mine(by, PAGE, page.skip)
+    view = View(now=tx.now, rules=tx.rules)
+    return Reply(card=mine_card(leads, count, page.number, view))
+
+
+async def today(tx: Tx, by: Member, _: str) -> Reply:
+    local = tx.now.astimezone(tx.rules.zone)
+    midnight = local.replace(hour=23, minute=59, second=59)
+    leads = await tx.leads.today(by, midnight, 50)
+    return Reply(card=today_card(leads, View(now=tx.now, rules=tx.rules)))
+
+
+async def pool(tx: Tx, by: Member, page: Page) -> Reply:
+    leads, count = await tx.leads.pool(by, page.words, tx.now, PAGE, page.skip)
+    return Reply(card=pool_card(leads, count, page.words, page.number))
+
+
+async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
+    if wanted.lead_id is None:
+        return await _search(tx, by, wanted.words)
+    [lead] = await tx.leads.many([wanted.lead_id]) or [None]
+    if lead is None:
+        raise NotFound(wanted.lead_id)
+    if not wanted.words:
+        await show(tx, lead, by)
+        return Reply()
+    view = View(now=tx.now, rules=tx.rules)
+    lines = (await tx.leads.history([lead.id])).get(lead.id, ())
+    told = tuple(_line(tx, past, by) for past in lines[-LINES:]) if may_see(lead, by) else ()
+    return Reply(text=detail_text(lead, by, view, told), private=True)
+
+
+def _line(tx: Tx, past: Past, by: Member) -> str:
+    who = past.by.name if past.by else ""
+    words = " ".join(part for part in (who, KINDS[past.kind], past.text) if part)
+    return f"{moment(past.at, tx.now, tx.rules.zone)} {words}"
+
+
+async def _search(tx: Tx, by: Member, words: str) -> Reply:
+    """What the reader may not see whole can only be found by its number."""
+    if not words:
+        raise BadCommand("找哪一条？发「线索 42」，或「线索 张三」按名字找")
+    found = await tx.leads.search(words, 50)
+    seen = [lead for lead in found if may_see(lead, by)]
+    return Reply(card=found_card(seen, words))

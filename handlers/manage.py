@@ -1,0 +1,50 @@
+"""What managers decide and ask for."""
+
+from cards.digest import digest_card
+from cards.lists import assign_card
+from handlers.announce import record
+from handlers.reply import Reply
+from handlers.work import About, colleague
+from store.db import Tx
+from store.domain.errors import BadCommand, Refused
+from store.domain.routing import fits
+from store.domain.team import Member, Role
+
+
+async def assign(tx: Tx, by: Member, about: About) -> Reply:
+    """To a person by name; without one, whom to choose from."""
+    lead = await tx.leads.get(about.lead_id)
+    if not lead.open:
+        raise Refused(f"#{lead.id} 已经结束，不用再分配")
+    await tx.lock("dispatch")
+    loads = await tx.leads.loads()
+    if not about.words:
+        reps = [m for m in await tx.members.active(Role.REP) if m.phone]
+        order = sorted(reps, key=lambda m: (not fits(m, lead), loads.get(m.id, 0), m.id))
+        return Reply(card=assign_card(lead, [(m, loads.get(m.id, 0)) for m in order]))
+    to = await colleague(tx, about.words, f"分配 {lead.id} 李雷")
+    if lead.owner is not None and lead.accepted_at is not None:
+        change = lead.transfer(by, to, tx.now)
+        await tx.reminders.hand_over(lead.id, to.id)
+    else:
+        change = lead.assign(to, tx.now, why=f"{by.name} 分配", by=by)
+    await tx.journeys.stop(lead.id, "assigned")
+    await record(tx, change)
+    held = loads.get(to.id, 0)
+    full = f"，他手上已有 {held} 条" if held >= to.capacity else ""
+    return Reply(text=f"#{lead.id} 已给 {to.name}{full}", told=True)
+
+
+async def digest(tx: Tx, by: Member, _: str) -> Reply:
+    """Today's figures so far."""
+    today = tx.now.astimezone(tx.rules.zone).date()
+    return Reply(card=digest_card(await tx.figures.of(today, tx.now)))
+
+
+async def bind(tx: Tx, by: Member, _: str) -> Reply:
+    """This group gets the digest."""
+    if tx.group is None:
+        raise BadCommand("到要收日报的群里 @我 发「绑定」")
+    await tx.groups.bind(tx.group, by)
+    at = f"{tx.rules.digest_at:%H:%M}"
+    return Reply(text=f"好，每个工作日 {at} 把日报发到「{tx.group.title or '这个群'}」")

@@ -1,0 +1,19 @@
+"""What a handler says back."""
+
+from dataclasses import dataclass
+
+from cards.model import Card
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """``told``: the card that was pressed says it already, so a press needs no words.
+
+    ``card`` is sent as a message of its own, for lists and questions. ``private``:
+    not for the group it was asked in.
+    """
+
+    text: str = ""
+    card: Card | None = None
+    told: bool = False
+    private: bool = False

@@ -174,8 +174,10 @@ def _where(row: _Reading) -> str:
 def _pick(name: str, ats: Sequence[int], texts: Sequence[str]) -> int | None:
     """The best cell of a column that comes several times: the first that can be read."""
     told = [at for at in ats if at < len(texts) and texts[at]]
+    if len(told) < 2:
+        return told[0] if told else None
     reads = READS.get(name, bool)
-    return next((at for at in told if reads(texts[at])), told[0] if told else None)
+    return next((at for at in told if reads(texts[at])), told[0])
 
 
 def _is_phone(text: str) -> bool:

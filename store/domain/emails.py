@@ -26,6 +26,12 @@ def read_email(text: str) -> str | None:
     return text
 
 
+def mailbox(email: str) -> str:
+    """The address without its tag: mail to ``a+shop@x.cn`` arrives at ``a@x.cn``."""
+    local, _, domain = email.partition("@")
+    return f"{local.partition('+')[0] or local}@{domain}"
+
+
 def is_role(email: str) -> bool:
     """Whether several people read it: ``info@``, ``sales@``."""
     return bool(_ROLE.fullmatch(email.partition("@")[0]))

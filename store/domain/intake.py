@@ -45,6 +45,9 @@ FIELDS_DEPTH = 5
 KEY_LIMIT = 100  # characters of a name inside utm and fields
 BIGGEST_INT = 2**63 - 1  # what both databases can give back unchanged
 WRITTEN_MINIMUM = 7  # digits a number must have to be kept as it was written
+EXTENSION = "分机"
+OTHER_PHONES = "其他电话"
+"""Where ``fields`` keeps what a number's cell held beside the number."""
 UNREACHABLE = "手机、邮箱、微信至少留一个"
 
 _OBJECTS = frozenset({"consent", "utm", "fields"})
@@ -141,8 +144,8 @@ def _phone(form: _Form, text: str) -> _Read:
     if phone is None:
         return _written(form, text)
     others = [other.e164 for other in all_phones(text) if other.e164 != phone.e164]
-    more = {"分机": phone.extension} if phone.extension else {}
-    more |= {"其他电话": "、".join(others)} if others else {}
+    more = {EXTENSION: phone.extension} if phone.extension else {}
+    more |= {OTHER_PHONES: "、".join(others)} if others else {}
     return _Read(phone.e164, region=str(phone.region), more=more)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from store.domain.emails import is_role
+from store.domain.emails import is_role, mailbox
+from store.domain.intake import OTHER_PHONES
 from store.domain.names import fold, same_person_name
 from store.domain.newlead import NewLead
-from store.domain.phones import Kind, digits, kind_of
+from store.domain.phones import Kind, all_phones, digits, kind_of
 
 WRITTEN_MINIMUM = 7  # digits: a local number; fewer identify nobody
 
@@ -86,7 +87,11 @@ class _Says(IntEnum):
 def keys(new: NewLead) -> list[Key]:
     """What the enquiry can be recognised by, in the order in which it counts."""
     external = [Key("external", f"{new.source}:{new.external_id}")] if new.external_id else []
-    return external + list(_keys(new))
+    beside = new.fields.get(OTHER_PHONES)
+    others = [
+        Key("phone", phone.e164) for phone in all_phones(beside if isinstance(beside, str) else "")
+    ]
+    return list(dict.fromkeys([*external, *_keys(new), *others]))
 
 
 def decide(new: NewLead, candidates: Sequence[Known]) -> Verdict:
@@ -113,7 +118,7 @@ def _keys(of: NewLead | Known) -> Iterator[Key]:
     if of.phone and of.phone_sure:
         yield Key("phone", of.phone)
     if of.email:
-        yield Key("email", of.email)
+        yield Key("email", mailbox(of.email))
     if of.wechat:
         yield Key("wechat", of.wechat.casefold())
     if of.external_userid:
@@ -169,7 +174,7 @@ def _by_phone(e164: str, new: NewLead, known: Known) -> _Says:
 
 def _by_written(number: str, new: NewLead, known: Known) -> _Says:
     """Digits nobody could read identify only with the whole name and no other mailbox."""
-    if new.email and known.email and new.email != known.email:
+    if new.email and known.email and mailbox(new.email) != mailbox(known.email):
         return _Says.NOTHING
     says = _by_name(new, known, other=_Says.NOTHING if "*" in number else _Says.ASK)
     return _Says.ASK if says is _Says.LIKELY else says

@@ -27,7 +27,10 @@ def clean(text: str, *, lines: bool = False) -> str:
 
     Blanks are collapsed; with ``lines`` line breaks stay, at most one empty line in a row.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = unicodedata.normalize("NFC", text)
+    if text.isprintable():
+        return " ".join(text.split())
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     seen = "".join(map(_shown, text, " " + text[:-1])) if text else ""
     if not lines:
         return " ".join(seen.split())

@@ -86,9 +86,16 @@ def first_phone(text: str) -> Phone | None:
 
 def all_phones(text: str) -> list[Phone]:
     """Every real number of a text once, in order; never raises."""
-    text = _plain(text)
-    found = {phone.e164: phone for run in _RUN.finditer(text) for phone in _in_run(text, run)}
-    return list(found.values())
+    return list(_found(_plain(text)))
+
+
+@lru_cache(maxsize=4096)
+def _found(text: str) -> tuple[Phone, ...]:
+    found: dict[str, Phone] = {}
+    for run in _RUN.finditer(text):
+        for phone in _in_run(text, run):
+            found.setdefault(phone.e164, phone)
+    return tuple(found.values())
 
 
 @lru_cache(maxsize=4096)
@@ -188,7 +195,10 @@ def _number(written: str, extension: str = "") -> Phone | None:
         number = phonenumbers.parse(international)
     except phonenumbers.NumberParseException:
         return None
-    return _phone(number, extension) if phonenumbers.is_valid_number(number) else None
+    line = phonenumbers.number_type(number)
+    if line == PhoneNumberType.UNKNOWN:
+        return None
+    return _phone(number, _KINDS.get(line, Kind.OTHER), extension)
 
 
 def _international(written: str) -> str:
@@ -216,9 +226,8 @@ def _is_mobile(plain: str) -> bool:
     return len(plain) == 11 and plain.startswith("1")
 
 
-def _phone(number: PhoneNumber, extension: str) -> Phone:
+def _phone(number: PhoneNumber, kind: Kind, extension: str) -> Phone:
     e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    kind = _KINDS.get(phonenumbers.number_type(number), Kind.OTHER)
     province, city = _region(number, kind)
     return Phone(e164=e164, kind=kind, extension=extension, province=province, city=city)
 

@@ -97,13 +97,22 @@ def read_fields(values: Mapping[str, Any], source: str) -> NewLead:
     is kept as written, with ``phone_sure`` False; a blank region is filled from the number.
     """
     form = _Form(values)
+    new = _read(form, source)
     _refuse_unknown(form)
+    if not new.reachable and not form.problems.keys() & {"phone", "email", "wechat"}:
+        form.wrong("phone", UNREACHABLE)
+    if form.problems:
+        raise BadFields(form.problems)
+    return new
+
+
+def _read(form: _Form, source: str) -> NewLead:
     texts = {name: form.text(name) for name in LIMITS}
     phone = _phone(form, texts["phone"])
-    consent_text, consent_at = _consent(form)
     texts |= {"email": _email(form, texts["email"]), "wechat": _wechat(texts["wechat"])}
     texts |= {"phone": phone.text, "region": with_province(texts["region"]) or phone.region}
-    new = NewLead(
+    consent_text, consent_at = _consent(form)
+    return NewLead(
         source=source,
         **texts,
         phone_sure=phone.sure,
@@ -112,11 +121,6 @@ def read_fields(values: Mapping[str, Any], source: str) -> NewLead:
         utm=_utm(form),
         fields=_fields(form) | phone.more,
     )
-    if not new.reachable and not form.problems.keys() & {"phone", "email", "wechat"}:
-        form.wrong("phone", UNREACHABLE)
-    if form.problems:
-        raise BadFields(form.problems)
-    return new
 
 
 def _refuse_unknown(form: _Form) -> None:
@@ -126,34 +130,34 @@ def _refuse_unknown(form: _Form) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Number:
     text: str = ""
     sure: bool = True
     region: str = ""
     more: dict[str, str] = field(default_factory=dict)
 
 
-def _phone(form: _Form, text: str) -> _Read:
+def _phone(form: _Form, text: str) -> _Number:
     if _is_nothing(text):
-        return _Read()
+        return _Number()
     try:
         phone = read_phone(text)
     except ValueError as reason:
         form.wrong("phone", str(reason))
-        return _Read()
+        return _Number()
     if phone is None:
         return _written(form, text)
     others = [other.e164 for other in all_phones(text) if other.e164 != phone.e164]
     more = {EXTENSION: phone.extension} if phone.extension else {}
     more |= {OTHER_PHONES: "、".join(others)} if others else {}
-    return _Read(phone.e164, region=str(phone.region), more=more)
+    return _Number(phone.e164, region=str(phone.region), more=more)
 
 
-def _written(form: _Form, text: str) -> _Read:
+def _written(form: _Form, text: str) -> _Number:
     if len(digits(text)) >= WRITTEN_MINIMUM:
-        return _Read(text, sure=False)
+        return _Number(text, sure=False)
     form.wrong("phone", "看不出是电话号码")
-    return _Read()
+    return _Number()
 
 
 def _email(form: _Form, text: str) -> str:

@@ -95,12 +95,15 @@ def keys(new: NewLead) -> list[Key]:
 
 
 def decide(new: NewLead, candidates: Sequence[Known]) -> Verdict:
-    """The first key that identifies one person decides; a doubt is a question, not a merge."""
+    """The first key that identifies one person decides; a doubt is a question, not a merge.
+
+    ``candidates`` in the order of their age: of two that fit equally the first is meant.
+    """
     held = [(known, frozenset(_all_keys(known))) for known in candidates]
     doubts: dict[int, None] = {}
     for key in keys(new):
         said = [(_says(key, new, known), known.lead_id) for known, has in held if key in has]
-        if same := _one_person(said):
+        if (same := _one_person(said)) is not None:
             return Same(same, key.kind)
         doubts |= {lead_id: None for says, lead_id in said if says < _Says.NOTHING}
     return Ask(tuple(sorted(doubts))) if doubts else New()
@@ -109,7 +112,7 @@ def decide(new: NewLead, candidates: Sequence[Known]) -> Verdict:
 def _one_person(said: Sequence[tuple[_Says, int]]) -> int | None:
     sure = [lead_id for says, lead_id in said if says is _Says.SAME]
     if sure:
-        return min(sure)
+        return sure[0]
     likely = [lead_id for says, lead_id in said if says is _Says.LIKELY]
     return likely[0] if len(likely) == 1 else None
 

@@ -1,0 +1,67 @@
+"""DingTalk, played: both of its API hosts, the stream gateway, and the phones behind it."""
+
+import base64
+import secrets
+
+from aiohttp import web
+
+from bot.sandbox.dingtalk.api import Api, Org, faults, old
+from bot.sandbox.dingtalk.media import Uploads
+from bot.sandbox.dingtalk.messages import Messages
+from bot.sandbox.dingtalk.phone import Hand
+from bot.sandbox.dingtalk.stream import Gateway, Pace
+from bot.sandbox.dingtalk.webhooks import Robot, Sessions
+from bot.sandbox.state import State
+from bot.sandbox.wire import logged
+
+
+def new_org() -> Org:
+    """A made-up corp with fresh secrets."""
+    return Org(
+        corp_id=f"ding{secrets.token_hex(8)}",
+        client_id=f"ding{secrets.token_hex(8)}",
+        client_secret=secrets.token_urlsafe(48),
+        group_id=f"cid{base64.b64encode(secrets.token_bytes(16)).decode()}",
+        group_title="销售管理群",
+        robot_token=secrets.token_hex(32),
+        robot_secret=f"SEC{secrets.token_hex(32)}",
+    )
+
+
+class DingTalk:
+    def __init__(self, org: Org, state: State, pace: Pace | None = None) -> None:
+        self.org = org
+        self.api = Api(org, state)
+        self.messages = Messages(org, state)
+        self.sessions = Sessions(state)
+        self.gateway = Gateway(org, state, pace)
+        self.hand = Hand(org, state, self.gateway, self.sessions)
+        self._state = state
+
+    def app(self) -> web.Application:
+        app = web.Application(
+            middlewares=[logged(self._state, "dingtalk"), faults], client_max_size=32 << 20
+        )
+        self._new(app)
+        self._old(app)
+        app.on_shutdown.append(self._shut_down)
+        return app
+
+    def _new(self, app: web.Application) -> None:
+        add, api, messages = app.router.add_post, self.api, self.messages
+        add("/v1.0/oauth2/accessToken", api.open(api.access_token))
+        add("/v1.0/robot/oToMessages/batchSend", api.guarded(messages.batch_send))
+        add("/v1.0/robot/otoMessages/batchRecall", api.guarded(messages.recall))
+        add("/v1.0/robot/groupMessages/send", api.guarded(messages.group_send))
+        add("/v1.0/robot/groupMessages/recall", api.guarded(messages.recall))
+        add("/v1.0/gateway/connections/open", self.gateway.open)
+        app.router.add_get("/connect", self.gateway.connect)
+
+    def _old(self, app: web.Application) -> None:
+        robot, uploads = Robot(self.org, self._state), Uploads(self.api, self._state)
+        app.router.add_route("*", "/robot/send", old(robot.send))
+        app.router.add_route("*", "/robot/sendBySession", old(self.sessions.send))
+        app.router.add_post("/media/upload", uploads.upload)
+
+    async def _shut_down(self, _app: web.Application) -> None:
+        await self.gateway.close()

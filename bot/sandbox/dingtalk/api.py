@@ -1,0 +1,133 @@
+"""
+api.dingtalk.com and oapi.dingtalk.com in one application: tokens, routing, error shapes.
+
+The two families share no path, so one stand-in serves both bases.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from secrets import token_hex
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.sandbox.dingtalk.errors import Fault, OldFault
+from bot.sandbox.limits import Tokens
+from bot.sandbox.state import State
+
+TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the header's name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Org:
+    """What the developer console knows: the corp, its app (= robot), the group and its robot."""
+
+    corp_id: str
+    client_id: str
+    client_secret: str
+    group_id: str
+    group_title: str
+    robot_token: str
+    robot_secret: str
+
+
+Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+OldAnswer = Callable[[web.Request, Mapping[str, Any]], dict[str, Any]]
+
+
+class Api:
+    def __init__(self, org: Org, state: State) -> None:
+        self._org = org
+        self.tokens = Tokens(state.clock)
+
+    def access_token(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The same token comes back while it is valid."""
+        asked = (body.get("appKey"), body.get("appSecret"))
+        if asked != (self._org.client_id, self._org.client_secret):
+            raise Fault(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+        return {"accessToken": self.tokens.issue(), "expireIn": self.tokens.life}
+
+    def open(self, answer: Answer) -> Handler:
+        """A call of the new API that needs no token."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return reply(answer(await json_body(request)))
+
+        return handle
+
+    def guarded(self, answer: Answer) -> Handler:
+        """A call of the new API; the token comes in its header."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
+                raise Fault(400, "InvalidAuthentication", "不合法的access_token")
+            return reply(answer(await json_body(request)))
+
+        return handle
+
+
+def old(answer: OldAnswer) -> Handler:
+    """A call of the old API: POST, JSON, HTTP 200 whatever happens."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            body = await _old_body(request)
+            return reply({"errcode": 0, "errmsg": "ok", **answer(request, body)})
+        except OldFault as fault:
+            return reply({"errcode": fault.errcode, "errmsg": fault.errmsg})
+
+    return handle
+
+
+async def json_body(request: web.Request) -> Mapping[str, Any]:
+    """Raises Fault Missingbody for anything but a JSON object."""
+    try:
+        body = json.loads(await request.read())
+    except ValueError:
+        body = None
+    if request.content_type != "application/json" or not isinstance(body, dict):
+        raise Fault(400, "Missingbody", "body is mandatory for this action.")
+    return body
+
+
+async def _old_body(request: web.Request) -> Mapping[str, Any]:
+    if request.method != "POST":
+        raise OldFault(43002, "需要POST请求")
+    if request.content_type != "application/json":
+        raise OldFault(43004, "无效的HTTP HEADER Content-Type")
+    try:
+        body = json.loads(await request.read())
+    except ValueError:
+        raise OldFault(43009, "需要json请求") from None
+    if not isinstance(body, dict):
+        raise OldFault(43009, "需要json请求")
+    return body
+
+
+def reply(answer: Mapping[str, Any], status: int = 200) -> web.Response:
+    return web.Response(
+        text=json.dumps(answer, ensure_ascii=False),
+        status=status,
+        content_type="application/json",
+    )
+
+
+def refused(fault: Fault) -> web.Response:
+    answer = {"code": fault.code, "requestid": token_hex(16).upper(), "message": fault.message}
+    return reply(answer, fault.status)
+
+
+Middle = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Fault as fault:
+        return refused(fault)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        why = "Specified api is not found, please check your url and method."
+        return refused(Fault(404, "error.notFound", why))

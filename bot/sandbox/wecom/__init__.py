@@ -1,0 +1,82 @@
+"""WeCom, played: qyapi for the product to call, and the phones that call it back."""
+
+import secrets
+
+from aiohttp import ClientSession, web
+
+from bot.sandbox.state import State
+from bot.sandbox.wecom.api import Api, Call, Company, Endpoint, only_known
+from bot.sandbox.wecom.contacts import Contacts
+from bot.sandbox.wecom.courier import Courier
+from bot.sandbox.wecom.envelope import new_key
+from bot.sandbox.wecom.errors import No
+from bot.sandbox.wecom.messages import Messages
+from bot.sandbox.wecom.phone import Hand
+from bot.sandbox.wecom.robot import Robot
+from bot.sandbox.wire import logged
+
+
+def new_company(callback_url: str) -> Company:
+    """A made-up corp with fresh secrets."""
+    return Company(
+        corp_id=f"ww{secrets.token_hex(8)}",
+        agent_id=1000002,
+        secret=secrets.token_urlsafe(32),
+        token=secrets.token_hex(12),
+        aes_key=new_key(),
+        robot_key=secrets.token_hex(16),
+        callback_url=callback_url,
+    )
+
+
+class WeCom:
+    """``gap``: real seconds between two tries of a callback."""
+
+    def __init__(
+        self, company: Company, state: State, session: ClientSession, gap: float = 1.0
+    ) -> None:
+        self.company = company
+        self.api = Api(company, state)
+        self.messages = Messages(company, state)
+        self.contacts = Contacts(state)
+        self.courier = Courier(company, state, session, gap)
+        self.hand = Hand(company, state, self.messages, self.contacts, self.courier)
+        self._state = state
+        self._add_endpoints(Robot(company, state))
+
+    def _add_endpoints(self, robot: Robot) -> None:
+        for path, answer in (
+            ("message/send", self.messages.send),
+            ("message/update_template_card", self.messages.update),
+            ("message/recall", self.messages.recall),
+            ("externalcontact/add_msg_template", self.contacts.add_template),
+            ("externalcontact/get_groupmsg_task", self.contacts.task),
+            ("externalcontact/get_groupmsg_send_result", self.contacts.result),
+            ("externalcontact/send_welcome_msg", self.contacts.welcome),
+        ):
+            self.api.add(path, Endpoint(method="POST", answer=answer))
+        self._add_reading()
+        self.api.add("webhook/send", Endpoint(method="POST", answer=robot.send, needs_token=False))
+
+    def _add_reading(self) -> None:
+        get, listed = self.contacts.get, self.contacts.of_member
+        empty: dict[str, list[str]] = {"follow_user": []}
+        self.api.add("externalcontact/get", Endpoint(method="GET", answer=get, empty=empty))
+        none: dict[str, list[str]] = {"external_userid": []}
+        self.api.add("externalcontact/list", Endpoint(method="GET", answer=listed, empty=none))
+        self.api.add("user/get", Endpoint(method="GET", answer=self._user))
+
+    def _user(self, call: Call) -> dict[str, object]:
+        userid = call.query.get("userid", "").lower()
+        phones = self._state.phones.values()
+        mine = [p for p in phones if p.platform == "wecom" and p.account.lower() == userid]
+        if not userid or not mine:
+            raise No(60111, "userid not found")
+        return {"userid": mine[0].account, "name": mine[0].name, "department": [1], "status": 1}
+
+    def app(self) -> web.Application:
+        app = web.Application(
+            middlewares=[logged(self._state, "wecom"), only_known], client_max_size=32 << 20
+        )
+        self.api.routes(app)
+        return app

@@ -1,0 +1,221 @@
+"""Customers: externalcontact/get, welcome words, mass sending (D:92114, D:92135, D:92137)."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from secrets import token_urlsafe
+from typing import Any
+
+from bot.sandbox.limits import size
+from bot.sandbox.state import Contact, Message, State
+from bot.sandbox.wecom.api import Call
+from bot.sandbox.wecom.errors import No
+from bot.sandbox.wecom.messages import chat_of
+
+CONTENT_BYTES = 4000
+MOST_CUSTOMERS = 10_000
+MOST_ATTACHMENTS = 9
+WELCOME_SECONDS = 20.0  # of real time, however fast the demo's clock runs
+UNSENT, SENT, NOT_A_FRIEND, HAD_ANOTHER = 0, 1, 2, 3
+
+
+@dataclass(slots=True, kw_only=True)
+class Task:
+    """A 企业群发 of one member: goes out when the member confirms it."""
+
+    msgid: str
+    sender: str
+    customers: list[str]
+    text: str
+    message: Message
+    sent_at: int = 0
+    status: dict[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Welcome:
+    contact: Contact
+    until: float
+    used: bool = False
+
+
+class Contacts:
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._tasks: dict[str, Task] = {}
+        self._welcomes: dict[str, Welcome] = {}
+        self._last_mass: dict[str, date] = {}
+
+    def meet(self, userid: str, name: str, channel: str) -> tuple[Contact, str]:
+        """A customer scanned a member's QR code. Gives the contact and the welcome code."""
+        contact = Contact(external_userid=f"wm{token_urlsafe(22)}", name=name)
+        contact.follows[userid] = (self._state.clock(), channel)
+        self._state.met(contact)
+        code = token_urlsafe(32)
+        until = time.monotonic() + WELCOME_SECONDS
+        self._welcomes[code] = Welcome(contact=contact, until=until)
+        return contact, code
+
+    def get(self, call: Call) -> dict[str, Any]:
+        contact = self._known(call.query.get("external_userid", ""))
+        follow = [_follow(contact, *item) for item in contact.follows.items()]
+        if not follow:
+            raise No(84061, "not external contact")
+        person = {"external_userid": contact.external_userid, "name": contact.name}
+        about = {**person, "avatar": "", "type": 1, "gender": 0}
+        return {"external_contact": about, "follow_user": follow, "next_cursor": ""}
+
+    def _known(self, external_userid: str) -> Contact:
+        if not external_userid:
+            raise No(41035, "missing external_userid")
+        if external_userid not in self._state.contacts:
+            raise No(40096, "invalid external_userid")
+        return self._state.contacts[external_userid]
+
+    def of_member(self, call: Call) -> dict[str, Any]:
+        userid = call.query.get("userid", "")
+        mine = [c.external_userid for c in self._state.contacts.values() if userid in c.follows]
+        if not mine:
+            raise No(84061, "not external contact")
+        return {"external_userid": mine}
+
+    def welcome(self, call: Call) -> dict[str, Any]:
+        """Once, within 20 seconds (D:92137)."""
+        text, _ = _content(call.body)
+        code = call.body.get("welcome_code")
+        if not code:
+            raise No(41049, "missing welcome code")
+        welcome = self._welcomes.get(str(code))
+        if welcome is None or time.monotonic() > welcome.until:
+            raise No(41050, "invalid welcome code")
+        if welcome.used:
+            raise No(41051, "the chat has started")
+        welcome.used = True
+        self._tell(welcome.contact, next(iter(welcome.contact.follows)), text)
+        return {}
+
+    def add_template(self, call: Call) -> dict[str, Any]:
+        """Makes a task for one member; nothing is sent before they confirm."""
+        body = call.body
+        text, _ = _content(body)
+        asked = _customers(body)
+        sender = self._sender(body, asked)
+        reachable = [e for e in asked if self._follows(sender, e)]
+        if not reachable:
+            raise No(41048, "no customer to send", fail_list=asked)
+        task = self._new_task(sender, reachable, text)
+        return {"fail_list": [e for e in asked if e not in reachable], "msgid": task.msgid}
+
+    def _sender(self, body: Mapping[str, Any], asked: list[str]) -> str:
+        """Without one, the member who got to know the customer last."""
+        if body.get("sender"):
+            return str(body["sender"])
+        known = [self._state.contacts[e] for e in asked if e in self._state.contacts]
+        follows = [item for contact in known for item in contact.follows.items()]
+        return max(follows, key=lambda item: item[1][0])[0] if follows else ""
+
+    def _follows(self, userid: str, external_userid: str) -> bool:
+        contact = self._state.contacts.get(external_userid)
+        return contact is not None and userid in contact.follows
+
+    def _new_task(self, sender: str, customers: list[str], text: str) -> Task:
+        names = [self._state.contacts[e].name for e in customers]
+        body = {"text": text, "customers": names, "sent": False}
+        task = Task(
+            msgid=f"msg{token_urlsafe(24)}",
+            sender=sender,
+            customers=customers,
+            text=text,
+            message=self._state.show(chat_of(self._state, sender), "task", body),
+            status=dict.fromkeys(customers, UNSENT),
+        )
+        self._tasks[task.msgid] = task
+        return task
+
+    def confirm(self, message: Message) -> None:
+        """The member presses 发送. A customer takes one mass message a day."""
+        task = next((t for t in self._tasks.values() if t.message is message), None)
+        if task is None or task.sent_at:
+            return
+        task.sent_at = int(self._state.clock().timestamp())
+        for external_userid in task.customers:
+            task.status[external_userid] = self._mass(task, external_userid)
+        message.body = {**message.body, "sent": True}
+        self._state.changed(message)
+
+    def _mass(self, task: Task, external_userid: str) -> int:
+        today = self._state.clock().date()
+        if not self._follows(task.sender, external_userid):
+            return NOT_A_FRIEND
+        if self._last_mass.get(external_userid) == today:
+            return HAD_ANOTHER
+        self._last_mass[external_userid] = today
+        self._tell(self._state.contacts[external_userid], task.sender, task.text)
+        return SENT
+
+    def _tell(self, contact: Contact, userid: str, text: str) -> None:
+        phone = self._state.phones.get(chat_of(self._state, userid))
+        by = phone.name if phone else userid
+        self._state.show(f"wechat:{contact.external_userid}", "text", {"text": text}, by=by)
+
+    def result(self, call: Call) -> dict[str, Any]:
+        task = self._task(call.body)
+        sent = [
+            {"external_userid": who, "userid": task.sender, "status": status}
+            | ({"send_time": task.sent_at} if status == SENT else {})
+            for who, status in task.status.items()
+        ]
+        return {"send_list": sent, "next_cursor": ""}
+
+    def task(self, call: Call) -> dict[str, Any]:
+        task = self._task(call.body)
+        one = {"userid": task.sender, "status": 2 if task.sent_at else 0}
+        return {"task_list": [one | ({"send_time": task.sent_at} if task.sent_at else {})]}
+
+    def _task(self, body: Mapping[str, Any]) -> Task:
+        if not body.get("msgid"):
+            raise No(41046, "missing msgid")
+        if body["msgid"] not in self._tasks:
+            raise No(41047, "invalid msgid")
+        return self._tasks[body["msgid"]]
+
+
+def _follow(contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:
+    at, channel = since
+    return {
+        "userid": userid,
+        "remark": contact.name,
+        "description": "",
+        "createtime": int(at.timestamp()),
+        "tags": [],
+        "remark_mobiles": [],
+        "add_way": 1,
+        "oper_userid": contact.external_userid,
+        "state": channel,
+    }
+
+
+def _content(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    text, attachments = body.get("text") or {}, body.get("attachments") or []
+    if not isinstance(text, dict) or not isinstance(attachments, list):
+        raise No(40058, "invalid Request Parameter: text or attachments")
+    content = str(text.get("content", ""))
+    if not content and not attachments:
+        raise No(44004, "empty content")
+    if size(content) > CONTENT_BYTES:
+        raise No(45002, "content size out of limit")
+    if len(attachments) > MOST_ATTACHMENTS:
+        raise No(41064, "too many attachments")
+    return content, attachments
+
+
+def _customers(body: Mapping[str, Any]) -> list[str]:
+    if body.get("chat_type", "single") != "single":
+        raise No(40058, "invalid Request Parameter: chat_type")
+    asked = body.get("external_userid", [])
+    if not isinstance(asked, list) or len(asked) > MOST_CUSTOMERS:
+        raise No(40035, "invalid parameter: external_userid")
+    if not asked:
+        raise No(41048, "no customer to send")
+    return [str(external_userid) for external_userid in asked]

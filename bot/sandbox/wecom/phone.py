@@ -1,0 +1,130 @@
+"""What a member's or a customer's hand does, and what comes back at once."""
+
+import secrets
+from collections.abc import Mapping
+from xml.etree import ElementTree as ET
+
+from bot.sandbox import wire
+from bot.sandbox.limits import cut
+from bot.sandbox.state import Contact, Message, State
+from bot.sandbox.wecom import cards
+from bot.sandbox.wecom.api import Company
+from bot.sandbox.wecom.contacts import Contacts
+from bot.sandbox.wecom.courier import Courier, Value
+from bot.sandbox.wecom.errors import No
+from bot.sandbox.wecom.messages import TEXT_BYTES, Messages, chat_of
+from bot.sandbox.wecom.replies import card_of
+
+REPLY_BYTES = TEXT_BYTES
+
+
+class Hand:
+    def __init__(
+        self,
+        company: Company,
+        state: State,
+        messages: Messages,
+        contacts: Contacts,
+        courier: Courier,
+    ) -> None:
+        self._company = company
+        self._state = state
+        self._messages = messages
+        self._contacts = contacts
+        self._courier = courier
+
+    async def say(self, userid: str, text: str) -> None:
+        """A member types a line into the app's chat."""
+        chat = chat_of(self._state, userid)
+        self._state.show(chat, "text", {"text": text}, mine=True)
+        msg_id = str(secrets.randbits(62) | 1 << 62)
+        fields = {**self._head(userid, "text"), "Content": text, "MsgId": msg_id}
+        answer = await self._courier.carry({**fields, "AgentID": self._company.agent_id})
+        if answer is not None:
+            self._show_reply(userid, answer)
+
+    async def press(self, message: Message, key: str) -> bool:
+        """A member presses a button. False if the card no longer has it."""
+        sent = self._messages.of(message)
+        if sent is None or key not in keys_of(message):
+            return False
+        userid = message.chat.removeprefix("wecom:")
+        event: dict[str, Value] = {
+            "Event": "template_card_event",
+            "EventKey": key,
+            "TaskId": sent.task_id,
+            "CardType": str(message.body["card_type"]),
+            "ResponseCode": self._messages.new_code(sent),
+        }
+        head = self._head(userid, "event")
+        answer = await self._courier.carry({**head, **event, "AgentID": self._company.agent_id})
+        if answer is not None:
+            self._redraw(message, answer)
+        return True
+
+    async def meet(self, userid: str, name: str, channel: str) -> Contact:
+        """A customer scans a member's QR code and becomes a contact (D:92130)."""
+        contact, welcome_code = self._contacts.meet(userid, name, channel)
+        event: dict[str, Value] = {
+            "Event": "change_external_contact",
+            "ChangeType": "add_external_contact",
+            "UserID": userid,
+            "ExternalUserID": contact.external_userid,
+            "State": channel,
+            "WelcomeCode": welcome_code,
+        }
+        await self._courier.carry({**self._head("sys", "event"), **event})
+        return contact
+
+    def _head(self, sender: str, kind: str) -> Mapping[str, Value]:
+        at = int(self._state.clock().timestamp())
+        return {"FromUserName": sender, "CreateTime": at, "MsgType": kind}
+
+    def _show_reply(self, userid: str, answer: ET.Element) -> None:
+        addressed = (answer.findtext("ToUserName"), answer.findtext("FromUserName"))
+        if addressed != (userid, self._company.corp_id):
+            return self._dropped("收发双方写反了或不是本企业")
+        if answer.findtext("MsgType") != "text":
+            return self._dropped(f"沙盒不显示 {answer.findtext('MsgType')} 类型的回复")
+        text = cut(answer.findtext("Content", ""), REPLY_BYTES)
+        self._state.show(chat_of(self._state, userid), "text", {"text": text})
+        return None
+
+    def _redraw(self, message: Message, answer: ET.Element) -> None:
+        """A press may only be answered with a change of the card that was pressed."""
+        kind = answer.findtext("MsgType")
+        if kind == "update_button":
+            name = answer.findtext("Button/ReplaceName", "")
+            self._messages.redraw(message, {"button": {"replace_name": name}})
+        elif kind == "update_template_card":
+            self._redraw_whole(message, answer.find("TemplateCard"))
+        else:
+            self._dropped(f"点击卡片不能用 {kind} 回复")
+
+    def _redraw_whole(self, message: Message, element: ET.Element | None) -> None:
+        card = card_of(element) if element is not None else {}
+        try:
+            cards.check(card, update=True)
+        except No as no:
+            return self._dropped(f"{no.errcode} {no.errmsg}")
+        return self._messages.redraw(message, {"template_card": card})
+
+    def _dropped(self, why: str) -> None:
+        line = wire.Exchange(
+            platform="wecom",
+            direction="in",
+            call="被动回复被平台丢弃",
+            status=0,
+            asked="",
+            answered=why,
+        )
+        wire.note(self._state, line)
+
+
+def keys_of(message: Message) -> list[str]:
+    """The keys of the buttons a card shows now; none once it is greyed."""
+    card = message.body
+    if message.recalled or message.kind != "card" or card.get("replace_text"):
+        return []
+    menu = card.get("action_menu", {}).get("action_list", [])
+    return [button["key"] for button in (*card.get("button_list", []), *menu) if "key" in button]

@@ -1,0 +1,141 @@
+"""
+Budgets and prices in yuan, read out of a sentence: 12万, 1千5, ￥12,000, 12万到15万.
+
+Amounts of other currencies are no amount here: nobody wants 5万美元 booked as 5万.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from store.domain.numerals import CHARS, DIGITS, TENS, normalise, number
+
+LONGEST = 2000  # characters looked at; a follow-up is a sentence or two
+LARGEST = Decimal(10**13)  # yuan; a longer row of digits is an account or a serial number
+
+FOREIGN = (
+    r"(?:美元|美金|美刀|港元|港币|新台币|台币|日元|日币|日圆|欧元|英镑|韩元|韩币|澳元|澳币|加元|加币"
+    r"|新元|新币|卢布|泰铢|法郎|usd|hkd|eur|jpy|gbp|\$|€|£)"
+)
+MARK = r"(?:人民币|rmb|cny|¥)"
+YUAN = r"(?:元|圆|块|人民币|rmb|cny)"
+FIRST = "零一二三四五六七八九壹贰叁肆伍陆柒捌玖两俩十拾"  # 千万别 and 万一 are words, not numbers
+DATED = r"(?![\d月日号点天年周个:/小分折])"  # 5万12月付: the 12 belongs to the month
+EACH = r"(?![套个台年月天期次人])"  # 12万一套: the 一 belongs to the set
+# The loop is possessive: a long row of numerals must not be tried in every division.
+RUN = (
+    rf"(?:\d[\d,]*(?:\.\d+)?|[几数](?=[十百千万亿])|[{FIRST}])"
+    rf"(?:[多余](?=[万亿])| ?[wk](?![a-z0-9])| ?(?:个?[万亿]|[十百千])"
+    rf"|(?<=[十拾百佰千仟万亿])\d+{DATED}|(?!一)[{CHARS}几]|一{EACH})*+"
+)
+TO = r"(?:\s*(?:到|至|~|-+|–|—+)\s*)"
+CHANGE = (
+    rf"(?P<jiao>\d|[{CHARS}])(?:[角毛](?:(?:\d|[{CHARS}])分)?|(?![\d{CHARS}年月日号点天个折]))"
+)
+AMOUNT = re.compile(
+    rf"(?<![\da-z.,#])(?P<foreign>{FOREIGN}\s*)?(?P<mark>{MARK}\s*)?"
+    rf"(?:(?P<low>{RUN})(?:{YUAN}|\(含\))?{TO}(?={RUN}))?(?P<high>{RUN})"
+    rf"(?:[多余]|左右|上下)?(?P<yuan>\s*{YUAN}(?:{CHANGE})?)?(?P<abroad>\s*{FOREIGN})?"
+)
+BIG = re.compile(r"[千仟万亿wk]")
+COUNTED = re.compile(  # 5万人, 3千个客户, 4k屏: counted, not paid
+    r"[多余]?\s*(?:多|余)?(?:人|个|家|台|件|条|次|套|名|位|户|吨|米|平|公里|字|步|粉|份|张|辆|枚|只|亩|度|点|年|月|天|小时|分钟|屏|分辨|显示|号|级|用户|客户|并发|条|行|夜|[a-z%])"
+)
+ASKED = re.compile(
+    r"(?:预算|报价|金额|总价|价格|单价|费用|首付|定金|尾款|回款|付款|年费|成交价?|合同额)[^\d,。;!?，；]{0,4}$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """``yuan`` is the amount, or the lower end of a range whose upper end is ``upper``.
+
+    ``start`` and ``end`` are its place in the text. Jiao and fen are rounded to whole yuan.
+    """
+
+    yuan: int
+    start: int
+    end: int
+    upper: int | None = None
+
+
+def find_amount(text: str) -> Amount | None:
+    """The first amount of yuan in the text; None when there is none."""
+    return next(find_amounts(text), None)
+
+
+def find_amounts(text: str) -> Iterator[Amount]:
+    """Every amount of yuan in the text, in order."""
+    plain = normalise(text[:LONGEST])
+    for match in AMOUNT.finditer(plain):
+        if _is_yuan(plain, match) and (amount := _read(match)) is not None:
+            yield amount
+
+
+def _is_yuan(text: str, match: re.Match[str]) -> bool:
+    """Whether it is money, and ours: a mark, a big unit with nothing counted, or a question."""
+    if match["foreign"] or match["abroad"]:
+        return False
+    if match["mark"] or match["yuan"]:
+        return True
+    if BIG.search(match["high"]):
+        return COUNTED.match(text, match.end()) is None
+    if match["low"] is None and text.strip() == match[0].strip():
+        return _is_price(match["high"])
+    return _is_price(match["high"]) and ASKED.search(text, 0, match.start()) is not None
+
+
+def _is_price(run: str) -> bool:
+    """A bare number may be a price, not a phone number, an account or a one-digit count."""
+    digits = run.replace(",", "")
+    return digits[0] in "123456789" and 3 <= len(digits.partition(".")[0]) <= 9
+
+
+def _read(match: re.Match[str]) -> Amount | None:
+    try:
+        change = number(match["jiao"]) / 10 if match["jiao"] else Decimal(0)
+        low, high = (end + change for end in _range(match["low"], match["high"]))
+    except (ValueError, InvalidOperation):
+        return None
+    if max(low, high) > LARGEST:
+        return None
+    yuan, upper = _whole(low), _whole(high)
+    return Amount(yuan, match.start(), match.end(), upper if upper > yuan else None)
+
+
+def _range(low: str | None, high: str) -> tuple[Decimal, Decimal]:
+    first, last = _about(high)
+    if low is None:
+        return first, last
+    start = _about(low)[0]
+    return _shared_unit(start, high, last), last
+
+
+def _shared_unit(start: Decimal, high: str, last: Decimal) -> Decimal:
+    """12-15万 starts at 12万, 8500到3万 at 8500, 两到三千 at 2000."""
+    unit = next((char for char in reversed(high) if char in "十百千仟佰万亿wk"), None)
+    if unit is None:
+        return start
+    scaled = start * number("1" + unit)
+    return scaled if scaled < last else start
+
+
+def _about(run: str) -> tuple[Decimal, Decimal]:
+    """The lowest and the highest value: 几十万 is 10万 to 100万, 八九亿 is 8亿 to 9亿."""
+    run = re.sub(r"[多余\s]", "", run)
+    if "几" in run or run[0] == "数":
+        return _some(run.replace("数", "几"))
+    if len(run) > 2 and {run[0], run[1]} <= DIGITS.keys() and (run[2] in TENS or run[2] in "万亿"):
+        return number(run[0] + run[2:]), number(run[1:])
+    return number(run), number(run)
+
+
+def _some(run: str) -> tuple[Decimal, Decimal]:
+    nine, eight = (number(run.replace("几", digit)) for digit in "九八")
+    lowest = run.replace("几", "一") if run[0] == "几" else run.replace("几", "")
+    return number(lowest), nine + (nine - eight)
+
+
+def _whole(value: Decimal) -> int:
+    return int(value.quantize(Decimal(1), rounding=ROUND_HALF_UP))

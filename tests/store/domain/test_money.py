@@ -1,0 +1,164 @@
+import json
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.domain.money import find_amount, find_amounts
+
+CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("text", "yuan"),
+    [
+        ("12万", 120_000),
+        ("3.5万", 35_000),
+        ("1千5", 1_500),
+        ("8万8", 88_000),
+        ("12万5千", 125_000),
+        ("一百二十万", 1_200_000),
+        ("20k", 20_000),
+        ("20K", 20_000),
+        ("30w上下", 300_000),
+        ("￥12,000", 12_000),
+        ("¥ 980", 980),
+        ("1.2亿", 120_000_000),
+        ("两个亿", 200_000_000),
+        ("１２万", 120_000),
+        ("12萬", 120_000),
+        ("9块9", 10),
+        ("5000元/月", 5_000),
+        ("12万一套", 120_000),
+        ("50000", 50_000),
+        ("预算大概50000", 50_000),
+        ("报价是 12000", 12_000),
+        ("10多万", 100_000),
+        ("报价5万3天后回复", 50_000),
+        ("5万12月付", 50_000),
+    ],
+)
+def test_an_amount_is_read_as_people_type_it(text, yuan):
+    assert find_amount(text).yuan == yuan
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("12万到15万", 120_000, 150_000),
+        ("12-15万", 120_000, 150_000),
+        ("12万元~15万元", 120_000, 150_000),
+        ("8500到3万元", 8_500, 30_000),
+        ("两三万", 20_000, 30_000),
+        ("几十万", 100_000, 1_000_000),
+        ("二十几万", 200_000, 300_000),
+    ],
+)
+def test_a_range_gives_its_lower_end_and_keeps_the_upper(text, low, high):
+    amount = find_amount(text)
+
+    assert (amount.yuan, amount.upper) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "13800138000",
+        "电话13800138000打不通",
+        "+86 138 0013 8000",
+        "010-62345678",
+        "2026年12月1日上午9点",
+        "11/28 14:00",
+        "尾号1234",
+        "合同号 20260001",
+        "5万美元",
+        "$12万",
+        "三万元欧元",
+        "4k屏",
+        "3万个客户",
+        "客户有3000多人",
+        "团队五千人",
+        "千万别催",
+        "万一不行",
+        "百分之三十",
+        "打8折",
+        "3天后再约",
+        "#12万",
+    ],
+)
+def test_what_is_no_amount_of_yuan_is_not_read_as_one(text):
+    assert find_amount(text) is None
+
+
+def test_the_place_of_the_amount_in_the_text_is_known():
+    text = "聊了报价 １２万元 左右"
+
+    amount = find_amount(text)
+
+    assert text[amount.start : amount.end] == "１２万元"
+
+
+def test_all_amounts_are_found_in_order():
+    assert [a.yuan for a in find_amounts("报价12万，他们预算 5万美元，只肯出8万")] == [
+        120_000,
+        80_000,
+    ]
+
+
+def test_the_published_rmb_expressions_are_read_right():
+    cases = _corpus("元")
+
+    wrong = [case["text"] for case in cases if not _right(case)]
+
+    assert len(cases) == 23
+    assert wrong == []
+
+
+def test_the_published_foreign_expressions_are_no_yuan():
+    """Excluded from the count above: 17 amounts in other currencies, which must give nothing."""
+    foreign = [case for case in _corpus() if case["expected"]["case"] != "元"]
+
+    taken = [case["text"] for case in foreign if find_amount(case["text"]) is not None]
+
+    assert len(foreign) == 17
+    assert taken == []
+
+
+@given(st.integers(1, 9999))
+def test_whole_amounts_in_wan_come_back(count):
+    assert find_amount(f"报价{count}万，再谈").yuan == count * 10_000
+
+
+@given(st.text(alphabet="0123456789一二三十百千万亿几多个元块角分到-,. wk￥约5", max_size=60))
+def test_no_text_makes_it_fail(text):
+    for amount in find_amounts(text):
+        assert 0 <= amount.start < amount.end <= len(text)
+        assert amount.upper is None or amount.upper > amount.yuan
+
+
+@pytest.mark.parametrize("piece", ["1", "一万", "1-", "十 ", "1个万", "几十", "¥ "])
+def test_a_long_row_of_numerals_costs_nothing(piece):
+    began = perf_counter()
+
+    find_amount(piece * 5000)
+
+    assert perf_counter() - began < 0.5
+
+
+def _corpus(currency=None):
+    if not CORPUS.exists():
+        pytest.skip("the published expressions are not on this machine")
+    cases = [json.loads(line) for line in CORPUS.read_text("utf-8").splitlines()]
+    return [case for case in cases if currency in {None, case["expected"]["case"]}]
+
+
+def _right(case):
+    expected = case["expected"]["num"]
+    low, high = expected if isinstance(expected, list) else (expected, None)
+    amount = find_amount(case["text"])
+    if amount is None or amount.yuan != round(float(low)):
+        return False
+    return high is None or amount.upper == round(float(high))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cards.model import Button, Card
-from cards.words import money, moment, source_name, until
+from cards.words import moment, money, source_name, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by
 from store.domain.lead import REASONS, STAGES, WORKING, Due, Lead, Place, may_see
 from store.domain.phones import masked, masked_name

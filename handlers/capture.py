@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from store.db import Tx
-from store.domain.enquiry import FRESH, ask_again, enrich, start
-from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
+from store.domain.enquiry import ask_again, enrich, start
+from store.domain.lead import Change, Event, Lead, LeadId
 from store.domain.match import Ask, Key, Known, Same, decide, keys
 from store.domain.newlead import NewLead
 
@@ -26,10 +26,27 @@ class _Slot:
 
     number: int
     lead: Lead
-    known: Known
     stored: bool
+    held: set[Key] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     keys: set[Key] = field(default_factory=set)
+    doubles: tuple[int, ...] = ()
+
+    @property
+    def known(self) -> Known:
+        """The person as the matching rule sees them."""
+        lead = self.lead
+        return Known(
+            lead_id=self.number,
+            name=lead.name,
+            phone=lead.phone,
+            phone_sure=lead.phone_sure,
+            email=lead.email,
+            wechat=lead.wechat,
+            external_userid=lead.external_userid,
+            company=lead.company,
+            more=tuple(self.held | self.keys),
+        )
 
     def take(self, change: Change) -> None:
         self.lead = change.lead
@@ -74,10 +91,10 @@ async def _book(tx: Tx, wanted: Sequence[Key]) -> _Book:
     """Everybody the enquiries might come from."""
     found = await tx.leads.known(wanted)
     leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=True)
-    known = await tx.leads.as_known(leads) if leads else []
+    held = await tx.leads.keys_of([lead.id for lead in leads]) if leads else {}
     slots = {
-        int(lead.id): _Slot(int(lead.id), lead, who, stored=True)
-        for lead, who in zip(leads, known, strict=True)
+        int(lead.id): _Slot(int(lead.id), lead, stored=True, held=set(held.get(lead.id, ())))
+        for lead in leads
     }
     return _Book({key: list(ns) for key, ns in found.items()}, slots)
 
@@ -90,28 +107,12 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
         slot = book.slots[verdict.lead_id]
         slot.take(ask_again(slot.lead, new, tx.now))
     else:
-        doubles = tuple(verdict.lead_ids) if isinstance(verdict, Ask) else ()
-        change = start(new, tx.now, tx.rules.scoring, tuple(d for d in doubles if d > 0))
-        slot = _Slot(-len(book.slots) - 1, change.lead, _known(change.lead, 0, ()), stored=False)
+        change = start(new, tx.now, tx.rules.scoring)
+        slot = _Slot(-len(book.slots) - 1, change.lead, stored=False)
+        slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
         slot.take(change)
     book.add(slot, wanted)
-    externals = tuple(key.value for key in wanted if key.kind == "external")
-    slot.known = _known(slot.lead, slot.number, (*slot.known.external_ids, *externals))
     return slot, isinstance(verdict, Same)
-
-
-def _known(lead: Lead, number: int, externals: tuple[str, ...]) -> Known:
-    return Known(
-        lead_id=number,
-        name=lead.name,
-        phone=lead.phone,
-        phone_sure=lead.phone_sure,
-        email=lead.email,
-        wechat=lead.wechat,
-        external_userid=lead.external_userid,
-        company=lead.company,
-        external_ids=externals,
-    )
 
 
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
@@ -135,7 +136,10 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     numbers = {int(slot.number): LeadId(slot.number) for slot in slots if slot.stored}
     for slot, number in zip(fresh, added, strict=True):
         numbers[slot.number] = number
-        slot.lead = replace(slot.lead, id=number)
+    for slot in fresh:
+        doubles = tuple(int(numbers.get(d, LeadId(d))) for d in slot.doubles)
+        slot.lead = replace(slot.lead, id=numbers[slot.number], doubles=doubles)
+    await tx.leads.mark_doubles({s.lead.id: s.lead.doubles for s in fresh if s.doubles})
     changes = [planned_change(tx, Change(s.lead, e)) for s in (*old, *fresh) for e in s.events]
     await tx.leads.save([c for c in changes if c.lead.id in {s.lead.id for s in old}])
     await tx.leads.write([(s.lead.id, event) for s in fresh for event in s.events])

@@ -15,7 +15,7 @@ from store.journeys import Journey
 from store.outbox import Put
 
 DAY = timedelta(days=1)
-STOP_WORDS = re.compile(r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.I)
+STOP_WORDS = re.compile(r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.IGNORECASE)
 
 
 async def begin(tx: Tx, lead: Lead) -> bool:

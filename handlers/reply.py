@@ -17,3 +17,4 @@ class Reply:
     card: Card | None = None
     told: bool = False
     private: bool = False
+    refused: bool = False

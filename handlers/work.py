@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from store.domain.followup import FollowUp, read_follow_up
+from store.domain.times import find_time
+
 from cards.lists import reason_card
 from cards.words import moment, money
 from handlers.announce import record
@@ -10,7 +13,6 @@ from handlers.journeys import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
-from store.domain.followup import FollowUp, read_follow_up
 from store.domain.lead import (
     REASONS,
     STAGES,
@@ -24,7 +26,6 @@ from store.domain.lead import (
 )
 from store.domain.money import find_amount
 from store.domain.team import Member
-from store.domain.times import find_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from store.figures import FiguresQuery
 from store.inbox import Inbox
 from store.journeys import Journeys, Links
 from store.leads import Leads
-from store.members import Groups, Members
+from store.members import BoundGroup, Groups, Members
 from store.outbox import Outbox
 from store.pictures import Pictures
 from store.reminders import Reminders
@@ -39,6 +39,7 @@ class Tx:
         self.conn = conn
         self.now = now
         self.rules = rules
+        self.group: BoundGroup | None = None  # the group chat the line was said in
         self.members = Members(conn)
         self.leads = Leads(conn, self.members)
         self.outbox = Outbox(conn, now)
@@ -59,10 +60,13 @@ class Tx:
         """
         if self.conn.dialect.name != "postgresql":
             return
-        for name in sorted(set(names)):
-            await self.conn.execute(
-                text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name}
-            )
+        await self.conn.execute(
+            text(
+                "SELECT pg_advisory_xact_lock(id) FROM (SELECT DISTINCT hashtextextended(name, 0)"
+                " AS id FROM unnest(CAST(:names AS text[])) AS name ORDER BY 1) AS ids"
+            ),
+            {"names": list(names)},
+        )
 
 
 @dataclass(frozen=True)

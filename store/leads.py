@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     RowMapping,
     and_,
+    bindparam,
     func,
     insert,
     or_,
@@ -21,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store import tables as t
 from store.domain.errors import NotFound, Stale
 from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
-from store.domain.match import Key, Known
+from store.domain.match import Key
 from store.domain.team import Member, MemberId
 from store.members import Members
 from store.upsert import upsert
@@ -131,30 +132,23 @@ class Leads:
                 [{"kind": k.kind, "value": k.value, "lead_id": lead} for k, lead in keys],
             )
 
-    async def as_known(self, leads: Sequence[Lead]) -> Sequence[Known]:
-        """What the matching rule wants to know of ``leads``."""
-        externals: dict[int, list[str]] = {}
-        rows = await self.conn.execute(
-            select(t.keys).where(
-                t.keys.c.lead_id.in_([lead.id for lead in leads]), t.keys.c.kind == "external"
-            )
-        )
+    async def keys_of(self, ids: Sequence[int]) -> Mapping[int, Sequence[Key]]:
+        """Everything each of these leads was ever recognised by."""
+        held: dict[int, list[Key]] = {}
+        rows = await self.conn.execute(select(t.keys).where(t.keys.c.lead_id.in_(ids)))
         for row in rows:
-            externals.setdefault(row.lead_id, []).append(row.value)
-        return [
-            Known(
-                lead_id=lead.id,
-                name=lead.name,
-                phone=lead.phone,
-                phone_sure=lead.phone_sure,
-                email=lead.email,
-                wechat=lead.wechat,
-                external_userid=lead.external_userid,
-                company=lead.company,
-                external_ids=tuple(externals.get(lead.id, ())),
+            held.setdefault(row.lead_id, []).append(Key(row.kind, row.value))
+        return held
+
+    async def mark_doubles(self, doubles: Mapping[int, Sequence[int]]) -> None:
+        """These leads may be the same people as those; somebody will decide."""
+        if doubles:
+            await self.conn.execute(
+                update(t.leads)
+                .where(t.leads.c.id == bindparam("lead"))
+                .values(doubles=bindparam("others", type_=t.Json)),
+                [{"lead": lead, "others": list(others)} for lead, others in doubles.items()],
             )
-            for lead in leads
-        ]
 
     # -- lists ---------------------------------------------------------------
 

@@ -132,13 +132,31 @@ class Outbox:
             found.setdefault(row.lead_id, []).append(row.member_id)
         return found
 
-    async def pressed(self, key: str, account: str, ref: dict[str, Any]) -> None:
-        """The card that was just pressed is the one to redraw, with the code of the press."""
+    async def pressed(self, key: str, account: str, task_id: str, code: str) -> bool:
+        """The card that was just pressed is the one to redraw, with the code of the press.
+
+        Whether ``account`` has that card.
+        """
+        row = (
+            await self.conn.execute(
+                select(t.outbox.c.ref).where(
+                    t.outbox.c.key == key, func.lower(t.outbox.c.account) == account.lower()
+                )
+            )
+        ).one_or_none()
+        if row is None:
+            return False
+        known = row.ref or {}
+        older = known.get("codes", []) if known.get("task_id") == task_id else []
+        ref = {
+            **known,
+            "task_id": task_id,
+            "codes": [*older, {"code": code, "at": self.now.isoformat()}],
+        }
         await self.conn.execute(
-            update(t.outbox)
-            .where(t.outbox.c.key == key, func.lower(t.outbox.c.account) == account.lower())
-            .values(ref=ref, ring=False)
+            update(t.outbox).where(t.outbox.c.key == key).values(ref=ref, ring=False)
         )
+        return True
 
     async def redraw(self, key: str) -> None:
         """Show the row again although it did not change: the phone has an older card."""
@@ -165,6 +183,15 @@ class Outbox:
             )
             .values(due_at=None, error="dropped")
         )
+
+    async def any_due(self, busy: Sequence[Channel] = ()) -> bool:
+        """Whether there is anything to lease; asking costs no write."""
+        found = await self.conn.scalar(
+            select(t.outbox.c.key)
+            .where(t.outbox.c.due_at <= self.now, t.outbox.c.channel.not_in(list(busy)))
+            .limit(1)
+        )
+        return found is not None
 
     async def lease(self, limit: int, busy: Sequence[Channel] = ()) -> Sequence[Due]:
         """Take up to ``limit`` due rows. A lease that is not settled runs out by itself."""

@@ -1,0 +1,192 @@
+"""The one place that knows everybody."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiohttp import ClientSession, TCPConnector, web
+
+from bot import keys, routes_api, routes_ops, routes_platforms, routes_public
+from bot.config import Settings
+from bot.dispatch import hear
+from bot.gather import Gatherer
+from bot.incoming import Heard
+from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.http import DingTalkHttp
+from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
+from bot.platforms.dingtalk.stream import DingTalkStream
+from bot.platforms.mail import MailSender
+from bot.platforms.wecom.callback import WeComCallback
+from bot.platforms.wecom.client import WeComClient
+from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
+from bot.wiring import rules, team
+from handlers.capture import found
+from jobs.relay import Relay, Sender
+from jobs.scheduler import Clockwork
+from store.db import Clock, Store, open_store, utcnow
+from store.domain.match import Key
+from store.domain.newlead import NewLead
+from store.domain.team import Channel
+
+log = structlog.get_logger()
+DRAIN = 5.0
+"""Seconds that messages on their way get to land when the process is asked to stop."""
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything that runs: what listens, what sends, what ticks."""
+
+    settings: Settings
+    store: Store
+    session: ClientSession
+    relay: Relay
+    clockwork: Clockwork
+    gatherer: Gatherer
+    stream: DingTalkStream | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def hear(self, heard: Heard) -> None:
+        await hear(self.store, heard)
+        self.relay.wake()
+
+    def start(self, name: str, run: Callable[[], Any]) -> None:
+        self.tasks.append(asyncio.create_task(run(), name=name))
+
+    async def settle(self) -> None:
+        """Do everything that is due now, and what becomes due by it."""
+        await self.clockwork.beat()
+        await self.relay.drain()
+
+
+@asynccontextmanager
+async def open_service(
+    settings: Settings, clock: Clock = utcnow, role: str = "all"
+) -> AsyncIterator[Service]:
+    """The running service. ``role``: "web" listens, "worker" sends and ticks, "all" does both."""
+    store = open_store(settings.database.url, rules(settings), clock)
+    async with ClientSession(connector=TCPConnector(limit=64)) as session:
+        try:
+            async with store.begin() as tx:
+                await tx.members.sync(team(settings))
+            service = _assemble(settings, store, session)
+            async with _running(service, role):
+                yield service
+        finally:
+            await store.close()
+
+
+def _assemble(settings: Settings, store: Store, session: ClientSession) -> Service:
+    relay = Relay(store, senders(settings, store, session))
+    service = Service(
+        settings=settings,
+        store=store,
+        session=session,
+        relay=relay,
+        clockwork=Clockwork(store, relay.wake),
+        gatherer=Gatherer(store),
+    )
+    if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
+        service.stream = DingTalkStream(session, settings.dingtalk, service.hear)
+    return service
+
+
+@asynccontextmanager
+async def _running(service: Service, role: str) -> AsyncIterator[None]:
+    scheduler = None
+    if role in {"all", "worker"}:
+        service.start("relay", service.relay.run)
+        scheduler = service.clockwork.start()
+    if role in {"all", "web"} and service.stream is not None:
+        service.start("dingtalk stream", service.stream.run)
+    try:
+        yield
+    finally:
+        if scheduler is not None:
+            scheduler.shutdown(wait=False)
+        await service.gatherer.close()
+        await _stop(service.tasks)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in reversed(tasks):
+        task.cancel()
+    with suppress(TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(DRAIN):
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def senders(
+    settings: Settings, store: Store, session: ClientSession
+) -> dict[Channel, Sender]:
+    """Who delivers what; a channel that is not configured has nobody, and its messages wait."""
+    known: dict[Channel, Sender] = {}
+    if settings.wecom is not None:
+        wecom = WeComClient(session, settings.wecom, store.clock)
+        known |= {
+            Channel.WECOM: AppSender(wecom, settings.wecom.agent_id, store.clock),
+            Channel.WECOM_GROUP: GroupSender(wecom),
+            Channel.WECOM_MASS: MassSender(wecom),
+            Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),
+        }
+    if settings.dingtalk is not None:
+        dingtalk = DingTalkClient(session, settings.dingtalk, store.clock)
+        known |= {
+            Channel.DINGTALK: DingTalkSender(dingtalk, settings.dingtalk, store.clock),
+            Channel.DINGTALK_GROUP: DingTalkGroupSender(dingtalk, settings.dingtalk, store.clock),
+        }
+    if settings.mail is not None:
+        known[Channel.MAIL] = MailSender(settings.mail, store.clock)
+    return known
+
+
+def _remember(store: Store) -> Callable[[str, dict[str, Any]], Any]:
+    """What a look-up finds fills the blanks of the contact's lead."""
+
+    async def remember(external_userid: str, about: dict[str, Any]) -> None:
+        mobiles = about.get("remark_mobiles") or [""]
+        details = NewLead(
+            source="wecom",
+            external_userid=external_userid,
+            name=str(about.get("name") or "")[:100],
+            company=str(about.get("company") or "")[:200],
+            title=str(about.get("title") or "")[:100],
+            phone=str(mobiles[0]),
+        )
+        async with store.begin() as tx:
+            ids = await tx.leads.known([Key("external_userid", external_userid)])
+            for leads in ids.values():
+                await found(tx, await tx.leads.get(leads[0]), details)
+
+    return remember
+
+
+def create_app(service: Service) -> web.Application:
+    """The HTTP side of the service."""
+    settings = service.settings
+    app = web.Application(client_max_size=settings.limits.body_bytes)
+    app[keys.SETTINGS] = settings
+    app[keys.STORE] = service.store
+    app[keys.RELAY] = service.relay
+    app[keys.GATHERER] = service.gatherer
+    app[keys.READY] = _checks(service)
+    if settings.wecom is not None:
+        app[keys.WECOM] = WeComCallback(settings.wecom, service.store.clock)
+    if settings.dingtalk is not None and settings.dingtalk.mode == "http":
+        app[keys.DINGTALK] = DingTalkHttp(settings.dingtalk)
+    for routes in (routes_api, routes_platforms, routes_public, routes_ops):
+        routes.add_routes(app)
+    return app
+
+
+def _checks(service: Service) -> dict[str, Callable[[], bool]]:
+    checks: dict[str, Callable[[], bool]] = {}
+    if any(task.get_name() == "relay" for task in service.tasks):
+        checks["relay"] = lambda: service.relay.alive
+    stream = service.stream
+    if stream is not None:
+        checks["dingtalk"] = lambda: stream.connected
+    return checks

@@ -1,0 +1,152 @@
+"""From what somebody did to what is done: once, whatever the platform repeats."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from bot.incoming import ContactAdded, Heard, Incoming
+from bot.platforms.wecom.sender import key_of
+from cards import render, render_text
+from handlers.announce import show
+from handlers.capture import capture
+from handlers.commands import Run, understand
+from handlers.reply import Reply
+from store.db import Store, Tx
+from store.domain.errors import LeadbotError, NotAllowed, Refused, Stale
+from store.domain.match import Key
+from store.domain.names import clean
+from store.domain.newlead import NewLead
+from store.domain.team import Channel, Member, Platform
+from store.members import BoundGroup
+from store.outbox import Put
+
+TRIES = 5
+LONGEST = 2000
+"""Characters of a line that are looked at; a phone cannot send more in one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``text`` goes into the HTTP answer where the platform takes one (WeCom's passive reply)."""
+
+    text: str = ""
+
+
+async def hear(store: Store, heard: Heard) -> Answer:
+    """Do what was asked, once, and what a platform's answer to its callback should say."""
+    for _ in range(TRIES):
+        try:
+            if isinstance(heard, ContactAdded):
+                return await _meet(store, heard)
+            return await _do(store, heard)
+        except Stale:
+            continue
+    raise LeadbotError("too many at once")
+
+
+async def _do(store: Store, said: Incoming) -> Answer:
+    try:
+        return await _once(store, said, understand(clean(said.line)[:LONGEST]))
+    except Refused as refusal:
+        # What was begun is rolled back; only the refusal is kept.
+        return await _once(store, said, _refuse(refusal))
+
+
+def _refuse(refusal: Refused) -> Run:
+    async def run(tx: Tx, by: Member) -> Reply:
+        return Reply(text=str(refusal), refused=True)
+
+    return run
+
+
+async def _once(store: Store, said: Incoming, run: Run) -> Answer:
+    receipt = f"{said.platform}:{said.id}"
+    async with store.begin() as tx:
+        if not await tx.inbox.first(receipt):
+            return Answer(str((await tx.inbox.reply(receipt)).get("text", "")))
+        by = await tx.members.by_account(said.platform, said.account)
+        if by is None:
+            reply = Reply(text=str(_stranger(said)))
+        else:
+            tx.group = BoundGroup(said.platform, said.group.id, said.group.title) if said.group else None
+            pressed = await _pressed(tx, said)
+            reply = await run(tx, by)
+            if pressed and reply.refused:
+                await _repair(tx, by, pressed)
+        answer = await _deliver(tx, said, reply)
+        await tx.inbox.keep(receipt, {"text": answer.text})
+    return answer
+
+
+def _stranger(said: Incoming) -> NotAllowed:
+    return NotAllowed(f"你还不在销售团队名单里，请管理员把你加进来（账号 {said.account}）")
+
+
+async def _pressed(tx: Tx, said: Incoming) -> str:
+    """The key of the card that was pressed, if it is one of ours on this phone."""
+    if said.press is None:
+        return ""
+    key = key_of(said.press.task_id)
+    known = await tx.outbox.pressed(key, said.account, said.press.task_id, said.press.code)
+    return key if known else ""
+
+
+async def _repair(tx: Tx, by: Member, key: str) -> None:
+    """A card that let somebody press what is no longer so is redrawn as things are."""
+    kind, _, rest = key.partition(":")
+    number, _, reader = rest.partition("/")
+    if kind != "lead" or reader != str(by.id):
+        return
+    for lead in await tx.leads.many([int(number)]):
+        await show(tx, lead, by, ring=False)
+    await tx.outbox.redraw(key)
+
+
+async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
+    """The cheapest way back: WeCom's passive reply, DingTalk's session; else a message."""
+    key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+    if reply.card is not None:
+        await _send(tx, said, reply, key, render(reply.card, Channel(said.platform)))
+    if not reply.text:
+        return Answer()
+    if said.platform == Platform.WECOM and said.press is None and reply.card is None:
+        return Answer(reply.text)
+    if said.press is None or not reply.told:
+        await _send(tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform)))
+    return Answer()
+
+
+async def _send(
+    tx: Tx, said: Incoming, reply: Reply, key: str, payload: dict[str, object]
+) -> None:
+    private = reply.private and said.group is not None
+    if said.session is not None and not private:
+        session = {"url": said.session.url, "until": said.session.until.isoformat()}
+        payload = payload | {"session": session}
+    channel = Channel(said.platform)
+    await tx.outbox.put([Put(key=key, channel=channel, account=said.account, payload=payload)])
+
+
+async def _meet(store: Store, met: ContactAdded) -> Answer:
+    """A new WeCom contact is a lead of the member they added, until we know more."""
+    async with store.begin() as tx:
+        known = Key("external_userid", met.external_userid)
+        if not await tx.inbox.first(f"wecom:{met.id}") or await tx.leads.known([known]):
+            return Answer()
+        member = await tx.members.by_account(Platform.WECOM, met.userid)
+        lead = NewLead(
+            source="wecom",
+            external_userid=met.external_userid,
+            channel=met.state,
+            rep=member.name if member else "",
+            fields={"wecom_userid": met.userid},
+        )
+        [captured] = await capture(tx, [lead])
+        lookup = Put(
+            key=f"contact:{captured.id}",
+            channel=Channel.WECOM_CONTACT,
+            account=met.external_userid,
+            payload={"userid": met.userid},
+            lead_id=captured.id,
+        )
+        await tx.outbox.put([lookup])
+    return Answer()

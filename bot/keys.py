@@ -1,0 +1,20 @@
+"""Typed places of the application, shared by the routes."""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from bot.config import Settings
+from bot.gather import Gatherer
+from bot.platforms.dingtalk.http import DingTalkHttp
+from bot.platforms.wecom.callback import WeComCallback
+from jobs.relay import Relay
+from store.db import Store
+
+SETTINGS = web.AppKey("settings", Settings)
+STORE = web.AppKey("store", Store)
+RELAY = web.AppKey("relay", Relay)
+GATHERER = web.AppKey("gatherer", Gatherer)
+WECOM = web.AppKey("wecom", WeComCallback)
+DINGTALK = web.AppKey("dingtalk", DingTalkHttp)
+READY = web.AppKey[dict[str, Callable[[], bool]]]("ready", dict)

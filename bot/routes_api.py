@@ -1,0 +1,224 @@
+"""Leads in and out for programs: ``/api/leads``."""
+
+import hmac
+import json
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from bot.gather import Busy
+from bot.keys import GATHERER, RELAY, SETTINGS, STORE
+from bot.problems import problem
+from store.domain.errors import NotFound
+from store.domain.intake import BadFields, read_fields
+from store.domain.lead import KINDS, Lead, Place, Stage
+from store.domain.newlead import NewLead
+from store.leads import Past
+
+MINUTE = 60.0
+PAGE = 50
+LARGEST_PAGE = 200
+GIVEN = (
+    "name", "phone", "email", "wechat", "company", "title", "region", "industry", "product",
+    "message", "keyword", "campaign", "channel", "external_id", "rep", "source",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Meter:
+    """How often each key was used within the last minute."""
+
+    per_minute: int
+    used: dict[str, deque[float]] = field(default_factory=dict)
+
+    def wait(self, name: str, now: float) -> float:
+        """Seconds until ``name`` may come again; 0: now, and it is counted."""
+        used = self.used.setdefault(name, deque())
+        while used and used[0] <= now - MINUTE:
+            used.popleft()
+        if self.per_minute and len(used) >= self.per_minute:
+            return used[0] + MINUTE - now
+        used.append(now)
+        return 0.0
+
+
+METER = web.AppKey("meter", Meter)
+SOURCE = web.RequestKey("source", str)
+
+
+@web.middleware
+async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Who calls the API, and how often; every error is a problem document."""
+    if not request.path.startswith("/api/"):
+        return await handler(request)  # type: ignore[no-any-return]
+    source = _source(request)
+    if source is None:
+        return problem(401, "密钥不对，请用 Authorization: Bearer <key>", headers=_REALM)
+    wait = request.app[METER].wait(source, time.monotonic())
+    if wait:
+        return problem(429, "太快了，稍后再来", headers={"Retry-After": str(int(wait) + 1)})
+    request[SOURCE] = source
+    try:
+        return await handler(request)  # type: ignore[no-any-return]
+    except web.HTTPRequestEntityTooLarge:
+        most = request.app[SETTINGS].limits.body_bytes
+        return problem(413, f"太大了，最多 {most} 字节")
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem(error.status, error.reason)
+
+
+_REALM = {"WWW-Authenticate": 'Bearer realm="leadbot"'}
+
+
+def _source(request: web.Request) -> str | None:
+    """The name of the key that was sent; every key is compared, in constant time."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.casefold() != "bearer":
+        return None
+    sent = given.strip().encode("utf-8", "surrogateescape")
+    found = None
+    for name, key in request.app[SETTINGS].api.keys.items():
+        if hmac.compare_digest(key.get_secret_value().encode(), sent):
+            found = name
+    return found
+
+
+async def post_lead(request: web.Request) -> web.Response:
+    """Take in one lead: 201 new, 200 merged into a known one."""
+    if request.content_type not in {"application/json", "application/octet-stream"}:
+        return problem(415, "请用 Content-Type: application/json")
+    try:
+        values = json.loads(await request.read(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return problem(400, "正文不是合法的 UTF-8 JSON")
+    if not isinstance(values, dict):
+        return problem(422, "正文要是一个 JSON 对象", {"": "要是一个 JSON 对象"})
+    try:
+        new = read_fields(values, request[SOURCE])
+    except BadFields as bad:
+        return problem(422, str(bad), bad.problems)
+    return await _stored(request, new)
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(text)
+
+
+async def _stored(request: web.Request, new: NewLead) -> web.Response:
+    try:
+        captured = await request.app[GATHERER].take(new)
+    except Busy:
+        return problem(503, "一下子太多了，稍后再来", headers={"Retry-After": "1"})
+    request.app[RELAY].wake()
+    body = {"id": captured.id, "duplicate": captured.duplicate}
+    return web.json_response(body, status=200 if captured.duplicate else 201)
+
+
+async def get_lead(request: web.Request) -> web.Response:
+    number = request.match_info["id"]
+    if not number.isdecimal() or len(number) > 9:
+        return problem(404, "没有这条线索")
+    async with request.app[STORE].read() as tx:
+        found = await tx.leads.many([int(number)])
+        lines = await tx.leads.history([int(number)])
+    if not found:
+        return problem(404, str(NotFound(int(number))))
+    return _json(lead_json(found[0], lines.get(found[0].id, ())))
+
+
+async def get_leads(request: web.Request) -> web.Response:
+    """A page of leads; ``after`` the last number of the page before."""
+    wrong = _wrong_query(request)
+    if wrong:
+        return problem(422, "参数不对", wrong)
+    query = request.query
+    limit = min(int(query.get("limit", PAGE)), LARGEST_PAGE)
+    conditions = {name: query[name] for name in ("stage", "place") if name in query}
+    async with request.app[STORE].read() as tx:
+        leads = await tx.leads.page(
+            query.get("source"), int(query.get("after", 0)), limit, conditions
+        )
+        lines = await tx.leads.history(lead.id for lead in leads)
+    following = leads[-1].id if len(leads) == limit else None
+    shown = [lead_json(lead, lines.get(lead.id, ())) for lead in leads]
+    return _json({"leads": shown, "next": following})
+
+
+def _wrong_query(request: web.Request) -> dict[str, str]:
+    wrong = {}
+    for name, value in request.query.items():
+        if name in {"after", "limit"} and not (value.isdecimal() and len(value) < 10):
+            wrong[name] = "要是一个数字"
+        elif name == "limit" and not int(value):
+            wrong[name] = "至少 1"
+        elif name == "stage" and value not in list(Stage):
+            wrong[name] = f"可以是 {', '.join(Stage)}"
+        elif name == "place" and value not in list(Place):
+            wrong[name] = f"可以是 {', '.join(Place)}"
+        elif name not in {"after", "limit", "stage", "place", "source"}:
+            wrong[name] = "没有这个参数"
+    return wrong
+
+
+def lead_json(lead: Lead, lines: Sequence[Past]) -> dict[str, Any]:
+    """A lead as programs see it (the public interface's "A lead as JSON coming out")."""
+    owner = lead.owner
+    return {
+        "id": lead.id,
+        **{name: getattr(lead, name) for name in GIVEN},
+        "consent": {"text": lead.consent_text, "at": _time(lead.consent_at)},
+        "opted_out_at": _time(lead.opted_out_at),
+        "utm": dict(lead.utm),
+        "fields": dict(lead.fields),
+        "stage": lead.stage,
+        "qualification": lead.qualification,
+        "score": lead.score,
+        "grade": lead.grade,
+        "owner": {"name": owner.name, "wecom": owner.wecom, "dingtalk": owner.dingtalk}
+        if owner
+        else None,
+        "place": lead.place,
+        "due": _time(lead.due_at),
+        "amount": lead.amount,
+        "tags": _tags(lines),
+        "doubles": list(lead.doubles),
+        "captured_at": _time(lead.captured_at),
+        "history": [_line(past) for past in lines],
+    }
+
+
+def _tags(lines: Sequence[Past]) -> list[str]:
+    return list(dict.fromkeys(tag for past in lines for tag in past.data.get("tags", ())))
+
+
+def _line(past: Past) -> dict[str, Any]:
+    return {
+        **past.data,
+        "at": _time(past.at),
+        "by": past.by.name if past.by else None,
+        "kind": past.kind,
+        "label": KINDS[past.kind],
+        "text": past.text,
+    }
+
+
+def _time(at: Any) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _json(body: dict[str, Any]) -> web.Response:
+    return web.json_response(text=json.dumps(body, ensure_ascii=False))
+
+
+def add_routes(app: web.Application) -> None:
+    app[METER] = Meter(app[SETTINGS].limits.api_per_minute)
+    app.middlewares.append(guard)
+    app.router.add_post("/api/leads", post_lead)
+    app.router.add_get("/api/leads", get_leads)
+    app.router.add_get("/api/leads/{id}", get_lead)

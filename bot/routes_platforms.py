@@ -1,0 +1,68 @@
+"""The callbacks of WeCom and DingTalk. Nothing slow stands before the answer."""
+
+import json
+
+import structlog
+from aiohttp import web
+
+from bot.dispatch import hear
+from bot.keys import DINGTALK, RELAY, STORE, WECOM
+from store.domain.errors import BadCallback
+
+log = structlog.get_logger()
+
+
+@web.middleware
+async def strict(request: web.Request, handler):  # type: ignore[no-untyped-def]
+    """A forged or broken callback is told so, and logged without what it said."""
+    try:
+        return await handler(request)
+    except BadCallback as bad:
+        log.warning("callback refused", path=request.path, why=str(bad), status=bad.status)
+        return web.Response(status=bad.status, text=str(bad))
+
+
+async def verify_wecom(request: web.Request) -> web.Response:
+    """The console's check of our URL: the decrypted text and nothing else (D:90930)."""
+    return web.Response(text=request.app[WECOM].verify(request.query))
+
+
+async def hear_wecom(request: web.Request) -> web.Response:
+    callback = request.app[WECOM]
+    heard = callback.read(request.query, await request.read())
+    if heard is None:
+        return web.Response()
+    answer = await hear(request.app[STORE], heard)
+    request.app[RELAY].wake()
+    if not answer.text:
+        return web.Response()
+    to = getattr(heard, "account", "")
+    return web.Response(text=callback.answer(answer.text, to), content_type="text/xml")
+
+
+async def hear_robot(request: web.Request) -> web.Response:
+    """A robot message in HTTP mode; the words go back through its session (D:receive-message)."""
+    store = request.app[STORE]
+    body = await request.read()
+    said = request.app[DINGTALK].read_robot_post(request.headers, body, store.clock())
+    if said is not None:
+        await hear(store, said)
+        request.app[RELAY].wake()
+    return web.json_response({"msgtype": "empty"})
+
+
+async def hear_event(request: web.Request) -> web.Response:
+    """DingTalk's event push: none is used yet, each is acknowledged (D:http-callback-overview)."""
+    _, reply = request.app[DINGTALK].read_event(request.query, await request.read())
+    return web.json_response(text=json.dumps(reply))
+
+
+def add_routes(app: web.Application) -> None:
+    """Only for platforms that are configured: a URL nobody gave out does not exist."""
+    app.middlewares.append(strict)
+    if WECOM in app:
+        app.router.add_get("/wecom/callback", verify_wecom, allow_head=False)
+        app.router.add_post("/wecom/callback", hear_wecom)
+    if DINGTALK in app:
+        app.router.add_post("/dingtalk/robot", hear_robot)
+        app.router.add_post("/dingtalk/events", hear_event)

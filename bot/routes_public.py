@@ -1,0 +1,193 @@
+"""What prospects open in a browser: the hosted form, tracked links, opting out, pictures."""
+
+from collections.abc import Mapping
+from secrets import token_urlsafe
+from typing import Any
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from bot.config import Form
+from bot.gather import Busy
+from bot.keys import GATHERER, RELAY, SETTINGS, STORE
+from handlers.journeys import clicked, opt_out
+from store.domain.intake import BadFields, read_fields
+from store.domain.newlead import NewLead
+
+PAGES = Environment(
+    loader=PackageLoader("bot", "pages"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+HEADERS = {
+    # The form may stand inside other sites; nothing on it may come from elsewhere.
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+ASKED = ("name", "phone", "email", "company", "product", "message")
+UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
+KEPT = (*UTM, "keyword")
+LONGEST_TOKEN = 64
+
+
+def page(name: str, status: int = 200, **values: Any) -> web.Response:
+    html = PAGES.get_template(name).render(**values)
+    return web.Response(text=html, status=status, content_type="text/html", headers=HEADERS)
+
+
+def says(title: str, text: str, status: int = 200, **more: str) -> web.Response:
+    values = {"button": "", "link": "", "link_text": "", **more}
+    return page("says.html.jinja", status, title=title, text=text, **values)
+
+
+# -- the form ----------------------------------------------------------------
+
+
+def _form(request: web.Request) -> Form:
+    name = request.match_info["form"]
+    for form in request.app[SETTINGS].form:
+        if form.name == name:
+            return form
+    raise web.HTTPNotFound(text="没有这个表单")
+
+
+async def get_form(request: web.Request) -> web.Response:
+    form = _form(request)
+    hidden = {name: request.query[name][:200] for name in KEPT if request.query.get(name)}
+    referer = request.headers.get("Referer", "")
+    if referer:
+        hidden["referrer"] = referer[:200]
+    # Sent back with the form, so that pressing twice is one enquiry.
+    hidden["once"] = token_urlsafe(12)
+    return _draw(form, {}, {}, hidden)
+
+
+def _draw(
+    form: Form,
+    values: Mapping[str, str],
+    problems: Mapping[str, str],
+    hidden: Mapping[str, str],
+    status: int = 200,
+) -> web.Response:
+    return page(
+        "form.html.jinja", status, title=form.title, form=form, values=values,
+        problems=problems, hidden=hidden,
+    )  # fmt: skip
+
+
+async def post_form(request: web.Request) -> web.Response:
+    form = _form(request)
+    sent = await _sent(request)
+    if sent.get("website"):
+        return says("收到了", form.thanks)  # a robot filled in what people cannot see
+    problems: dict[str, str] = {}
+    if not sent.get("consent"):
+        problems["consent"] = "同意以后我们才能联系您"
+    try:
+        new = read_fields(_values(request, form, sent), "form")
+    except BadFields as bad:
+        problems |= {name if name in ASKED else "message": why for name, why in bad.problems.items()}
+    if problems:
+        hidden = {n: sent[n] for n in (*KEPT, "referrer", "once") if sent.get(n)}
+        return _draw(form, sent, problems, hidden, 422)
+    return await _take(request, form, new)
+
+
+async def _sent(request: web.Request) -> dict[str, str]:
+    """The fields as text. A body that is not a form is a 4xx."""
+    if request.content_type not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        raise web.HTTPUnsupportedMediaType(text="请用网页上的表单提交")
+    try:
+        posted = await request.post()
+    except (ValueError, LookupError, AssertionError):
+        raise web.HTTPBadRequest(text="表单内容读不出来") from None
+    return {name: value for name, value in posted.items() if isinstance(value, str)}
+
+
+def _values(request: web.Request, form: Form, sent: Mapping[str, str]) -> dict[str, Any]:
+    utm = {name.removeprefix("utm_"): sent[name] for name in UTM if sent.get(name)}
+    values: dict[str, Any] = {name: sent.get(name, "").strip() for name in ASKED}
+    values["product"] = form.product or values["product"]
+    values |= {
+        "campaign": sent.get("utm_campaign", "")[:200] or form.campaign,
+        "keyword": (sent.get("keyword") or sent.get("utm_term") or "")[:200],
+        "channel": sent.get("utm_source", "")[:100] or form.name,
+        "external_id": sent.get("once", "")[:100],
+        "consent": {"text": form.consent, "at": request.app[STORE].clock().isoformat()},
+        "utm": utm,
+    }
+    if sent.get("referrer"):
+        values["fields"] = {"referrer": sent["referrer"][:200]}
+    return values
+
+
+async def _take(request: web.Request, form: Form, new: NewLead) -> web.Response:
+    try:
+        await request.app[GATHERER].take(new)
+    except Busy:
+        return says("人太多了", "请过几秒再提交一次", 503)
+    request.app[RELAY].wake()
+    return says("收到了", form.thanks)
+
+
+# -- links in letters ---------------------------------------------------------
+
+
+def _token(request: web.Request) -> str:
+    token = request.match_info["token"]
+    if len(token) > LONGEST_TOKEN:
+        raise web.HTTPNotFound(text="链接不对")
+    return token
+
+
+async def follow_link(request: web.Request) -> web.Response:
+    """The prospect is interested: a rep hears of it at once."""
+    async with request.app[STORE].begin() as tx:
+        known = await clicked(tx, _token(request))
+    if not known:
+        return says("链接已失效", "可以从我们的网站重新留言", 404)
+    request.app[RELAY].wake()
+    form = request.app[SETTINGS].form[0].name if request.app[SETTINGS].form else ""
+    return says(
+        "谢谢您的关注", "顾问很快会联系您。想补充需求，可以直接留言。",
+        link=f"/f/{form}" if form else "", link_text="补充需求",
+    )  # fmt: skip
+
+
+async def ask_opt_out(request: web.Request) -> web.Response:
+    """Only asks: mail scanners open every link, and must not opt anybody out."""
+    async with request.app[STORE].read() as tx:
+        known = await tx.links.find(_token(request), "optout")
+    if known is None:
+        return says("链接已失效", "直接回复邮件告诉我们也可以", 404)
+    return says("不再联系", "确认后，我们不会再给您发消息。", button="确认，不再联系我")
+
+
+async def do_opt_out(request: web.Request) -> web.Response:
+    async with request.app[STORE].begin() as tx:
+        known = await opt_out(tx, _token(request), "邮件退订")
+    if not known:
+        return says("链接已失效", "直接回复邮件告诉我们也可以", 404)
+    request.app[RELAY].wake()
+    return says("已经停止", "不会再有消息打扰您。")
+
+
+async def picture(request: web.Request) -> web.Response:
+    """A digest's picture for a group chat; the address is the key."""
+    async with request.app[STORE].read() as tx:
+        png = await tx.pictures.find(_token(request))
+    if png is None:
+        raise web.HTTPNotFound
+    return web.Response(body=png, content_type="image/png", headers={"Cache-Control": "private"})
+
+
+def add_routes(app: web.Application) -> None:
+    app.router.add_get("/f/{form}", get_form)
+    app.router.add_post("/f/{form}", post_form)
+    app.router.add_get("/t/{token}", follow_link, allow_head=False)
+    app.router.add_get("/u/{token}", ask_opt_out)
+    app.router.add_post("/u/{token}", do_opt_out)
+    app.router.add_get("/p/{token}.png", picture)

@@ -1,0 +1,79 @@
+"""From the configuration to the values the rules work with."""
+
+from datetime import time
+from typing import Any
+
+from bot.config import Settings, span
+from store.domain.calendar import WorkCalendar
+from store.domain.deadlines import Limits
+from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
+
+
+def rules(settings: Settings) -> Rules:
+    return Rules(
+        zone=settings.zone,
+        calendar=_calendar(settings),
+        limits=_limits(settings),
+        routing=tuple(RoutingRule(**rule.model_dump()) for rule in settings.routing),
+        scoring=tuple(ScoringRule(**rule.model_dump()) for rule in settings.scoring),
+        journeys=_journeys(settings),
+        quiet=span(settings.nurture.quiet) if settings.nurture.quiet else None,
+        per_day=settings.nurture.per_day,
+        digest_at=time.fromisoformat(settings.digest.at),
+        mql=settings.score.mql,
+        hot=settings.score.hot,
+        public_url=settings.server.public_url,
+        mails=settings.mail is not None,
+        wecom=settings.wecom is not None,
+        wecom_group=bool(settings.wecom and settings.wecom.group_webhook.get_secret_value()),
+        dingtalk=settings.dingtalk is not None,
+        dingtalk_group=bool(
+            settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
+        ),
+    )
+
+
+def _calendar(settings: Settings) -> WorkCalendar:
+    calendar = settings.calendar
+    return WorkCalendar(
+        zone=settings.zone,
+        hours=calendar.hours,
+        workdays=calendar.workdays,
+        holidays=frozenset(calendar.holidays),
+        extra_workdays=frozenset(calendar.extra_workdays),
+        always_open=calendar.always_open,
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    pool = settings.pool.model_dump(exclude={"embargo"})
+    return Limits(**settings.sla.model_dump(), **pool, hot=settings.score.hot)
+
+
+def _journeys(settings: Settings) -> tuple[JourneyPlan, ...]:
+    return tuple(
+        JourneyPlan(
+            name=journey.name,
+            reasons=journey.reasons,
+            steps=tuple(JourneyStep(**step.model_dump()) for step in journey.steps),
+        )
+        for journey in settings.journey
+    )
+
+
+def team(settings: Settings) -> list[dict[str, Any]]:
+    """The people of the configuration, as the store keeps them."""
+    return [
+        {
+            "name": person.name,
+            "role": person.role,
+            "wecom": person.wecom or None,
+            "dingtalk": person.dingtalk or None,
+            "regions": list(person.regions),
+            "products": list(person.products),
+            "industries": list(person.industries),
+            "grade": person.grade,
+            "capacity": person.capacity or settings.pool.cap,
+        }
+        for person in settings.team
+    ]

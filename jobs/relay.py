@@ -1,0 +1,138 @@
+"""Makes the phones match the outbox. No lock is held while sending."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+import structlog
+from prometheus_client import Counter as Metric
+
+from store.db import Store
+from store.domain.errors import Later, Undeliverable
+from store.domain.team import Channel
+from store.outbox import LEASE, Due
+
+log = structlog.get_logger()
+SENT = Metric("leadbot_messages", "Messages handed to a platform", ["channel", "result"])
+
+IDLE = 0.5
+"""Seconds between looks for what other processes have put."""
+WIDTH = 16
+"""Messages of one channel on their way at once; the platforms allow more in parallel than per minute."""
+TIMEOUT = LEASE.total_seconds() - 10
+"""A send that takes longer would outlive its lease and be repeated by somebody else."""
+SLOWEST = timedelta(minutes=10)
+
+
+class Sender(Protocol):
+    async def show(self, due: Due) -> dict[str, Any] | None:
+        """Make the phone show ``due``; what is needed to change it later.
+
+        Raises Later or Undeliverable.
+        """
+
+
+class Relay:
+    def __init__(self, store: Store, senders: Mapping[Channel, Sender]) -> None:
+        self._store = store
+        self._senders = senders
+        self._woken = asyncio.Event()
+        self._flying: dict[asyncio.Task[None], Channel] = {}
+        self.alive = False
+
+    def wake(self) -> None:
+        """Something was put: do not wait for the next look."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled; what is on its way then is finished first."""
+        self.alive = True
+        try:
+            while True:
+                if not await self._take():
+                    await self._rest()
+        finally:
+            self.alive = False
+            await asyncio.gather(*self._flying, return_exceptions=True)
+
+    async def _rest(self) -> None:
+        waits: set[asyncio.Task[Any]] = {asyncio.create_task(self._woken.wait()), *self._flying}
+        done, _ = await asyncio.wait(waits, timeout=IDLE, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits - done - set(self._flying):
+            task.cancel()
+        self._woken.clear()
+
+    async def drain(self) -> None:
+        """Send everything that is due now, and what becomes due by it."""
+        while await self._take() or self._flying:
+            if self._flying:
+                await asyncio.wait(set(self._flying), return_when=asyncio.FIRST_COMPLETED)
+
+    async def _take(self) -> int:
+        counts = Counter(self._flying.values())
+        busy = [c for c in Channel if counts[c] >= WIDTH or c not in self._senders]
+        try:
+            dues = await self._lease(busy)
+        except Exception:
+            log.exception("the outbox could not be read")
+            await asyncio.sleep(IDLE)
+            return 0
+        for due in dues:
+            task = asyncio.create_task(self._show(due), name=f"show {due.key}")
+            self._flying[task] = due.channel
+            task.add_done_callback(self._landed)
+        return len(dues)
+
+    async def _lease(self, busy: list[Channel]) -> list[Due]:
+        async with self._store.read() as tx:
+            if not await tx.outbox.any_due(busy):
+                return []
+        async with self._store.begin() as tx:
+            return list(await tx.outbox.lease(WIDTH, busy))
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        del self._flying[task]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a message could not be settled", error=type(task.exception()).__name__)
+        self._woken.set()
+
+    async def _show(self, due: Due) -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                ref = await self._senders[due.channel].show(due)
+        except Later as later:
+            await self._again(due, str(later), later.after)
+        except TimeoutError:
+            await self._again(due, "no answer in time", None)
+        except Undeliverable as error:
+            await self._give_up(due, str(error))
+        except Exception as error:
+            # A bug in one renderer or sender must not stop everybody's messages.
+            log.exception("sender failed", key=due.key, channel=due.channel)
+            await self._again(due, type(error).__name__, None)
+        else:
+            SENT.labels(due.channel, "sent").inc()
+            async with self._store.begin() as tx:
+                await tx.outbox.sent(due, ref)
+
+    async def _again(self, due: Due, why: str, after: timedelta | None) -> None:
+        wait = after if after is not None else backoff(due.attempts)
+        SENT.labels(due.channel, "later").inc()
+        log.warning("message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts)
+        async with self._store.begin() as tx:
+            await tx.outbox.failed(due, why, tx.now + wait)
+
+    async def _give_up(self, due: Due, why: str) -> None:
+        SENT.labels(due.channel, "undeliverable").inc()
+        log.error("message given up", key=due.key, channel=due.channel, why=why)
+        async with self._store.begin() as tx:
+            await tx.outbox.failed(due, why, None)
+
+
+def backoff(attempts: int) -> timedelta:
+    """1, 2, 4 … seconds, at most ten minutes, jittered so that retries do not march in step."""
+    seconds = min(2.0 ** min(attempts - 1, 20), SLOWEST.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret

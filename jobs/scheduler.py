@@ -1,0 +1,131 @@
+"""The metronome: sweeps at every beat, and daily jobs once per tick across all processes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from handlers import sweeps
+from handlers.journeys import advance
+from jobs.digest import prepare_digest
+from store.db import Store, Tx
+
+log = structlog.get_logger()
+BEAT = 1
+"""Seconds of real time between two looks at the clock."""
+DAY = timedelta(days=1)
+Act = Callable[[Tx], Awaitable[None]]
+Prepare = Callable[[Store, datetime], Awaitable[Act]]
+
+
+@dataclass(frozen=True, slots=True)
+class Daily:
+    """A job with a time of day. ``prepare`` does what is slow, before the transaction."""
+
+    name: str
+    trigger: CronTrigger
+    prepare: Prepare
+
+    def slot(self, now: datetime) -> datetime | None:
+        """The newest tick at or before ``now``, within the last day."""
+        at = self.trigger.get_next_fire_time(None, now - DAY)
+        return at if at is not None and at <= now else None
+
+
+async def run_once(store: Store, job: Daily, slot: datetime) -> bool:
+    """Do ``job`` for ``slot`` unless somebody has: the tick and the work are one transaction.
+
+    An installation's first look only notes the tick: yesterday's digest is not news.
+    """
+    async with store.read() as tx:
+        last = await tx.ticks.last(job.name)
+    if last is not None and last >= slot:
+        return False
+    act = await job.prepare(store, slot) if last is not None else _nothing
+    async with store.begin() as tx:
+        if not await tx.ticks.first(job.name, slot):
+            return False
+        await act(tx)
+        await tx.ticks.forget(job.name, slot - 30 * DAY)
+    return last is not None
+
+
+async def _nothing(tx: Tx) -> None:
+    return
+
+
+async def _forget(store: Store, slot: datetime) -> Act:
+    return sweeps.forget
+
+
+def daily_jobs(store: Store) -> Sequence[Daily]:
+    zone, at = store.rules.zone, store.rules.digest_at
+    return (
+        Daily("digest", CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), prepare_digest),
+        Daily("forget", CronTrigger(hour=3, minute=30, timezone=zone), _forget),
+    )
+
+
+@dataclass
+class Clockwork:
+    """Everything that happens without being asked. ``wake``: tell the relay."""
+
+    store: Store
+    wake: Callable[[], None]
+    jobs: Sequence[Daily] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        self.jobs = self.jobs or daily_jobs(self.store)
+
+    async def beat(self) -> None:
+        """One look at the clock. A job that fails is tried again at the next beat."""
+        for sweep in (self._sweep, self._journeys, self._daily):
+            try:
+                await sweep()
+            except Exception:
+                log.exception("a job failed", job=sweep.__name__)
+
+    async def _sweep(self) -> None:
+        for step in (sweeps.deadlines, sweeps.reminders):
+            while await self._any_due():
+                async with self.store.begin() as tx:
+                    done = await step(tx)
+                self.wake()
+                if done < sweeps.BATCH:
+                    break
+
+    async def _any_due(self) -> bool:
+        async with self.store.read() as tx:
+            return bool(await tx.leads.due(tx.now, 1) or await tx.reminders.due(tx.now, 1))
+
+    async def _journeys(self) -> None:
+        """Each journey in its own transaction: one person's trouble is not everybody's."""
+        while True:
+            async with self.store.read() as tx:
+                if not await tx.journeys.due(tx.now, 1):
+                    return
+            async with self.store.begin() as tx:
+                for journey in await tx.journeys.due(tx.now, 1):
+                    await advance(tx, journey)
+            self.wake()
+
+    async def _daily(self) -> None:
+        now = self.store.clock()
+        for job in self.jobs:
+            slot = job.slot(now)
+            if slot is not None and await run_once(self.store, job, slot):
+                log.info("job done", job=job.name, slot=slot.isoformat())
+                self.wake()
+
+    def start(self) -> AsyncIOScheduler:
+        """The metronome itself; ``shutdown()`` it."""
+        scheduler = AsyncIOScheduler(
+            timezone=self.store.rules.zone,
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+        )
+        scheduler.add_job(self.beat, "interval", seconds=BEAT, id="beat")
+        scheduler.start()
+        return scheduler

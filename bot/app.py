@@ -119,9 +119,7 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def senders(
-    settings: Settings, store: Store, session: ClientSession
-) -> dict[Channel, Sender]:
+def senders(settings: Settings, store: Store, session: ClientSession) -> dict[Channel, Sender]:
     """Who delivers what; a channel that is not configured has nobody, and its messages wait."""
     known: dict[Channel, Sender] = {}
     if settings.wecom is not None:

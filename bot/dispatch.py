@@ -67,7 +67,9 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
         if by is None:
             reply = Reply(text=str(_stranger(said)))
         else:
-            tx.group = BoundGroup(said.platform, said.group.id, said.group.title) if said.group else None
+            tx.group = (
+                BoundGroup(said.platform, said.group.id, said.group.title) if said.group else None
+            )
             pressed = await _pressed(tx, said)
             reply = await run(tx, by)
             if pressed and reply.refused:
@@ -111,7 +113,9 @@ async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     if said.platform == Platform.WECOM and said.press is None and reply.card is None:
         return Answer(reply.text)
     if said.press is None or not reply.told:
-        await _send(tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform)))
+        await _send(
+            tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform))
+        )
     return Answer()
 
 

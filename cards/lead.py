@@ -7,7 +7,8 @@ from cards.model import Button, Card
 from cards.words import moment, money, source_name, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by
 from store.domain.lead import REASONS, STAGES, WORKING, Due, Lead, Place, may_see
-from store.domain.phones import masked, masked_name
+from store.domain.names import masked_name
+from store.domain.phones import masked
 from store.domain.rules import Rules
 from store.domain.team import Member, Role
 
@@ -34,7 +35,7 @@ def lead_card(lead: Lead, reader: Member, view: View) -> Card:
     if not lead.open:
         return _closed(lead, reader)
     if lead.place == Place.MARKETING:
-        return _in_marketing(lead, reader, view)
+        return _in_marketing(lead, reader)
     return _in_pool(lead, reader, view)
 
 
@@ -72,7 +73,7 @@ def _to_call(lead: Lead, view: View) -> Card:
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
     note = f"首次联系 {until(at, view.now, view.rules.zone)}"
-    buttons = (_reached(lead, primary=True), _missed(lead))
+    buttons: tuple[Button, ...] = (_reached(lead, primary=True), _missed(lead))
     if lead.due == Due.RECLAIM and at < view.now:
         title, note, buttons = _threat(lead, view, title, note, buttons)
     return Card(
@@ -164,7 +165,7 @@ def _closed(lead: Lead, reader: Member) -> Card:
     )
 
 
-def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
+def _in_marketing(lead: Lead, reader: Member) -> Card:
     reason = REASONS.get(lead.reason, ("", ()))[0] or lead.reason
     if reader.role == Role.MARKETING:
         return Card(
@@ -178,9 +179,7 @@ def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
         title=f"已转市场培育 {_who(lead, reader)}",
         note=f"原因：{reason}" if reason else "",
         rows=_facts_for(lead, reader)[:2],
-        buttons=(
-            (Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)
-        ),
+        buttons=((Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)),
     )
 
 
@@ -261,10 +260,9 @@ def _onward(lead: Lead) -> Button:
     return Button(STAGES[later[0]], f"/阶段 {lead.id} {STAGES[later[0]]}")
 
 
-def detail_text(lead: Lead, reader: Member, view: View, lines: tuple[str, ...]) -> str:
+def detail_text(lead: Lead, reader: Member, lines: tuple[str, ...]) -> str:
     """Everything about the lead as plain text, so that the phone number can be tapped."""
     facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader))
     head = f"{_who(lead, reader)}｜{STAGES[lead.stage]}｜{lead.score} 分 {lead.grade}"
     said = f"“{lead.message}”" if lead.message and may_see(lead, reader) else ""
     return "\n".join(part for part in (head, facts, said, *lines) if part)
-

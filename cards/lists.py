@@ -6,7 +6,7 @@ from cards.lead import View
 from cards.model import Button, Card
 from cards.words import moment, source_name
 from store.domain.lead import REASONS, STAGES, Lead
-from store.domain.phones import masked_name
+from store.domain.names import masked_name
 from store.domain.team import Member
 
 PAGE = 4
@@ -42,7 +42,9 @@ def pool_card(leads: Sequence[Lead], count: int, words: str, page: int) -> Card:
     return Card(
         title=f"公海 {count} 条" + (f"（{words}）" if words else ""),
         note="点一条就领走，也可以发「领取 编号」",
-        rows=tuple((f"#{lead.id}", f"{_name(lead, hidden=True)} {_wants(lead)}") for lead in shown),
+        rows=tuple(
+            (f"#{lead.id}", f"{_name(lead, hidden=True)} {_wants(lead)}") for lead in shown
+        ),
         buttons=(
             *(Button(f"领取 #{lead.id}", f"/领取 {lead.id}") for lead in shown),
             *_next(f"/公海 {words}".strip(), page, more=more),
@@ -121,12 +123,8 @@ def waiting_card(leads: Sequence[Lead], count: int) -> Card:
     return Card(
         title=f"{count} 条线索没有合适的人",
         note="已放进公海，可以直接分配",
-        rows=tuple(
-            (f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{lead.why}") for lead in leads
-        ),
-        buttons=tuple(
-            Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]
-        ),
+        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{lead.why}") for lead in leads),
+        buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),
     )
 
 

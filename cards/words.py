@@ -22,7 +22,7 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     if days == 0:
         return clock
     if days in {-1, 1, 2}:
-        return f"{ {-1: '昨天', 1: '明天', 2: '后天'}[days]} {clock}"
+        return f"{ {-1: '昨天', 1: '明天', 2: '后天'}[days] } {clock}"
     if 0 < days < 7:
         return f"周{WEEKDAYS[local.weekday()]} {clock}"
     return f"{local.month}月{local.day}日 {clock}"

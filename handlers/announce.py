@@ -66,9 +66,7 @@ async def _readers(
     readers = dict.fromkeys(holders, False)
     kinds = {event.kind for event in events}
     if lead.owner is not None:
-        rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {
-            event.by for event in events
-        }
+        rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {event.by for event in events}
         readers[lead.owner.id] = rings
     if Kind.UNSUITABLE in kinds:
         readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}

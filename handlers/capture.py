@@ -156,5 +156,3 @@ async def found(tx: Tx, lead: Lead, details: NewLead) -> None:
         await tx.leads.save([planned])
         await tx.leads.remember([(key, int(lead.id)) for key in keys(details)])
         await announce(tx, [planned])
-
-

@@ -103,7 +103,9 @@ def something(text: str) -> str:
 
 async def help_me(tx: Tx, by: Member, _: str) -> Reply:
     """What can be typed, by role."""
-    lines = [f"{c.usage}　{c.does}" for c in COMMANDS if by.role in c.roles or by.role == Role.ADMIN]
+    lines = [
+        f"{c.usage}　{c.does}" for c in COMMANDS if by.role in c.roles or by.role == Role.ADMIN
+    ]
     return Reply(text="可以发：\n" + "\n".join(lines), private=True)
 
 

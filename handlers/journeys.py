@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 from cards.mail import render_mail, render_mass
 from handlers.announce import record
@@ -15,7 +16,9 @@ from store.journeys import Journey
 from store.outbox import Put
 
 DAY = timedelta(days=1)
-STOP_WORDS = re.compile(r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.IGNORECASE)
+STOP_WORDS = re.compile(
+    r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.IGNORECASE
+)
 
 
 async def begin(tx: Tx, lead: Lead) -> bool:
@@ -100,7 +103,8 @@ async def _send(tx: Tx, lead: Lead, journey: Journey, step: JourneyStep) -> None
     words = {"name": lead.name, "product": lead.product, "company": lead.company, "link": link}
     key = f"journey:{journey.id}/{journey.step}"
     if channel == Channel.MAIL:
-        account, payload = lead.email, render_mail(step.template, **words, unsubscribe=stop)
+        account = lead.email
+        payload: dict[str, Any] = dict(render_mail(step.template, **words, unsubscribe=stop))
     else:
         text = render_mass(step.template, **words, unsubscribe=stop)
         sender = await _sender(tx, lead)

@@ -57,19 +57,19 @@ async def pool(tx: Tx, by: Member, page: Page) -> Reply:
 async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
     if wanted.lead_id is None:
         return await _search(tx, by, wanted.words)
-    [lead] = await tx.leads.many([wanted.lead_id]) or [None]
-    if lead is None:
+    leads = await tx.leads.many([wanted.lead_id])
+    if not leads:
         raise NotFound(wanted.lead_id)
+    [lead] = leads
     if not wanted.words:
         await show(tx, lead, by)
         return Reply()
-    view = View(now=tx.now, rules=tx.rules)
     lines = (await tx.leads.history([lead.id])).get(lead.id, ())
-    told = tuple(_line(tx, past, by) for past in lines[-LINES:]) if may_see(lead, by) else ()
-    return Reply(text=detail_text(lead, by, view, told), private=True)
+    told = tuple(_line(tx, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
+    return Reply(text=detail_text(lead, by, told), private=True)
 
 
-def _line(tx: Tx, past: Past, by: Member) -> str:
+def _line(tx: Tx, past: Past) -> str:
     who = past.by.name if past.by else ""
     words = " ".join(part for part in (who, KINDS[past.kind], past.text) if part)
     return f"{moment(past.at, tx.now, tx.rules.zone)} {words}"

@@ -16,8 +16,12 @@ from store.domain.phones import all_phones
 from store.domain.team import Member, Role
 
 EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
-WECHAT = re.compile(r"(?:微信号?|wechat|wx)\s*[:：]?\s*([A-Za-z][A-Za-z0-9_-]{4,29})", re.IGNORECASE)
-COMPANY = re.compile(r"[\u4e00-\u9fffA-Za-z0-9（）()]{2,40}?(?:公司|集团|工厂|厂|店|学校|医院|中心)")
+WECHAT = re.compile(
+    r"(?:微信号?|wechat|wx)\s*[:：]?\s*([A-Za-z][A-Za-z0-9_-]{4,29})", re.IGNORECASE
+)
+COMPANY = re.compile(
+    r"[\u4e00-\u9fffA-Za-z0-9（）()]{2,40}?(?:公司|集团|工厂|厂|店|学校|医院|中心)"
+)
 NAME = re.compile(r"(?:姓名|联系人|客户|我叫|我是)\s*[:：]?\s*([\u4e00-\u9fff·]{2,6})")
 PIECES = re.compile(r"[\s,，;；、|/]+")
 EXAMPLE = "录入 王五 13800138000 想要报价"
@@ -29,7 +33,7 @@ async def new(tx: Tx, by: Member, text: str) -> Reply:
     [captured] = await capture(tx, [lead])
     stored = await tx.leads.get(captured.id)
     if captured.duplicate:
-        return Reply(text=_known(tx, stored.id, await _where(tx, stored.id, by)))
+        return Reply(text=_known(stored.id, await _where(tx, stored.id, by)))
     if stored.offered and stored.owned_by(by):
         await record(tx, stored.accept(by, tx.now))
         return Reply(text=f"#{stored.id} 已记下，归你跟")
@@ -40,7 +44,7 @@ def _went(owner: Member | None) -> str:
     return f"分给了 {owner.name}" if owner else "已请主管分配"
 
 
-def _known(tx: Tx, lead_id: int, where: str) -> str:
+def _known(lead_id: int, where: str) -> str:
     return f"已有这位客户 #{lead_id}，{where}，这次的需求补进去了"
 
 

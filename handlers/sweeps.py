@@ -98,4 +98,3 @@ async def forget(tx: Tx) -> None:
     await tx.inbox.forget(before)
     await tx.outbox.forget(before)
     await tx.pictures.forget(before)
-

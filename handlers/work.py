@@ -97,9 +97,7 @@ async def _remind_next(tx: Tx, lead: Lead, by: Member, follow_up: FollowUp) -> N
     assert at is not None  # noqa: S101 - checked by the caller
     await tx.reminders.drop(lead.id, "next")
     words = follow_up.text
-    await tx.reminders.add(
-        lead.id, by.id, at, words, "next", date_only=follow_up.next_date_only
-    )
+    await tx.reminders.add(lead.id, by.id, at, words, "next", date_only=follow_up.next_date_only)
 
 
 def _understood(tx: Tx, follow_up: FollowUp) -> str:

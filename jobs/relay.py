@@ -121,7 +121,9 @@ class Relay:
     async def _again(self, due: Due, why: str, after: timedelta | None) -> None:
         wait = after if after is not None else backoff(due.attempts)
         SENT.labels(due.channel, "later").inc()
-        log.warning("message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts)
+        log.warning(
+            "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
+        )
         async with self._store.begin() as tx:
             await tx.outbox.failed(due, why, tx.now + wait)
 

@@ -64,7 +64,9 @@ async def _forget(store: Store, slot: datetime) -> Act:
 def daily_jobs(store: Store) -> Sequence[Daily]:
     zone, at = store.rules.zone, store.rules.digest_at
     return (
-        Daily("digest", CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), prepare_digest),
+        Daily(
+            "digest", CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), prepare_digest
+        ),
         Daily("forget", CronTrigger(hour=3, minute=30, timezone=zone), _forget),
     )
 

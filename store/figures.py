@@ -34,6 +34,7 @@ class FiguresQuery:
         """What happened on the local ``day``, as known at ``now``."""
         start = datetime.combine(day, time(), self.rules.zone).astimezone(UTC)
         end = datetime.combine(day + timedelta(days=1), time(), self.rules.zone).astimezone(UTC)
+        team = await self.members.all()
         fresh = await self._captured(start, end)
         events = await self._events(start, end)
         late = await self._overdue(now)
@@ -52,7 +53,7 @@ class FiguresQuery:
             sources=_sources(fresh, won),
             people=await self._people(fresh, events, late),
             overdue_leads=tuple(
-                (row["id"], row["name"], await self._name(row["owner_id"])) for row in late[:SHOWN]
+                (row["id"], row["name"], team[row["owner_id"]].name) for row in late[:SHOWN]
             ),
         )
 
@@ -160,14 +161,8 @@ class FiguresQuery:
             for m in await self.members.active(Role.REP)
         )
 
-    async def _name(self, member_id: int) -> str:
-        member = (await self.members.all()).get(member_id)
-        return member.name if member else ""
 
-
-def _sources(
-    fresh: Sequence[RowMapping], won: Sequence[RowMapping]
-) -> tuple[SourceFigures, ...]:
+def _sources(fresh: Sequence[RowMapping], won: Sequence[RowMapping]) -> tuple[SourceFigures, ...]:
     new = Counter(row["source"] for row in fresh)
     wins = Counter(row["source"] for row in won)
     names = sorted({*new, *wins}, key=lambda name: (-new[name], name))

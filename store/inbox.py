@@ -24,9 +24,7 @@ class Inbox:
         return done.rowcount == 1
 
     async def keep(self, receipt: str, reply: dict[str, Any]) -> None:
-        await self.conn.execute(
-            update(t.inbox).where(t.inbox.c.id == receipt).values(reply=reply)
-        )
+        await self.conn.execute(update(t.inbox).where(t.inbox.c.id == receipt).values(reply=reply))
 
     async def reply(self, receipt: str) -> dict[str, Any]:
         """What was answered the first time."""

@@ -233,6 +233,10 @@ class Leads:
 
     # -- counts --------------------------------------------------------------
 
+    async def loads(self) -> Mapping[int, int]:
+        """How many open leads each member owns, by member id."""
+        return await open_loads(self.conn)
+
     async def claims_since(self, by: Member, since: datetime) -> int:
         """Claims are events: returning one gives none back."""
         count = await self.conn.scalar(
@@ -257,7 +261,12 @@ class Leads:
         )
         for row in rows:
             past = Past(
-                LeadId(row.lead_id), Kind(row.kind), row.at, team.get(row.by_id), row.text, row.data
+                LeadId(row.lead_id),
+                Kind(row.kind),
+                row.at,
+                team.get(row.by_id),
+                row.text,
+                row.data,
             )
             lines.setdefault(row.lead_id, []).append(past)
         return lines

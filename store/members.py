@@ -102,9 +102,7 @@ class Groups:
     now: datetime
 
     async def bind(self, group: BoundGroup, by: Member) -> None:
-        insert = upsert(self.conn, t.groups).values(
-            **asdict(group), by_id=by.id, at=self.now
-        )
+        insert = upsert(self.conn, t.groups).values(**asdict(group), by_id=by.id, at=self.now)
         await self.conn.execute(
             insert.on_conflict_do_update(
                 index_elements=[t.groups.c.platform, t.groups.c.id],

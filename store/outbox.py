@@ -166,9 +166,7 @@ class Outbox:
             .values(
                 version=t.outbox.c.version + 1,
                 attempts=0,
-                due_at=case(
-                    (t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now
-                ),
+                due_at=case((t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now),
             )
         )
 
@@ -255,9 +253,7 @@ class Outbox:
 
     async def waiting(self) -> int:
         """How many messages have not reached their phone."""
-        count = await self.conn.scalar(
-            select(func.count()).where(t.outbox.c.due_at.is_not(None))
-        )
+        count = await self.conn.scalar(select(func.count()).where(t.outbox.c.due_at.is_not(None)))
         return int(count or 0)
 
     async def forget(self, before: datetime) -> None:

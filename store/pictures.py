@@ -24,9 +24,7 @@ class Pictures:
         return token
 
     async def find(self, token: str) -> bytes | None:
-        png = await self.conn.scalar(
-            select(t.pictures.c.png).where(t.pictures.c.token == token)
-        )
+        png = await self.conn.scalar(select(t.pictures.c.png).where(t.pictures.c.token == token))
         return b64decode(png) if png is not None else None
 
     async def forget(self, before: datetime) -> None:

@@ -26,7 +26,7 @@ class Reminders:
     conn: AsyncConnection
     now: datetime
 
-    async def add(
+    async def add(  # noqa: PLR0913 - one argument a column
         self, lead_id: int, member_id: int, at: datetime, text: str, kind: str, *, date_only: bool
     ) -> None:
         await self.conn.execute(

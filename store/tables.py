@@ -45,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is not None:
-            return value  # type: ignore[no-any-return]
+            return value
         return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
 
 

@@ -20,10 +20,9 @@ class Ticks:
         return done.rowcount == 1
 
     async def last(self, job: str) -> datetime | None:
-        at = await self.conn.scalar(select(func.max(t.ticks.c.at)).where(t.ticks.c.job == job))
-        return at  # type: ignore[no-any-return]
+        query = select(func.max(t.ticks.c.at)).where(t.ticks.c.job == job)
+        at: datetime | None = await self.conn.scalar(query)
+        return at
 
     async def forget(self, job: str, before: datetime) -> None:
-        await self.conn.execute(
-            delete(t.ticks).where(t.ticks.c.job == job, t.ticks.c.at < before)
-        )
+        await self.conn.execute(delete(t.ticks).where(t.ticks.c.job == job, t.ticks.c.at < before))

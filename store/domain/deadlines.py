@@ -69,9 +69,7 @@ def schedule(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Lead:
     return replace(lead, due_at=at, due=due)
 
 
-def _moments(
-    lead: Lead, limits: Limits, calendar: WorkCalendar
-) -> list[tuple[datetime, Due]]:
+def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[datetime, Due]]:
     if not lead.open or lead.place == Place.MARKETING:
         return []
     if lead.place == Place.POOL:
@@ -86,9 +84,7 @@ def _moments(
     return [*warnings, (at, Due.RECLAIM)]
 
 
-def _warnings(
-    lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar
-) -> list[datetime]:
+def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) -> list[datetime]:
     """At half, and so long before; what lies before the lead was placed warns nobody."""
     moments = [at - before for before in limits.warn_before]
     if lead.contacted_at is None:

@@ -18,10 +18,8 @@ FRESH = LeadId(0)
 """The number of a lead that is not stored yet."""
 
 
-def start(
-    new: NewLead, at: datetime, rules: Sequence[ScoringRule], doubles: tuple[int, ...] = ()
-) -> Change:
-    """A person nobody knew. ``doubles``: leads that may be the same person; somebody decides."""
+def start(new: NewLead, at: datetime, rules: Sequence[ScoringRule]) -> Change:
+    """A person nobody knew."""
     points = score(new, rules)
     lead = Lead(
         **{name: getattr(new, name) for name in BLANKS},
@@ -58,7 +56,7 @@ def start(
         swept_at=at,
         due_at=None,
         due=Due.NONE,
-        doubles=doubles,
+        doubles=(),
         version=1,
     )
     data = {"score": points.points, "why": [list(w) for w in points.why], **_raw(new)}
@@ -89,9 +87,7 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
             place=Place.POOL, placed_at=at, swept_at=at, accepted_at=None,
             contacted_at=None, followed_at=None, refused=(), tries=0,
         )  # fmt: skip
-    return Change(
-        woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new))
-    )
+    return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
 
 
 def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:

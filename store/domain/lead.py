@@ -383,9 +383,7 @@ class Lead:
             self._placed(None, at), place=Place.MARKETING, reason=reason, next_at=None
         )
         data = {"reason": reason}
-        return Change(
-            returned, Event(kind=Kind.RETURNED, by=by.id, at=at, text=text, data=data)
-        )
+        return Change(returned, Event(kind=Kind.RETURNED, by=by.id, at=at, text=text, data=data))
 
     def release(self, by: Member, at: datetime) -> Change:
         self._must_be_mine(by)
@@ -411,9 +409,7 @@ class Lead:
         taken = replace(self._placed(None, at), place=Place.POOL, next_at=None, why=why)
         whose = self.owner.name if self.owner else ""
         data = {"from": self.owner.id if self.owner else None}
-        return Change(
-            taken, Event(kind=Kind.RECLAIMED, at=at, text=f"{whose}：{why}", data=data)
-        )
+        return Change(taken, Event(kind=Kind.RECLAIMED, at=at, text=f"{whose}：{why}", data=data))
 
     def idle(self, at: datetime) -> Change:
         return Change(
@@ -429,9 +425,7 @@ class Lead:
         )
 
     def click(self, at: datetime, what: str) -> Change:
-        return Change(
-            replace(self, asked_at=at), Event(kind=Kind.CLICKED, at=at, text=what)
-        )
+        return Change(replace(self, asked_at=at), Event(kind=Kind.CLICKED, at=at, text=what))
 
     # -- helpers -------------------------------------------------------------
 

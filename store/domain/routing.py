@@ -79,9 +79,7 @@ def _able(desk: Desk, lead: Lead) -> bool:
 
 def _apply(rule: RoutingRule, lead: Lead, able: Sequence[Desk]) -> Choice | None:
     """None: this rule finds nobody, the next one may."""
-    suited = [
-        d for d in able if (d.member.name in rule.to if rule.to else fits(d.member, lead))
-    ]
+    suited = [d for d in able if (d.member.name in rule.to if rule.to else fits(d.member, lead))]
     if rule.assign == "manager":
         return Choice(to=None, why=f"规则「{rule.name}」请主管决定")
     if not suited:

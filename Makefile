@@ -1,0 +1,54 @@
+# Two commands do everything: `make demo` runs the product, `make test` runs what CI runs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := bot jobs handlers cards store
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint types imports tests browser lock bench clean
+
+demo: $(VENV)/.product
+	$(BIN)/leadbot demo $(ARGS)
+
+test: lint types imports tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+tests: $(VENV)/.dev browser
+	$(BIN)/pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# Chromium for the browser tests, where Debian's packages can be installed; else they skip.
+browser:
+	@.ci/chromium
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "leadbot needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.product: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python requirements-dev.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.product
+
+# Needs uv, which the product does not: `pip install uv`.
+lock:
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
+		pyproject.toml --output-file requirements.txt
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

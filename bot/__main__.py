@@ -1,0 +1,134 @@
+"""``leadbot``: the command line. ``python -m bot`` is the same program."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from bot import logs
+from bot.config import Settings, find, load
+from store.domain.errors import ConfigError, LeadbotError
+
+app = typer.Typer(
+    name="leadbot",
+    help="销售线索，全在企业微信和钉钉里办。Leads, run inside WeCom and DingTalk.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Config = Annotated[
+    Path | None, typer.Option("--config", help="leadbot.toml，默认读当前目录或 LEADBOT_CONFIG")
+]
+WRONG_USE = 2
+FAILED = 1
+
+
+def _settings(config: Path | None) -> Settings:
+    return load(find(config))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """On uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="网页的端口")] = 8080,
+    data: Annotated[Path | None, typer.Option(help="数据放哪里；不写就用完即删")] = None,
+    speed: Annotated[float, typer.Option(min=1, max=3600, help="60 就是一分钟过一小时")] = 1,
+) -> None:
+    """不用任何账号，试用整个产品。The whole product with no account anywhere."""
+    from bot.demo import run_demo  # noqa: PLC0415 - only the demo pays for the sandbox
+
+    logs.set_up()
+    _run(run_demo(port, data, speed))
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    role: Annotated[
+        Literal["all", "web", "worker"], typer.Option(help="web 只收，worker 只发")
+    ] = "all",
+) -> None:
+    """启动服务。The service: web, relay and scheduler."""
+    from bot.serve import serve as run  # noqa: PLC0415 - keeps --help quick
+
+    logs.set_up()
+    _run(run(_settings(config), role))
+
+
+@app.command()
+def migrate(config: Config = None) -> None:
+    """把数据库升级到这个版本。Bring the database to this version's schema."""
+    from bot.serve import migrate_database  # noqa: PLC0415 - keeps --help quick
+
+    _run(migrate_database(_settings(config)))
+    typer.echo("数据库已是最新")
+
+
+@app.command()
+def check(config: Config = None) -> None:
+    """检查配置，列出每一处错误。Print every mistake, or the effective rules."""
+    from bot.check import explain  # noqa: PLC0415 - keeps --help quick
+
+    typer.echo(explain(_settings(config)))
+
+
+@app.command(name="import")
+def import_file(
+    file: Path,
+    source: Annotated[str, typer.Option(help="来源名，会记在每条线索上")],
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只看结果，不写入")] = False,
+) -> None:
+    """导入 CSV 或 Excel。Import leads; safe to run twice."""
+    from bot.transfer import import_leads  # noqa: PLC0415 - keeps --help quick
+
+    _run(import_leads(_settings(config), file, source, dry_run=dry_run))
+
+
+@app.command()
+def export(
+    file: Path,
+    config: Config = None,
+    since: Annotated[str, typer.Option(help="只要这天以后进来的，如 2026-03-01")] = "",
+    stage: Annotated[str, typer.Option(help="只要这个阶段，如 won")] = "",
+) -> None:
+    """导出 CSV 或 Excel。Export leads."""
+    from bot.transfer import export_leads  # noqa: PLC0415 - keeps --help quick
+
+    _run(export_leads(_settings(config), file, since, stage))
+
+
+def main() -> None:
+    """Errors are one readable line each, never a traceback."""
+    try:
+        app()
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            typer.echo(mistake, err=True)
+        sys.exit(WRONG_USE)
+    except LeadbotError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the person sees a line
+        typer.echo(
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", err=True
+        )
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

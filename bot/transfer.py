@@ -1,0 +1,177 @@
+"""Leads in and out as files: ``leadbot import`` and ``leadbot export``."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.progress import Progress
+
+from bot.config import Settings
+from bot.files import Row, lead_rows, lead_sheet, neutralise, read_tables
+from bot.gather import take_together
+from bot.routes_api import GIVEN
+from bot.serve import prepare_database
+from bot.wiring import rules, team
+from store.db import Store, open_store
+from store.domain.errors import ConfigError, LeadbotError
+from store.domain.intake import BadFields, read_fields
+from store.domain.lead import STAGES, Lead, Stage
+from store.domain.newlead import NewLead
+
+BATCH = 200
+PAGE = 500
+LARGEST = 100 * 1024 * 1024
+"""Bytes of a file; more is not a list of leads."""
+
+
+class BadFile(LeadbotError):
+    """The file cannot be read as leads; the text says why."""
+
+
+@dataclass(slots=True)
+class Report:
+    new: int = 0
+    known: int = 0
+    asked: int = 0
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        for number, why in self.refused:
+            yield f"第 {number} 行没有导入：{why}"
+        yield f"新线索 {self.new} 条，已有的人 {self.known} 条，没有导入 {len(self.refused)} 行"
+
+
+async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: bool) -> None:
+    """Take in every row that can be read, and say of every other one why not.
+
+    Raises BadFile. Safe to run twice: a row whose person is known wakes their lead.
+    """
+    rows = list(_rows(file))
+    report = Report()
+    ready = list(_checked(rows, source, report))
+    if not dry_run:
+        await prepare_database(settings)
+        store = open_store(settings.database.url, rules(settings))
+        try:
+            await _take_all(store, settings, ready, report)
+        finally:
+            await store.close()
+    else:
+        report.new = len(ready)
+        typer.echo("只检查，没有写入")
+    for line in report.lines():
+        typer.echo(line)
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    try:
+        if file.stat().st_size > LARGEST:
+            raise BadFile(f"{file.name}：文件超过 100 MB，请分成几个")
+        yield from lead_rows(lead_sheet(read_tables(file.read_bytes(), file.name)))
+    except OSError as error:
+        raise BadFile(f"{file}：{error.strerror or error}") from error
+    except ValueError as error:
+        raise BadFile(f"{file.name}：{error}") from error
+
+
+def _checked(rows: Sequence[Row], source: str, report: Report) -> Iterator[NewLead]:
+    for row in rows:
+        if row.problem:
+            report.refused.append((row.number, row.problem))
+            continue
+        try:
+            yield read_fields(row.values, source)
+        except BadFields as bad:
+            report.refused.append((row.number, "；".join(bad.problems.values())))
+
+
+async def _take_all(
+    store: Store, settings: Settings, ready: Sequence[NewLead], report: Report
+) -> None:
+    async with store.begin() as tx:
+        await tx.members.sync(team(settings))
+    with Progress(disable=not ready) as progress:
+        task = progress.add_task("导入", total=len(ready))
+        for start in range(0, len(ready), BATCH):
+            batch = ready[start : start + BATCH]
+            for captured in await take_together(store, batch):
+                report.known += captured.duplicate
+                report.new += not captured.duplicate
+            progress.advance(task, len(batch))
+
+
+HEADINGS = (*GIVEN, "stage", "score", "grade", "owner", "place", "captured_at")
+
+
+async def export_leads(settings: Settings, file: Path, since: str, stage: str) -> None:
+    """Everything, or what came in since a day, or one stage. Raises BadFile, ConfigError."""
+    start, conditions = _wanted(settings, since, stage)
+    if file.suffix.casefold() not in {".csv", ".xlsx"}:
+        raise ConfigError([f"{file.name}: write .csv or .xlsx"])
+    store = open_store(settings.database.url, rules(settings))
+    try:
+        count = await _write(store, file, start, conditions)
+    except OSError as error:
+        raise BadFile(f"{file}：{error.strerror or error}") from error
+    finally:
+        await store.close()
+    typer.echo(f"已导出 {count} 条到 {file}")
+
+
+def _wanted(settings: Settings, since: str, stage: str) -> tuple[datetime | None, dict[str, str]]:
+    mistakes = []
+    start = None
+    if since:
+        try:
+            start = datetime.fromisoformat(since).replace(tzinfo=settings.zone).astimezone(UTC)
+        except ValueError:
+            mistakes.append("--since: write a day like 2026-03-01")
+    if stage and stage not in list(Stage):
+        mistakes.append(f"--stage: one of {', '.join(STAGES)}")
+    if mistakes:
+        raise ConfigError(mistakes)
+    return start, {"stage": stage} if stage else {}
+
+
+async def _write(
+    store: Store, file: Path, start: datetime | None, conditions: dict[str, str]
+) -> int:
+    rows = [[*HEADINGS]]
+    after = 0
+    while True:
+        async with store.read() as tx:
+            leads = await tx.leads.page(None, after, PAGE, conditions)
+        rows += [_cells(lead) for lead in leads if start is None or lead.captured_at >= start]
+        if len(leads) < PAGE:
+            break
+        after = leads[-1].id
+    _save(file, rows)
+    return len(rows) - 1
+
+
+def _cells(lead: Lead) -> list[Any]:
+    values = {
+        **{name: getattr(lead, name) for name in HEADINGS if name != "owner"},
+        "owner": lead.owner.name if lead.owner else "",
+        "captured_at": lead.captured_at.isoformat(),
+    }
+    cells = (values[name] for name in HEADINGS)
+    return [neutralise(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _save(file: Path, rows: Sequence[Sequence[Any]]) -> None:
+    if file.suffix.casefold() == ".csv":
+        with file.open("w", encoding="utf-8-sig", newline="") as handle:
+            csv.writer(handle).writerows(rows)
+        return
+    from openpyxl import Workbook  # noqa: PLC0415 - slow, and only for this
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("leads")
+    for row in rows:
+        sheet.append(list(row))
+    book.save(file)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.platforms.dingtalk.frames import read_frame, read_object
-from tests.bot.dingtalk.samples import lines
+from tests.bot.dingtalk.samples import lines, patient
 
 
 @pytest.mark.parametrize("row", lines("dingtalk_robot_stream.jsonl"))
@@ -76,12 +76,14 @@ def test_a_comma_inside_a_text_is_left_alone():
     assert read_object('{"a": "x,]", "b": 1}') == {"a": "x,]", "b": 1}
 
 
+@patient
 @given(st.one_of(st.text(), st.binary()))
 def test_no_bytes_break_it(raw):
     with suppress(ValueError):
         read_frame(raw)
 
 
+@patient
 @given(
     st.dictionaries(
         st.sampled_from(["type", "headers", "header", "data"]),

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from bot.incoming import Group, Incoming, Session
 from bot.platforms.dingtalk.messages import read_robot, trusted
 from store.domain.team import Platform
-from tests.bot.dingtalk.samples import lines
+from tests.bot.dingtalk.samples import lines, patient
 
 OAPI = "https://oapi.dingtalk.com"
 WEBHOOK = "https://oapi.dingtalk.com/robot/sendBySession?session=6d69"
@@ -140,6 +140,7 @@ def test_a_stand_in_on_loopback_is_trusted_when_configured():
     assert trusted("http://127.0.0.1:8080/robot/sendBySession?x=1", "http://127.0.0.1:8080")
 
 
+@patient
 @given(st.text())
 def test_no_address_breaks_it(url):
     assert trusted(url, OAPI) in {True, False}
@@ -152,6 +153,7 @@ values = st.recursive(
 )
 
 
+@patient
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(message(), values)))
 def test_no_value_breaks_it(changes):
     heard = read_robot(message(**changes), OAPI)
@@ -159,6 +161,7 @@ def test_no_value_breaks_it(changes):
     assert heard is None or heard.line.encode() is not None
 
 
+@patient
 @given(content=values)
 def test_no_content_breaks_it(content):
     for kind in ("richText", "audio", "text"):

@@ -103,7 +103,9 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
     company = new_company(f"{product_url.rstrip('/')}/wecom/callback")
     wecom = WeCom(company, state, session, gap)
     dingtalk = DingTalk(new_org(), state, pace)
-    runners = [web.AppRunner(stand_in.app()) for stand_in in (wecom, dingtalk)]
+    runners = [
+        web.AppRunner(stand_in.app(), shutdown_timeout=1.0) for stand_in in (wecom, dingtalk)
+    ]
     wecom_url, dingtalk_url = [await _listen(runner) for runner in runners]
     dingtalk.hand.base = dingtalk_url
     own_host = urlsplit(product_url).netloc
@@ -130,7 +132,7 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
 
 async def _listen(runner: web.AppRunner) -> str:
     await runner.setup()
-    site = web.TCPSite(runner, HOST, 0, shutdown_timeout=1.0)
+    site = web.TCPSite(runner, HOST, 0)
     await site.start()
     return f"http://{HOST}:{runner.addresses[0][1]}"
 

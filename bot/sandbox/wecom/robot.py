@@ -1,7 +1,6 @@
 """The group robot, webhook/send (D:99110): the key in the URL is its only credential."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from hashlib import md5
 from secrets import token_urlsafe
@@ -73,7 +72,7 @@ def _limited(content: Mapping[str, Any], kind: str, most: int) -> str:
 def _image(content: Mapping[str, Any]) -> Shown:
     try:
         data = base64.b64decode(str(content.get("base64", "")), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise No(40058, "image.base64 is not base64. invalid Request Parameter") from None
     if not data or len(data) > IMAGE_BYTES:
         raise No(40009, "invalid image size")

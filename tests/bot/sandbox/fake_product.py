@@ -9,8 +9,10 @@ serves the page, to look at.
 import argparse
 import asyncio
 import base64
+import io
 import json
 import secrets
+import socket
 import struct
 import zlib
 from contextlib import suppress
@@ -56,7 +58,12 @@ button{{width:100%;padding:10px;border:0;border-radius:8px;background:#3b6cff;co
 <h2>{title}</h2>{body}"""
 FIELDS = "".join(
     f"<label>{label}<input name={name}></label>"
-    for name, label in (("name", "姓名"), ("phone", "手机"), ("email", "邮箱"), ("company", "公司"))
+    for name, label in (
+        ("name", "姓名"),
+        ("phone", "手机"),
+        ("email", "邮箱"),
+        ("company", "公司"),
+    )
 )
 
 
@@ -80,15 +87,14 @@ class FakeProduct:
         app.router.add_post("/f/default", self.submit)
         app.router.add_get("/t/{token}", self.page)
         app.router.add_get("/u/{token}", self.page)
-        self.runner = web.AppRunner(app)
-        sock = web.SockSite
+        self.runner = web.AppRunner(app, shutdown_timeout=1.0)
         self.socket = _socket(port)
         self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}"
         self.sandbox = await demo.start(self.url, self.clock, TEAM, self.advance, **options)
         self.sandbox.add_routes(app)
         self.settings = self.sandbox.settings()
         await self.runner.setup()
-        await sock(self.runner, self.socket, shutdown_timeout=1.0).start()
+        await web.SockSite(self.runner, self.socket).start()
         wecom = self.settings["wecom"]
         self.envelope = Envelope(wecom["token"], wecom["encoding_aes_key"], wecom["corp_id"])
         self.session = ClientSession()
@@ -163,7 +169,9 @@ class FakeProduct:
             self.robot.append((frame["headers"]["messageId"], json.loads(frame["data"])))
         if ping or self.ack:
             data = frame["data"] if ping else '{"response":null}'
-            await socket.send_json({"code": 200, "headers": headers, "message": "OK", "data": data})
+            await socket.send_json(
+                {"code": 200, "headers": headers, "message": "OK", "data": data}
+            )
         if not ping and self.ack and self.leads:
             await self.dingtalk_line(json.loads(frame["data"]))
 
@@ -186,7 +194,10 @@ class FakeProduct:
             return await response.json()
 
     async def dingtalk(self, path, **body):
-        base, token = self.settings["dingtalk"]["api_base"], self.sandbox.dingtalk.api.tokens.issue()
+        base, token = (
+            self.settings["dingtalk"]["api_base"],
+            self.sandbox.dingtalk.api.tokens.issue(),
+        )
         body.setdefault("robotCode", self.settings["dingtalk"]["client_id"])
         headers = {"x-acs-dingtalk-access-token": token}
         async with self.session.post(base + path, json=body, headers=headers) as response:
@@ -201,7 +212,8 @@ class FakeProduct:
             return await reply.json()
 
     async def wecom_robot(self, body):
-        async with self.session.post(self.settings["wecom"]["group_webhook"], json=body) as reply:
+        data = io.BytesIO(json.dumps(body).encode())
+        async with self.session.post(self.settings["wecom"]["group_webhook"], data=data) as reply:
             return await reply.json()
 
     async def page_post(self, name, body, **headers):
@@ -254,17 +266,26 @@ class FakeProduct:
         card = {
             "card_type": "button_interaction",
             "source": {"desc": "线索助手 · 新线索"},
-            "main_title": {"title": f"#{number} {person['name']}，请在 5 分钟内接受", "desc": "还剩 5 分"},
+            "main_title": {
+                "title": f"#{number} {person['name']}，请在 5 分钟内接受",
+                "desc": "还剩 5 分",
+            },
             "quote_area": {"quote_text": person.get("message", "")},
             "horizontal_content_list": [{"keyname": k, "value": v} for k, v in rows]
-            + [{"keyname": "来源", "value": "官网表单"}, {"keyname": "为何是你", "value": "华东 · 手上最少"}],
-            "task_id": f"lead-{number}-{userid}-{secrets.token_hex(3)}",
-            "button_list": [
-                {"text": t, "style": s, "key": f"/{t} {number}"} for t, s in buttons
+            + [
+                {"keyname": "来源", "value": "官网表单"},
+                {"keyname": "为何是你", "value": "华东 · 手上最少"},
             ],
+            "task_id": f"lead-{number}-{userid}-{secrets.token_hex(3)}",
+            "button_list": [{"text": t, "style": s, "key": f"/{t} {number}"} for t, s in buttons],
         }
         agent = self.settings["wecom"]["agent_id"]
-        return {"touser": userid, "agentid": agent, "msgtype": "template_card", "template_card": card}
+        return {
+            "touser": userid,
+            "agentid": agent,
+            "msgtype": "template_card",
+            "template_card": card,
+        }
 
     async def ding_card(self, user, number, person):
         text = (
@@ -292,12 +313,23 @@ class FakeProduct:
         if event.findtext("Event") != "template_card_event":
             return None
         number = event.findtext("EventKey").split()[-1]
-        lines = {"CardType": "button_interaction", "MainTitle": {"Title": f"#{number} 归你了", "Desc": "10:36 接受，先打个电话"}}
+        lines = {
+            "CardType": "button_interaction",
+            "MainTitle": {"Title": f"#{number} 归你了", "Desc": "10:36 接受，先打个电话"},
+        }
         rows = [{"KeyName": "手机", "Value": "138 1628 0042"}, {"KeyName": "联系", "Value": "0/6"}]
-        buttons = [{"Text": t, "Style": s, "Key": f"/{t} {number}"} for t, s in (("打过电话了", 1), ("退回", 2))]
+        buttons = [
+            {"Text": t, "Style": s, "Key": f"/{t} {number}"}
+            for t, s in (("打过电话了", 1), ("退回", 2))
+        ]
         card = {**lines, "HorizontalContentList": rows, "ButtonList": buttons}
-        head = {"ToUserName": event.findtext("FromUserName"), "FromUserName": event.findtext("ToUserName")}
-        return xml({**head, "CreateTime": 1, "MsgType": "update_template_card", "TemplateCard": card})
+        head = {
+            "ToUserName": event.findtext("FromUserName"),
+            "FromUserName": event.findtext("ToUserName"),
+        }
+        return xml(
+            {**head, "CreateTime": 1, "MsgType": "update_template_card", "TemplateCard": card}
+        )
 
     def said(self, line):
         if "退回" in line:
@@ -308,7 +340,10 @@ class FakeProduct:
         return "你手上有 1 条：\n#1 陈思远 远航精密机械，还剩 24 分\n回「跟进 1 …」记一笔"
 
     async def dingtalk_line(self, data):
-        body = {"msgtype": "text", "text": {"content": self.said(unquote(data["text"]["content"]))}}
+        body = {
+            "msgtype": "text",
+            "text": {"content": self.said(unquote(data["text"]["content"]))},
+        }
         async with self.session.post(data["sessionWebhook"], json=body):
             pass
 
@@ -316,20 +351,35 @@ class FakeProduct:
         before = self.clock()
         self.clock.forward(span)
         for _ in [at for at in self.mail_at if at <= self.clock()]:
-            await self.mail("chensiyuan@example.com", "陈思远，给您看一个同行的做法", LETTER.format(self.url))
+            await self.mail(
+                "chensiyuan@example.com", "陈思远，给您看一个同行的做法", LETTER.format(self.url)
+            )
         self.mail_at = [at for at in self.mail_at if at > self.clock()]
         evening = before.astimezone(ZONE).replace(hour=18, minute=30, second=0)
-        if before <= evening <= self.clock():
+        evening += timedelta(days=before > evening)
+        if evening <= self.clock():
             await self.digest()
 
     async def digest(self):
-        text = "### 今日线索\n>新增 <font color=\"info\">12</font>，及时响应 <font color=\"info\">11</font>，超时 <font color=\"warning\">1</font>\n**李雷** 接 5 成交 1\n**韩梅梅** 接 4"
+        text = '### 今日线索\n>新增 <font color="info">12</font>，及时响应 <font color="info">11</font>，超时 <font color="warning">1</font>\n**李雷** 接 5 成交 1\n**韩梅梅** 接 4'
         await self.wecom_robot({"msgtype": "markdown", "markdown": {"content": text}})
         picture = png()
-        image = {"base64": base64.b64encode(picture).decode(), "md5": md5(picture).hexdigest()}
+        image = {
+            "base64": base64.b64encode(picture).decode(),
+            "md5": md5(picture, usedforsecurity=False).hexdigest(),
+        }
         await self.wecom_robot({"msgtype": "image", "image": image})
         ding = "### 今日线索\n\n新增 12，及时响应 11，超时 1\n\n- 赵敏 接 5 成交 1\n- 周强 接 4"
-        await self.group_robot({"msgtype": "markdown", "markdown": {"title": "今日线索", "text": ding}})
+        await self.group_robot(
+            {"msgtype": "markdown", "markdown": {"title": "今日线索", "text": ding}}
+        )
+
+
+async def until(condition, seconds=5.0):
+    """Wait for something the other side does in its own time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - a poll is what it is
+            await asyncio.sleep(0.005)
 
 
 LETTER = "<p>陈先生，您好：</p><p>上次聊到<b>线索分配</b>，这里有一家机械企业的做法，三分钟读完。</p><p><a href='{0}/t/abc'>看看他们怎么做</a></p><p style='color:#999;font-size:12px'>不想再收到？<a href='{0}/u/abc'>退订</a></p>"
@@ -338,7 +388,8 @@ LETTER = "<p>陈先生，您好：</p><p>上次聊到<b>线索分配</b>，这�
 def png(width=240, height=80):
     """A small picture made by hand: bars of a funnel."""
     rows = b"".join(
-        b"\x00" + b"".join(b"\x3b\x6c\xff" if x < width - y * 2 else b"\xff\xff\xff" for x in range(width))
+        b"\x00"
+        + b"".join(b"\x3b\x6c\xff" if x < width - y * 2 else b"\xff\xff\xff" for x in range(width))
         for y in range(height)
     )
 
@@ -356,7 +407,6 @@ def _page(title, body):
 
 
 def _socket(port):
-    import socket
 
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -370,7 +420,7 @@ async def main():
     product = await FakeProduct().start(parser.parse_args().port)
     product.answer = product.play
     await product.connect()
-    print(f"{product.url}/sandbox/", flush=True)
+    print(f"{product.url}/sandbox/", flush=True)  # noqa: T201
     await asyncio.Event().wait()
 
 

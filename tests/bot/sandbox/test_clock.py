@@ -1,0 +1,39 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.sandbox.clock import MovableClock
+
+
+def test_it_shows_the_real_time_in_utc_until_it_is_moved():
+    clock = MovableClock()
+
+    assert abs(clock() - datetime.now(UTC)) < timedelta(seconds=1)
+    assert clock().tzinfo is UTC
+
+
+def test_moved_forward_it_goes_on_from_there():
+    clock = MovableClock()
+    before = clock()
+
+    clock.forward(timedelta(days=1))
+
+    assert timedelta(0) <= clock() - before - timedelta(days=1) < timedelta(seconds=1)
+
+
+def test_at_speed_3600_an_hour_passes_in_a_second():
+    clock = MovableClock(speed=3600)
+    real, shown = datetime.now(UTC), clock()
+
+    while (passed := datetime.now(UTC) - real) < timedelta(milliseconds=20):
+        pass
+
+    assert clock() - shown >= passed * 3000
+
+
+@pytest.mark.parametrize("speed", [0, -1])
+def test_a_clock_never_stands_still_or_runs_back(speed):
+    with pytest.raises(ValueError, match="forward"):
+        MovableClock(speed=speed)
+    with pytest.raises(ValueError, match="forward"):
+        MovableClock().forward(timedelta(seconds=-1))

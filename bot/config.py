@@ -198,9 +198,9 @@ Conditions = dict[str, str | int | tuple[str, ...]]
 class Routing(Section):
     name: str
     when: Conditions = {}
-    assign: Literal[
-        "named", "former", "round_robin", "least_load", "grade", "manager", "grab"
-    ] = "round_robin"
+    assign: Literal["named", "former", "round_robin", "least_load", "grade", "manager", "grab"] = (
+        "round_robin"
+    )
     to: tuple[str, ...] = ()
 
 

@@ -89,7 +89,9 @@ async def post_form(request: web.Request) -> web.Response:
     try:
         new = read_fields(_values(request, form, sent), "form")
     except BadFields as bad:
-        problems |= {name if name in ASKED else "message": why for name, why in bad.problems.items()}
+        problems |= {
+            name if name in ASKED else "message": why for name, why in bad.problems.items()
+        }
     if problems:
         hidden = {n: sent[n] for n in (*KEPT, "referrer", "once") if sent.get(n)}
         return _draw(form, sent, problems, hidden, 422)

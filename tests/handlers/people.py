@@ -1,0 +1,49 @@
+"""Short ways to say who did what."""
+
+from itertools import count
+
+from bot.dispatch import hear
+from bot.incoming import Incoming
+from handlers.capture import capture
+from store.db import Store
+from store.domain.intake import read_fields
+from store.domain.lead import Lead
+from store.domain.team import Platform
+
+IDS = count(1)
+MOBILE = "199{:08d}"
+
+
+def enquiry(**values):
+    given = {"name": "王五", "phone": MOBILE.format(next(IDS)), "message": "想要报价"} | values
+    return read_fields({k: v for k, v in given.items() if v}, given.pop("source", "website"))
+
+
+async def captured(store: Store, **values) -> Lead:
+    async with store.begin() as tx:
+        [done] = await capture(tx, [enquiry(**values)])
+        return await tx.leads.get(done.id)
+
+
+async def lead(store: Store, lead_id: int) -> Lead:
+    async with store.begin() as tx:
+        return await tx.leads.get(lead_id)
+
+
+async def says(store: Store, account: str, line: str, platform=Platform.WECOM) -> str:
+    """What the platform is told to answer, or what was put in the outbox as the reply."""
+    receipt = f"m{next(IDS)}"
+    incoming = Incoming(platform=platform, id=receipt, account=account, line=line)
+    answer = await hear(store, incoming)
+    return answer.text
+
+
+async def cards(store: Store) -> dict[str, dict]:
+    """Everything that is or will be on somebody's phone, by key."""
+    from sqlalchemy import select
+
+    from store import tables as t
+
+    async with store.read() as tx:
+        rows = await tx.conn.execute(select(t.outbox).order_by(t.outbox.c.key))
+        return {row.key: row for row in rows}

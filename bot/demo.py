@@ -20,9 +20,9 @@ from bot.incoming import Incoming
 from bot.sandbox import demo as sandbox
 from bot.sandbox.clock import MovableClock
 from bot.serve import listening, prepare_database, stopped
-from bot.wiring import rules
+from bot.wiring import rules, team
 from handlers.capture import capture
-from store.db import Store
+from store.db import Clock, Store, open_store
 from store.domain.intake import read_fields
 from store.domain.team import Platform
 
@@ -100,9 +100,9 @@ async def open_demo(data: Path, port: int = 0, speed: float = 1) -> AsyncIterato
         _start_at_work(clock, settings)
         _write_config(data / "leadbot.toml", values)
         await prepare_database(settings)
+        await seed(settings, clock)
         async with open_service(settings, clock) as service:
             mover.service = service
-            await seed(service)
             app = create_app(service)
             stand_ins.add_routes(app)
             async with listening(service, app):
@@ -181,15 +181,18 @@ SAMPLES: tuple[tuple[float, dict[str, Any], tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
-async def seed(service: Service) -> None:
+async def seed(settings: Settings, clock: Clock) -> None:
     """A made-up past, once: something in each stage, and two leads in the pool."""
-    async with service.store.read() as tx:
-        if await tx.leads.page(None, 0, 1, {}):
-            return
-    now = service.store.clock()
-    for hours, values, lines in SAMPLES:
-        await _play(service.store, now - timedelta(hours=hours), values, lines)
-    service.relay.wake()
+    store = open_store(settings.database.url, rules(settings), clock)
+    async with store.begin() as tx:
+        await tx.members.sync(team(settings))
+        empty = not await tx.leads.page(None, 0, 1, {})
+    if empty:
+        for hours, values, lines in SAMPLES:
+            await _play(store, clock() - timedelta(hours=hours), values, lines)
+        async with store.begin() as tx:
+            await tx.outbox.drop_replies()
+    await store.close()
 
 
 async def _play(

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cards.model import Button, Card
-from cards.words import moment, money, source_name, until
+from cards.words import money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by
 from store.domain.lead import REASONS, STAGES, WORKING, Due, Lead, Place, may_see
 from store.domain.names import masked_name
-from store.domain.phones import masked
+from store.domain.phones import masked, national
 from store.domain.rules import Rules
 from store.domain.team import Member, Role
 
@@ -107,7 +107,7 @@ def _working(lead: Lead, view: View) -> Card:
     zone = view.rules.zone
     again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
     title = f"又来咨询 {_who(lead)}" if again else f"{STAGES[lead.stage]} {_who(lead)}"
-    note = f"下次联系 {moment(lead.next_at, view.now, zone)}" if lead.next_at else "下次联系还没定"
+    note = f"下次联系 {stamp(lead.next_at, view.now, zone)}" if lead.next_at else "下次联系还没定"
     buttons: tuple[Button, ...] = (_reached(lead, primary=True), _onward(lead))
     if lead.due == Due.RECLAIM:
         title, note, buttons = _threat(lead, view, title, note, buttons)
@@ -132,7 +132,7 @@ def _done(lead: Lead, view: View) -> Card:
     closed = lead.closed_at or view.now
     return Card(
         title=f"{STAGES[lead.stage]} {_who(lead)}",
-        note=moment(closed, view.now, view.rules.zone),
+        note=f"{closed.astimezone(view.rules.zone):%m-%d %H:%M}",
         rows=(*_facts(lead)[:4], *amount, *reason),
         buttons=(Button("查看", f"/线索 {lead.id} 详情"), Button("我的线索", "/我的")),
     )
@@ -214,9 +214,14 @@ def _who(lead: Lead, reader: Member | None = None) -> str:
     return f"#{lead.id} {name}"
 
 
+def dialled(lead: Lead) -> str:
+    """The number as a phone in the country dials it; a number not understood, as written."""
+    return national(lead.phone) if lead.phone and lead.phone_sure else lead.phone
+
+
 def _facts(lead: Lead, *, known: bool = False) -> tuple[tuple[str, str], ...]:
     """At most six rows, the way to reach the person first."""
-    reach = lead.phone or lead.wechat or lead.email
+    reach = dialled(lead) or lead.wechat or lead.email
     label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
     if not reach and lead.external_userid:
         label, reach = "微信", "已加企业微信好友"

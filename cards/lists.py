@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cards.lead import View
 from cards.model import Button, Card
-from cards.words import moment, source_name
+from cards.words import source_name, stamp
 from store.domain.lead import REASONS, STAGES, Lead
 from store.domain.names import masked_name
 from store.domain.team import Member
@@ -86,7 +86,7 @@ def _state(lead: Lead, view: View) -> str:
     elif lead.contacted_at is None:
         what = "待首次联系"
     elif lead.next_at is not None:
-        what = f"{STAGES[lead.stage]} {moment(lead.next_at, view.now, view.rules.zone)}"
+        what = f"{STAGES[lead.stage]} {stamp(lead.next_at, view.now, view.rules.zone)}"
     else:
         what = STAGES[lead.stage]
     return f"{_name(lead)} {what}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cards.lead import dialled
 from cards.model import Button, Card
 from store.domain.lead import STAGES, Lead
 
@@ -9,7 +10,7 @@ SHOWN = 4
 
 
 def reminder_card(lead: Lead, text: str) -> Card:
-    reach = lead.phone or lead.wechat or lead.email
+    reach = dialled(lead) or lead.wechat or lead.email
     rows = (("电话" if lead.phone else "联系", reach), ("阶段", STAGES[lead.stage]))
     return Card(
         title=f"到点了 #{lead.id} {lead.name or lead.company}",

@@ -28,6 +28,14 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     return f"{local.month}月{local.day}日 {clock}"
 
 
+def stamp(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """A moment on a card, which is still read tomorrow: "10:40" today, else with its date."""
+    local = at.astimezone(zone)
+    if local.date() == now.astimezone(zone).date():
+        return f"{local:%H:%M}"
+    return f"{local.month}月{local.day}日 周{WEEKDAYS[local.weekday()]} {local:%H:%M}"
+
+
 def span(left: timedelta) -> str:
     """ "25 分", "3 小时", "2 天"."""
     minutes = int(left.total_seconds() // 60)
@@ -39,11 +47,11 @@ def span(left: timedelta) -> str:
 
 
 def until(at: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """The clock time beside the time left: "10:40 前（还剩 25 分）"."""
+    """The clock time beside the time left: "10:40 前（还剩 25 分）"; never 明天, cards are kept."""
     left = at - now
     if left <= timedelta(0):
-        return f"{moment(at, now, zone)} 已到（超过 {span(-left)}）"
-    return f"{moment(at, now, zone)} 前（还剩 {span(left)}）"
+        return f"{stamp(at, now, zone)} 已过（超时 {span(-left)}）"
+    return f"{stamp(at, now, zone)} 前（还剩 {span(left)}）"
 
 
 def money(yuan: int) -> str:

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from store.domain.followup import FollowUp, read_follow_up
-from store.domain.times import find_time
-
+from cards.lead import dialled
 from cards.lists import reason_card
 from cards.words import moment, money
 from handlers.announce import record
@@ -13,6 +11,7 @@ from handlers.journeys import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
+from store.domain.followup import FollowUp, read_follow_up
 from store.domain.lead import (
     REASONS,
     STAGES,
@@ -26,6 +25,7 @@ from store.domain.lead import (
 )
 from store.domain.money import find_amount
 from store.domain.team import Member
+from store.domain.times import find_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ async def _claim_one(tx: Tx, by: Member, lead_id: LeadId) -> str:
 
 
 def _reach(lead: Lead) -> str:
-    reach = lead.phone or lead.wechat or lead.email
+    reach = dialled(lead) or lead.wechat or lead.email
     return f"{lead.name or '客户'} {reach}".strip()
 
 

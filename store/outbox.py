@@ -182,6 +182,10 @@ class Outbox:
             .values(due_at=None, error="dropped")
         )
 
+    async def drop_replies(self) -> None:
+        """Answers to what nobody is waiting for: those of a made-up past."""
+        await self.conn.execute(delete(t.outbox).where(t.outbox.c.key.startswith("reply:")))
+
     async def any_due(self, busy: Sequence[Channel] = ()) -> bool:
         """Whether there is anything to lease; asking costs no write."""
         found = await self.conn.scalar(

@@ -388,7 +388,7 @@ class Lead:
     def release(self, by: Member, at: datetime) -> Change:
         self._must_be_mine(by)
         return Change(
-            replace(self._placed(None, at), place=Place.POOL, next_at=None),
+            replace(self._placed(None, at), place=Place.POOL, next_at=None, why=f"{by.name} 放回"),
             Event(kind=Kind.RELEASED, by=by.id, at=at),
         )
 

@@ -61,9 +61,9 @@ class PerMinute:
 
 def cut(text: str, most: int) -> str:
     """At most ``most`` bytes of UTF-8, no half characters."""
-    return text.encode()[:most].decode("utf-8", "ignore")
+    return text.encode(errors="replace")[:most].decode("utf-8", "ignore")
 
 
 def size(text: str) -> int:
     """Bytes of UTF-8."""
-    return len(text.encode())
+    return len(text.encode(errors="replace"))

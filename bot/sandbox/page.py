@@ -242,7 +242,7 @@ async def _body(request: web.Request) -> Body:
 
 
 def _line(body: Body) -> str:
-    text = str(body.get("text", "")).strip()
+    text = str(body.get("text", "")).encode(errors="replace").decode().strip()
     if not text:
         raise Wrong("先写点什么")
     return text[:LONGEST_LINE]
@@ -288,7 +288,8 @@ async def _next(queue: asyncio.Queue[Change | None]) -> bytes | None:
 
 
 def _event(kind: str, data: Mapping[str, Any]) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+    text = json.dumps(data, ensure_ascii=False)
+    return f"event: {kind}\ndata: {text}\n\n".encode(errors="replace")
 
 
 def _problem(why: str, status: int) -> web.Response:

@@ -9,7 +9,7 @@ const BOT = "线索助手";
 
 const world = {
   phones: new Map(), messages: new Map(), mails: [], contacts: new Map(), wires: [],
-  steps: new Set(), zone: "Asia/Shanghai", now: 0, at: 0, speed: 1, unread: new Map(),
+  steps: new Set(), hand: "", zone: "Asia/Shanghai", now: 0, at: 0, speed: 1, unread: new Map(),
 };
 
 // ---------------------------------------------------------------- small pieces
@@ -238,6 +238,7 @@ async function press(button, message, value, label) {
   button.classList.add("pressed");
   const by = $("stage").querySelector(`[data-phone="${CSS.escape(message.chat)}"] select`)?.value || "";
   seen(message.chat);
+  world.hand = message.chat;
   await act("press", { message: message.id, value, label, by });
   button.classList.remove("pressed");
 }
@@ -297,6 +298,7 @@ function sayBar(phone, speakers) {
     const text = input.value.trim();
     if (!text) return;
     input.value = "";
+    world.hand = phone.id;
     act("say", { phone: phone.id, text, by: select?.value });
   });
   return el("div", { class: "talk" }, chips, form);
@@ -322,10 +324,14 @@ function fillLine(phoneId, text) {
   input.focus();
 }
 
+// A card that can still be taken is nobody's yet: there is nothing to log on it.
+const OPEN = /"(text|title)":"(接受|领取)/;
+
 function lastNumber(phoneId) {
   const chat = world.messages.get(phoneId) || [];
   for (let i = chat.length - 1; i >= 0; i -= 1) {
-    const found = !chat[i].mine && /#(\d+)/.exec(JSON.stringify(chat[i].body));
+    const body = JSON.stringify(chat[i].body);
+    const found = !chat[i].mine && !OPEN.test(body) && /#(\d+)/.exec(body);
     if (found) return found[1];
   }
   return null;
@@ -360,11 +366,11 @@ function takeMessage(message, fresh) {
   if (at < 0) chat.push(message); else chat[at] = message;
   if (chat.length > KEPT) chat.shift();
   if (message.chat.startsWith("wechat:")) return showWeChat(fresh);
-  showMessage(message, fresh, at >= 0);
+  showMessage(message, fresh);
   if (fresh && !message.mine && at < 0) unread(message.chat);
 }
 
-function showMessage(message, fresh, known) {
+function showMessage(message, fresh) {
   const phone = phoneNode(message.chat);
   const list = phone?.querySelector(".chat");
   if (!list) return;
@@ -379,8 +385,9 @@ function showMessage(message, fresh, known) {
     if (fresh) node.classList.add("new");
     while (list.querySelectorAll(".message").length > KEPT) list.querySelector(".message").remove();
   }
-  if (fresh) flash(phone);
-  if (!known || fresh) scrollDown(list, node);
+  if (!fresh) return;
+  flash(phone);
+  scrollDown(list, node);
   showChips(message.chat);
 }
 
@@ -448,7 +455,10 @@ function openForm() {
 function fillForm() {
   const page = $("form").contentDocument;
   const form = page?.querySelector("form");
-  if (!form) { openForm(); return toast("表单重新打开了，再点一次"); }
+  if (!form) {
+    $("form").addEventListener("load", fillForm, { once: true });
+    return openForm();
+  }
   const person = SAMPLES[sample % SAMPLES.length];
   sample += 1;
   for (const field of form.elements) fillField(field, person);
@@ -610,6 +620,7 @@ const newestButton = () => {
 const idOf = (node) => Number(node.closest(".message").dataset.id);
 const ownerOf = (node) => world.phones.get(node?.closest(".phone").dataset.phone);
 const newestTalker = () => {
+  if (world.hand) return world.hand;
   const own = [...world.messages].filter(([chat]) => world.phones.get(chat)?.role === "rep");
   return own.map(([chat, list]) => [chat, list.findLast((m) => m.mine)?.id || list.findLast((m) => m.body.replace_text)?.id || 0]).sort((a, b) => b[1] - a[1])[0]?.[0];
 };
@@ -640,6 +651,11 @@ function lead(step) {
   else if (step.id === "digest") goTo("wecom-group");
 }
 
+function enlarge(source) {
+  $("large").replaceChildren(el("img", { src: source, alt: "放大的图片" }));
+  $("large").hidden = false;
+}
+
 let tourTimer = 0;
 function tourSoon() {
   clearTimeout(tourTimer);
@@ -659,6 +675,7 @@ function takeSnapshot(snapshot) {
   snapshot.messages.sort((a, b) => a.id - b.id).forEach((message) => takeMessage(message, false));
   snapshot.mails.forEach((mail) => takeMail(mail, false));
   world.phones.forEach((_, id) => showChips(id));
+  document.querySelectorAll(".phone .chat").forEach((list) => { list.scrollTop = list.scrollHeight; });
   showClock();
   document.querySelectorAll(".status-time").forEach((node) => { node.textContent = $("time").textContent; });
   showMails();
@@ -696,12 +713,16 @@ $("web-back").addEventListener("click", () => openTab("mail"));
 $("wires-handle").addEventListener("click", toggleWires);
 document.querySelectorAll("[data-tab]").forEach((tab) => tab.addEventListener("click", () => openTab(tab.dataset.tab)));
 document.addEventListener("click", (event) => {
+  if (event.target.matches?.(".chat img")) return enlarge(event.target.src);
   const target = event.target.closest?.("a.cmd");
-  if (!target) return;
+  if (!target) return null;
   event.preventDefault();
   const message = [...world.messages.values()].flat().find((each) => each.id === Number(target.dataset.message));
   if (message) press(target, message, target.dataset.value, target.textContent);
+  return null;
 });
+$("large").addEventListener("click", () => { $("large").hidden = true; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") $("large").hidden = true; });
 setInterval(showClock, 250);
 openForm();
 listen();

@@ -176,9 +176,10 @@ class Contacts:
     def _task(self, body: Mapping[str, Any]) -> Task:
         if not body.get("msgid"):
             raise No(41046, "missing msgid")
-        if body["msgid"] not in self._tasks:
+        task = self._tasks.get(str(body["msgid"]))
+        if task is None:
             raise No(41047, "invalid msgid")
-        return self._tasks[body["msgid"]]
+        return task
 
 
 def _follow(contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:

@@ -187,7 +187,8 @@ class Messages:
 
     def _remember(self, body: Mapping[str, Any], answer: dict[str, Any]) -> None:
         if body.get("enable_duplicate_check"):
-            span = min(int(body.get("duplicate_check_interval", 1800)), 4 * 3600)
+            asked = body.get("duplicate_check_interval")
+            span = min(asked, 4 * 3600) if isinstance(asked, int) else 1800
             until = self._state.clock() + timedelta(seconds=span)
             self._repeats[_canonical(body)] = (until, answer)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import islice, takewhile
+from itertools import islice
 from typing import NamedTuple
 
 from chinese_calendar import get_solar_terms
@@ -62,18 +62,23 @@ YEAR = (
     r"|(?P<rel>大前年|今年|本年|这一年|明年|来年|下年|后年|去年|上年|前年))的?"
 )
 MONTH = (
-    rf"(?:(?:{YEAR})?(?P<month>{N})月份?"
-    r"|(?P<turn>上+一?个?|下+一?个?|本|这个?|当|次|今个)月份?)的?"
+    rf"(?<![近历])(?:(?:{YEAR})?(?P<month>{N})月份?"
+    r"|(?P<turn>上+一?个?|(?<!一)下+一?个?|本|这个?|当|次|今个)月份?)的?"
 )
 PART = r"(?:初|中旬|中|底|末|上旬|下旬|最后一天)"
 RELATIVE_YEARS = {
-    **{"大前年": -3, "前年": -2, "去年": -1, "上年": -1},
-    **{"今年": 0, "本年": 0, "这一年": 0, "明年": 1, "来年": 1, "下年": 1, "后年": 2},
+    word: ahead
+    for ahead, words in enumerate(
+        ("大前年", "前年", "去年 上年", "今年 本年 这一年", "明年 来年 下年", "后年"), -3
+    )
+    for word in words.split()
 }
 
 
 def read_date(text: str, start: int, today: date) -> DatePhrase | None:
     """The longest date phrase beginning at ``start`` of a normalised text."""
+    if start >= len(text) or text[start] not in STARTS:
+        return None
     phrases = [phrase for rule in RULES if (phrase := _apply(rule, text, start, today))]
     return max(phrases, key=lambda phrase: phrase.end, default=None)
 
@@ -171,11 +176,20 @@ def _part(month: Days, part: str | None) -> Days:
     first, last = month
     tenth, fifteenth, twentieth = (first + n * DAY for n in (9, 14, 19))
     parts = {
-        **{None: month, "初": Days(first, first), "中": Days(fifteenth, fifteenth)},
-        **{"上旬": Days(first, tenth), "中旬": Days(tenth + DAY, twentieth)},
+        None: month,
+        "初": Days(first, first),
+        "中": Days(fifteenth, fifteenth),
+        "上旬": Days(first, tenth),
+        "中旬": Days(tenth + DAY, twentieth),
         "下旬": Days(twentieth + DAY, last),
     }
     return parts.get(part, Days(last, last))
+
+
+def edge_of_month(match: re.Match[str], today: date) -> Iterator[Days]:
+    span = (value(match["count"]) - 1) * DAY
+    for first, last in (whole_month(*month) for month in months(match, today)):
+        yield Days(last - span, last) if match["last"] else Days(first, first + span)
 
 
 def nth_week(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -199,7 +213,10 @@ def week_of_year(match: re.Match[str], today: date) -> Iterator[Days]:
 
 def part_of_year(match: re.Match[str], today: date) -> Iterator[Days]:
     for year in years(match, today):
-        day = {"初": date(year, 1, 1), "中": date(year, 7, 1)}.get(match["part"])
+        first = date(year, 1, 1)
+        day = {"中": date(year, 7, 1), "初": first, "伊始": first, "第一天": first}.get(
+            match["part"]
+        )
         yield from one(day or date(year, 12, 31))
 
 
@@ -242,7 +259,9 @@ def weekday(match: re.Match[str], today: date) -> Iterator[Days]:
         yield _in_week(monday + 7 * _turns(turn) * DAY, day, today)
     elif day is not None:
         upcoming = (monday + 7 * week * DAY for week in range(SOON))
-        yield from (days for start in upcoming if (days := _in_week(start, day, today)).last >= today)
+        yield from (
+            days for start in upcoming if (days := _in_week(start, day, today)).last >= today
+        )
 
 
 def _in_week(monday: date, day: str | None, today: date) -> Days:
@@ -254,13 +273,14 @@ def _in_week(monday: date, day: str | None, today: date) -> Days:
 
 
 DAY_WORDS = {
-    **{"大前": -3, "前": -2, "昨": -1, "今": 0, "当": 0, "明": 1, "听": 1, "次": 1, "翌": 1},
-    **{"隔": 1, "后": 2, "大后": 3},
+    word: ahead
+    for ahead, words in enumerate(("大前", "前", "昨", "今当", "明听次翌隔", "后", "大后"), -3)
+    for word in ([words] if words.startswith("大") else words)
 }
 
 
 def day_word(match: re.Match[str], today: date) -> Iterator[Days]:
-    return one(today + DAY_WORDS[match["word"]] * DAY)
+    return one(today + DAY_WORDS[match["word"] or match["soon"]] * DAY)
 
 
 def tomorrow_or_after(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -282,19 +302,22 @@ def is_public_workday(day: date) -> bool:
     return day.weekday() < 5 or day in MAKE_UP_WORKDAYS
 
 
-FIXED_FESTIVALS = {
-    **{"元旦": (1, 1), "情人节": (2, 14), "圣瓦伦丁节": (2, 14), "妇女节": (3, 8)},
-    **{"植树节": (3, 12), "消费者权益日": (3, 15), "三一五": (3, 15), "愚人节": (4, 1)},
-    **{"劳动节": (5, 1), "五一": (5, 1), "青年节": (5, 4), "儿童节": (6, 1), "六一": (6, 1)},
-    **{"618": (6, 18), "建党节": (7, 1), "建军节": (8, 1), "教师节": (9, 10), "国庆": (10, 1)},
-    **{"万圣节": (10, 31), "双十一": (11, 11), "双11": (11, 11), "双十二": (12, 12)},
-    **{"双12": (12, 12), "平安夜": (12, 24), "圣诞": (12, 25), "跨年": (12, 31)},
-}
-LUNAR_FESTIVALS = {
-    **{"春节": (1, 1), "农历新年": (1, 1), "大年初一": (1, 1), "过年": (1, 1), "元宵": (1, 15)},
-    **{"端午": (5, 5), "七夕": (7, 7), "中元节": (7, 15), "中秋": (8, 15), "重阳": (9, 9)},
-    **{"腊八": (12, 8), "小年": (12, 23)},
-}
+def _listed(text: str) -> dict[str, tuple[int, int]]:
+    """Read a list of ``name month/day``."""
+    entries = (entry.split() for entry in text.split(","))
+    return {name: (int(day.split("/")[0]), int(day.split("/")[1])) for name, day in entries}
+
+
+FIXED_FESTIVALS = _listed(
+    "元旦 1/1, 情人节 2/14, 圣瓦伦丁节 2/14, 妇女节 3/8, 植树节 3/12, 消费者权益日 3/15, 三一五 3/15,"
+    "愚人节 4/1, 劳动节 5/1, 五一 5/1, 青年节 5/4, 儿童节 6/1, 六一 6/1, 618 6/18, 建党节 7/1,"
+    "建军节 8/1, 教师节 9/10, 国庆 10/1, 万圣节 10/31, 双十一 11/11, 双11 11/11, 双十二 12/12,"
+    "双12 12/12, 平安夜 12/24, 圣诞 12/25, 跨年 12/31"
+)
+LUNAR_FESTIVALS = _listed(
+    "春节 1/1, 农历新年 1/1, 大年初一 1/1, 过年 1/1, 元宵 1/15, 端午 5/5, 七夕 7/7, 中元节 7/15,"
+    "中秋 8/15, 重阳 9/9, 腊八 12/8, 小年 12/23"
+)
 NTH_FESTIVALS = {"母亲节": (5, 6, 2), "父亲节": (6, 6, 3), "感恩节": (11, 3, 4)}
 LAST_OF_YEAR = {"除夕", "大年三十", "年三十"}
 FESTIVALS = [*FIXED_FESTIVALS, *LUNAR_FESTIVALS, *NTH_FESTIVALS, *LAST_OF_YEAR]
@@ -342,10 +365,7 @@ def _back_at_work(day: date, name: str) -> date:
 
 
 SEASONS = {"春": "立春", "夏": "立夏", "秋": "立秋", "冬": "立冬"}
-TERMS = (
-    "小寒 大寒 立春 雨水 惊蛰 春分 清明 谷雨 立夏 小满 芒种 夏至"
-    " 小暑 大暑 立秋 处暑 白露 秋分 寒露 霜降 立冬 小雪 大雪 冬至"
-).split()
+TERMS = ("立春", "春分", "清明", "立夏", "芒种", "夏至", "立秋", "秋分", "立冬", "冬至")
 
 
 def solar_term(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -373,10 +393,11 @@ def new_year_day(match: re.Match[str], today: date) -> Iterator[Days]:
 
 
 QUANTITY = (
-    r"(?P<lead>再过|过|等|未来|今后|接下来|往后|(?<![以之])[下后](?=[\d三四五六七八九]))?的?"
+    r"(?P<lead>再过|过|等|未来|今后|接下来|往后|(?<![以之最])[下后](?=[\d三四五六七八九]))?的?"
     r"(?P<n>半|几|\d{1,4}(?:\.\d)?|[一二两俩三四五六七八九十百]{1,4})[多来]?(?P<of>个)?(?P<half>半)?多?"
 )
 SHIFT = r"(?P<half_after>半)?(?:(?P<ahead>(?:之|以)?[后内])|(?P<back>(?:之|以)?前))?"
+SPANS = {"未来", "今后", "接下来", "往后"}
 WORKDAY_UNITS = {"工作日", "交易日"}
 
 
@@ -408,7 +429,8 @@ def _months_on(match: re.Match[str], today: date, count: float) -> date:
     if unit == "年" and abs(count) >= 100:
         raise ValueError("2025年 is a year")
     total = count * {"月": 1, "季度": 3, "年": 12}[unit]
-    return add_months(today, int(total)) + int((total - int(total)) * 30) * DAY
+    last = DAY if match["lead"] in SPANS else timedelta(0)  # 未来两个月 ends the day before
+    return add_months(today, int(total)) + int((total - int(total)) * 30) * DAY - last
 
 
 def _workdays_on(today: date, count: int) -> date:
@@ -439,20 +461,33 @@ DAY_OF_WEEK = (
 NO_DAY = r"(?![\d点时:个天周年月%.,万千百台套人件家次条楼分])"
 NO_HOUSE = r"(?!楼|线|店|门|机|院|库|厂|馆|厅|仓|铺|房|桥|井|车|文|码|位|称|召|角)"
 RULES: tuple[Rule, ...] = (
-    _rule(r"(?P<year>\d{4})([-/.])(?P<month>\d{1,2})\2(?P<day>\d{1,2})(?!\d)", numeric),
+    _rule(
+        r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)", numeric
+    ),
     _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d{2})(?!\d)", numeric),
     _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})[日号]?(?![\d/万千%])", numeric),
     _rule(r"(?<![\d-])(?P<month>\d\d)-(?P<day>\d\d)(?![\d万千%-])", numeric),
     _rule(rf"{MONTH}(?P<day>{N})(?:[日号]|{NO_DAY})", day_of_month),
-    _rule(rf"(?<![路街道巷弄第])(?P<day>{N})[日号]{NO_HOUSE}", day_of_month, again=True),
-    _rule(rf"{MONTH}(?P<part>{PART})?", part_of_month),
+    _rule(
+        rf"(?<![路街道巷弄第])(?<![\d{CN}十]月)(?P<day>{N})[日号]{NO_HOUSE}",
+        day_of_month,
+        again=True,
+    ),
+    _rule(rf"{MONTH}(?P<part>{PART})?(?!{N}[日号])", part_of_month),
+    _rule(
+        rf"(?:{YEAR})?(?P<month>{N})月?(?:[-~—–]+|到|至){N}月份?(?P<part>{PART})?", part_of_month
+    ),
+    _rule(rf"{MONTH}(?:前|(?P<last>最后))(?P<count>两|{N})[天日]", edge_of_month),
     _rule(rf"月(?P<part>{PART})(?!间)", part_of_month),
     _rule(rf"{MONTH}第(?P<nth>{N})个?{SEVEN}(?P<day>[一二三四五六日天])?", nth_week),
-    _rule(rf"{YEAR}第(?P<nth>[\d一二三四五六七八九十]+)个?{SEVEN}(?![一二三四五六日天])", week_of_year),
-    _rule(rf"(?:{YEAR}|年)(?P<part>初|中|底|末|伊始)", part_of_year),
+    _rule(
+        rf"{YEAR}第(?P<nth>[\d一二三四五六七八九十]+)个?{SEVEN}(?![一二三四五六日天])",
+        week_of_year,
+    ),
+    _rule(rf"(?:{YEAR}|年)(?P<part>初|中|底|末|伊始|第一天|最后一天)", part_of_year),
     _rule(
         r"(?:(?P<year>\d{4}|[零〇一二三四五六七八九]{4})年"
-        r"|(?P<rel>今年|明年|来年|下年|后年|去年|上年|前年|大前年|这一年|本年))",
+        r"|(?P<rel>今年|明年|来年|下年|后年|去年|上年|前年|大前年|这一年|本年))(?![^\s,，。]{1,5}节)",
         whole_year,
     ),
     _rule(rf"(?:{YEAR})?(?P<half>上|下)半年", half_year),
@@ -460,15 +495,15 @@ RULES: tuple[Rule, ...] = (
     _rule(r"(?:(?P<year>\d{4})年?)?q(?P<nth>[1-4])(?P<part>初|末|底)?(?![a-z\d])", quarter),
     _rule(r"(?P<turn>上|下|本|这)个?季度(?P<part>初|末|底)?", next_quarter),
     _rule(
-        rf"(?P<turn>上+|下+|这|本|今|当)?一?个?{SEVEN}(?:的?{SEVEN})?{DAY_OF_WEEK}?",
+        rf"(?P<turn>上+|(?<!一)下+|这|本|今|当)?一?个?{SEVEN}(?:的?{SEVEN})?{DAY_OF_WEEK}?",
         weekday,
         again=True,
         weekday=True,
     ),
     _rule(
-        r"(?P<word>大前|前|昨|今|当|明|听|次|翌|隔|大后|(?<![以之])后)(?:天|日(?!程)|儿个?)"
+        r"(?P<word>大前|前|昨|今|当|明|听|次|翌|隔|大后|(?<![以之最])后)(?:天|日(?!程)|儿个?)"
         r"|(?P<soon>今|明|昨)(?=[早晚晨夜])",
-        lambda match, today: one(today + DAY_WORDS[match["word"] or match["soon"]] * DAY),
+        day_word,
     ),
     _rule(r"明后(?:两?天|日)", tomorrow_or_after),
     _rule(r"每(?:天|日(?!程)|(?=[早晚]))", every_day),
@@ -477,17 +512,20 @@ RULES: tuple[Rule, ...] = (
         rf"(?:{YEAR})?(?:国际|农历)?(?P<name>{'|'.join(FESTIVALS)})(?!路|广场)(?:国际劳动)?节?{AROUND}",
         festival,
     ),
-    _rule(rf"(?<![\d几多半个{CN}十两明今去来后前本每全])年(?:(?P<after>后)|(?P<before>前))", new_year),
+    _rule(
+        rf"(?<![\d几多半个{CN}十两明今去来后前本每全])年(?:(?P<after>后)|(?P<before>前))", new_year
+    ),
     _rule(rf"(?:{YEAR})?(?P<name>{'|'.join(TERMS)})(?!节?假)", solar_term),
     _rule(rf"(?:{YEAR})?(?P<name>[春夏秋冬])[天季]", solar_term),
+    _rule(rf"{YEAR}(?P<name>[春夏秋冬])(?!节)", solar_term),
     _rule(
-        rf"(?:农历|阴历)?(?:{YEAR})?(?:农历|阴历)?(?P<leap>闰)?(?P<moon>正|冬|腊|{N})月份?"
+        rf"(?<!年)(?:农历|阴历)?(?:{YEAR})?(?:农历|阴历)?(?P<leap>闰)?(?P<moon>正|冬|腊|{N})月份?"
         rf"(?P<day>初?{N}(?![\d点时:个天周年月万千]))?[日号]?",
         lunar_day,
     ),
     _rule(rf"(?:{YEAR})?大年初(?P<day>{N})", new_year_day),
     _rule(rf"{QUANTITY}(?P<unit>工作日|交易日|天|日|周|星期|礼拜|月|季度|年){SHIFT}", days_away),
 )
-STARTS = re.compile(
-    "|".join(re.sub(r"\(\?P<\w+>", "(?:", rule.pattern.pattern).replace(r"([-/.])", "[-/.]").replace(r"\2", "[-/.]") for rule in RULES)
+STARTS = set("0123456789q").union(
+    char for rule in RULES for char in rule.pattern.pattern if "一" <= char <= "鿿" or char == "〇"
 )

@@ -1,0 +1,351 @@
+"""
+Instants as salespeople type them: 下周三下午3点, 明早10点, 半小时后, 月底.
+
+A phrase is a date, a time of day, or both. What could be past or future is the
+future: 周五 said on a Saturday is the next one. What cannot be decided is not
+guessed in silence: ``ambiguous`` holds the question to ask back.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import NamedTuple
+
+from store.domain.dates import DAY, QUANTITY, SHIFT, DatePhrase, Days, quantity, read_date, value
+from store.domain.numerals import normalise
+
+LONGEST = 1000  # characters looked at
+MORNING = time(9)  # a date alone is due when the working day begins
+HALF_DAY = timedelta(hours=12)
+WEEKDAY_NAMES = "一二三四五六日"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An instant in a text, aware UTC; ``start`` and ``end`` are its place.
+
+    ``date_only``: no time of day was named, ``at`` is 09:00 of the day. ``past``:
+    the words can only mean what is over. ``recurring``: 每周一, ``at`` is the next
+    one. ``ambiguous``: a short question in Chinese, empty when there is no doubt.
+    """
+
+    at: datetime
+    date_only: bool
+    start: int
+    end: int
+    ambiguous: str = ""
+    recurring: bool = False
+    past: bool = False
+
+
+class Clock(NamedTuple):
+    """A time of day. ``until``: the hour the part of the day ends; 0 when a time was named."""
+
+    since: timedelta  # midnight, of the day named
+    end: int  # place in the text
+    sure: bool = True  # morning or afternoon was said, or cannot be confused
+    until: int = 0
+
+
+class Hours(NamedTuple):
+    """A part of the day: what it means alone, when it ends, which hours get 12 added."""
+
+    default: int
+    until: int
+    later: frozenset[int]
+
+
+AFTERNOON = frozenset(range(1, 12))
+PARTS = {
+    word: hours
+    for words, hours in {
+        "凌晨 黎明": Hours(5, 7, frozenset()),
+        "清晨 大清早 一大早": Hours(8, 10, frozenset()),
+        "早上 早晨 早间 上午 白天 早 晨": Hours(9, 12, frozenset()),
+        "中午 正午 午间": Hours(12, 14, frozenset({1, 2, 3})),
+        "下午 午后 晏昼": Hours(14, 18, AFTERNOON),
+        "傍晚": Hours(18, 19, AFTERNOON),
+        "晚上 晚间 夜里 夜间 夜晚 晚 夜": Hours(19, 22, frozenset(range(5, 12))),
+        "半夜 深夜 午夜": Hours(23, 24, frozenset(range(9, 12))),
+    }.items()
+    for word in words.split()
+}
+LATE = frozenset(word for word in PARTS if "夜" in word or "晚" in word) - {"傍晚"}
+ALONE = (
+    "清晨|大清早|一大早|早上|早晨|上午|中午|下午|午后|傍晚|晚上|晚间"  # means today or tomorrow
+)
+
+HOUR = r"(?:\d{1,2}|二?十[一二三四五六七八九]?|[零一二两三四五六七八九])"
+MINUTE = r"(?:\d{1,2}|零[一二三四五六七八九]|[二三四五]?十[一二三四五六七八九]?)"
+WORDS = "|".join(sorted((word for word in PARTS if len(word) > 1), key=len, reverse=True))
+# 明天晚点再打 names no evening, 早会 no morning.
+PART = rf"(?:{WORDS}|[早晚晨夜](?!点|一点|些|一些|会|期|安|饭|餐|日|于))"
+CLOCK = re.compile(
+    rf"(?:(?P<part>{PART})[的 ]?)?(?:(?P<from>{HOUR})点?(?:[-~—–]+|到|至)(?={HOUR}[点:]))?"
+    rf"(?P<hour>{HOUR})(?::(?P<colon>\d{{2}})(?::(?P<second>\d{{2}}))?(?!\d)(?:\s*(?P<half_day>[ap]m?(?![a-z])))?"
+    rf"|[点时](?!候|间|代|节)(?:钟|整)?(?:(?P<half>半)|(?P<quarter>[一二三123])刻"
+    rf"|(?P<minute>{MINUTE})(?:分|(?![万千百个%折元块天年月\d.])))?)"
+)
+PART_ALONE = re.compile(rf"(?P<part>{PART})")
+WORD_ALONE = re.compile(rf"(?<![天日])(?P<part>{ALONE})(?!好)")
+NOT_A_CLOCK = re.compile(
+    r"[点时]\s*(?:意见|要求|建议|问题|原因|需求|想法|疑问|顾虑|内容|说明|优势|不足|好处|儿|以上|是)"
+)
+A_LITTLE = re.compile(r"(?:[一两]|几)点(?!钟|半|整|\d|[一二三四五十零]|左右|前|后|再|见|开|打)")
+BEFORE_CLOCK = re.compile(r"[\d.第有差这那快慢多少好贵便宜几早晚]$")
+INSIDE_NUMBER = re.compile(r"[\d.]\d")
+BETWEEN = re.compile(r"[\s的,，、T()-]{0,3}")
+TOUCHING = re.compile(r"[\s的,()]{0,3}")
+TO = re.compile(r"\s*(?:到|至|~|-+|—+|–)\s*")
+EVERY = re.compile(r"每(?:年的?|个?月的?|(?=个?(?:周|星期|礼拜)))")
+SHORTLY = re.compile(
+    rf"{QUANTITY}(?P<unit>秒钟?|分钟?|刻钟?|小时|钟头|钟|天(?=半)|(?<=半)天){SHIFT}"
+)
+SECONDS = {"秒": 1, "分": 60, "刻": 900, "小": 3600, "钟": 3600, "天": 86_400}
+VAGUE = re.compile(r"改天|过[一几]?(?:阵子?|段时间|些天)")
+WHICH_DAY = "具体哪一天？可以写「周四」或「3天后」"
+
+
+def find_time(text: str, now: datetime, zone: tzinfo) -> Found | None:
+    """The first instant named in the text that lies ahead; None when none is named.
+
+    When all that is named is over, the first of it, with ``past`` set and the
+    question in ``ambiguous``. ``zone`` is where the writer's clock hangs.
+
+    Raises ValueError when ``now`` is naive.
+    """
+    found = list(find_times(text, now, zone))
+    return next((one for one in found if not one.past), found[0] if found else None)
+
+
+def find_times(text: str, now: datetime, zone: tzinfo) -> Iterator[Found]:
+    """Every instant named in the text, in order; of a range only where it begins.
+
+    Raises ValueError when ``now`` is naive.
+    """
+    if now.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    plain, place = normalise(text[:LONGEST]), 0
+    local = now.astimezone(zone)
+    while place < len(plain):
+        found = _at(plain, place, local)
+        if found:
+            found = _through(plain, found, local)
+            yield found
+        place = found.end if found else place + 1
+
+
+def _at(text: str, start: int, now: datetime) -> Found | None:
+    """What begins exactly here."""
+    if INSIDE_NUMBER.search(text, max(0, start - 1), start + 1):
+        return None
+    readers = (_shortly, _vaguely, _dated, _clock_alone)
+    readings = [found for read in readers if (found := read(text, start, now))]
+    return max(readings, key=lambda found: found.end, default=None)
+
+
+def _through(text: str, found: Found, now: datetime) -> Found:
+    """Take the other end of a range with it: 9月1日到9月5日, 13:20~次日05:40."""
+    to = TO.match(text, found.end)
+    end = _at(text, to.end(), now) if to else None
+    return replace(found, end=end.end) if end else found
+
+
+def _shortly(text: str, start: int, now: datetime) -> Found | None:
+    """Hours and minutes from now."""
+    match = SHORTLY.match(text, start)
+    if match is None:
+        return None
+    try:
+        span = timedelta(seconds=quantity(match) * SECONDS[match["unit"][0]])
+        at = now.astimezone(UTC) + span
+    except (ValueError, OverflowError):
+        return None
+    return _unless_over(Found(at, False, start, match.end()), now)
+
+
+def _vaguely(text: str, start: int, now: datetime) -> Found | None:
+    match = VAGUE.match(text, start)
+    if match is None:
+        return None
+    at = datetime.combine(now.date() + 3 * DAY, MORNING, now.tzinfo).astimezone(UTC)
+    return Found(at, True, start, match.end(), WHICH_DAY)
+
+
+def _unless_over(found: Found, now: datetime) -> Found:
+    if found.at > now:
+        return found
+    return replace(found, past=True, ambiguous="这个时间已经过了，改到什么时候？")
+
+
+def _dated(text: str, start: int, now: datetime) -> Found | None:
+    """A date, and the time of day behind it if there is one."""
+    every = EVERY.match(text, start)
+    phrase = read_date(text, every.end() if every else start, now.date())
+    if phrase is None:
+        return None
+    phrase, doubt = _agreeing(text, phrase, now.date())
+    clock = _clock_after(text, phrase.end)
+    found = _timed(start, phrase, clock, now) if clock else _day(start, phrase, now)
+    if text[start] == "每":
+        return replace(found, recurring=True, ambiguous="")
+    vague = WHICH_DAY if "几" in text[start : phrase.end] else ""
+    return replace(found, ambiguous=doubt or vague or found.ambiguous)
+
+
+def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, str]:
+    """Read 下周三 11月25日 as one date, and ask when they are not the same day."""
+    gap = TOUCHING.match(text, phrase.end)
+    second = read_date(text, gap.end(), today) if gap else None
+    if second is None:
+        return phrase, ""
+    both = tuple(day for day in second.days if any(a <= day.first <= z for a, z in phrase.days))
+    if both:
+        surer = second.rule if phrase.rule.again else phrase.rule
+        return DatePhrase(surer, both, second.end), ""
+    if phrase.rule is second.rule or not (phrase.rule.weekday or second.rule.weekday):
+        return phrase, ""
+    return replace(phrase, end=second.end), "日期和星期对不上，以哪个为准？"
+
+
+def _day(start: int, phrase: DatePhrase, now: datetime) -> Found:
+    today, doubt = now.date(), ""
+    for days in phrase.days:
+        if days.last < today:
+            continue
+        if days.first == today and phrase.rule.again and len(phrase.days) > 1:
+            doubt = "说的就是今天，还是下一个？"
+            continue
+        day = days.first if days.first >= today else days.last
+        return Found(_instant(day, now), True, start, phrase.end, doubt)
+    over = _instant(phrase.days[-1].first, now)
+    return _unless_over(Found(over, True, start, phrase.end), now)
+
+
+def _timed(start: int, phrase: DatePhrase, clock: Clock, now: datetime) -> Found:
+    ats = [at for days in phrase.days for at in _on(days, clock, now)]
+    at = next((at for at in ats if at > now), ats[-1])
+    return _unless_over(Found(at, False, start, clock.end), now)
+
+
+def _on(days: Days, clock: Clock, now: datetime) -> Iterator[datetime]:
+    """The instants of that time of day in a run of days that has begun or will."""
+    today = now.date()
+    if days.first < today <= days.last:
+        yield from (_moment(day, clock, now) for day in (today, min(today + DAY, days.last)))
+    else:
+        yield _moment(days.first, clock, now)
+
+
+def _moment(day: date, clock: Clock, now: datetime) -> datetime:
+    """The instant; today's 8点 said at ten is 20:00, this afternoon at three is four o'clock."""
+    at = _instant(day, now, clock.since)
+    if day != now.date() or at > now:
+        return at
+    if not clock.sure and at + HALF_DAY > now:
+        return at + HALF_DAY
+    hour = now.hour + 1
+    return _instant(day, now, timedelta(hours=hour)) if hour < clock.until else at
+
+
+def _instant(day: date, now: datetime, since: timedelta = timedelta(hours=9)) -> datetime:
+    """Wall-clock time of the writer's zone as aware UTC."""
+    return (datetime.combine(day, time(), now.tzinfo) + since).astimezone(UTC)
+
+
+def _clock_alone(text: str, start: int, now: datetime) -> Found | None:
+    """A time of day without a date: today's, else tomorrow's."""
+    clock = _bare_clock(text, start)
+    if clock is None:
+        return None
+    today = _instant(now.date(), now, clock.since)
+    doubt = not clock.sure and today <= now < today + HALF_DAY
+    at = _moment(now.date(), clock._replace(sure=True), now)
+    if at <= now:
+        at = _instant(now.date() + DAY, now, clock.since)
+    return Found(at, False, start, clock.end, "是今天晚上，还是明天早上？" if doubt else "")
+
+
+def _bare_clock(text: str, start: int) -> Clock | None:
+    if word := WORD_ALONE.match(text, start):
+        return _clock_at(text, start) or _part_clock(word)
+    if A_LITTLE.match(text, start) or BEFORE_CLOCK.search(text, max(0, start - 1), start):
+        return None
+    return _clock_at(text, start)
+
+
+def _clock_after(text: str, end: int) -> Clock | None:
+    gap = BETWEEN.match(text, end)
+    place = gap.end() if gap else end
+    if clock := _clock_at(text, place):
+        return clock
+    part = PART_ALONE.match(text, place)
+    return _part_clock(part) if part else None
+
+
+def _part_clock(match: re.Match[str]) -> Clock:
+    part = PARTS[match["part"]]
+    return Clock(timedelta(hours=part.default), match.end(), until=part.until)
+
+
+def _clock_at(text: str, start: int) -> Clock | None:
+    match = CLOCK.match(text, start)
+    if match is None or NOT_A_CLOCK.search(text, match.start("hour"), match.end() + 3):
+        return None
+    hour, minute = value(match["from"] or match["hour"]), _minute(match)
+    if hour > 24 or minute > 59:
+        return None
+    hour, sure = _hour(match, hour)
+    second = int(match["second"] or 0)
+    return Clock(timedelta(hours=hour, minutes=minute, seconds=second), match.end(), sure)
+
+
+def _minute(match: re.Match[str]) -> int:
+    if match["from"]:
+        return 0
+    if match["quarter"]:
+        return value(match["quarter"]) * 15
+    return 30 if match["half"] else value(match["colon"] or match["minute"] or "0")
+
+
+def _hour(match: re.Match[str], hour: int) -> tuple[int, bool]:
+    """The hour of 24, and whether that is sure. Nobody makes appointments at 3点 in the night."""
+    if half_day := match["half_day"]:
+        return hour % 12 + (12 if half_day.startswith("p") else 0), True
+    if part := match["part"]:
+        return _hour_of_part(part, hour), True
+    written = match["colon"] and len(match["hour"]) == 2
+    if 1 <= hour <= 6 and not written:
+        return hour + 12, True
+    return hour, bool(match["colon"]) or hour >= 12 or hour == 0
+
+
+def _hour_of_part(part: str, hour: int) -> int:
+    if hour in PARTS[part].later:
+        return hour + 12
+    if part == "凌晨":
+        return hour % 12
+    if part in LATE and (hour == 12 or hour < 5):
+        return hour % 12 + 24
+    return hour
+
+
+def describe(at: datetime, now: datetime, zone: tzinfo, date_only: bool = False) -> str:
+    """Name an instant as a colleague would: 明天 11月22日 15:00, 下周三 11月25日 15:00."""
+    local, today = at.astimezone(zone), now.astimezone(zone).date()
+    day = local.date()
+    written = f"{day.month}月{day.day}日"
+    if day.year != today.year:
+        written = f"{day.year}年{written}"
+    clock = "" if date_only else f" {local:%H:%M}"
+    return f"{_called(day, today)} {written}{clock}"
+
+
+def _called(day: date, today: date) -> str:
+    near = {-1: "昨天", 0: "今天", 1: "明天", 2: "后天"}
+    if name := near.get((day - today).days):
+        return name
+    weeks = (day - day.weekday() * DAY - (today - today.weekday() * DAY)).days // 7
+    week = {-1: "上", 0: "这", 1: "下"}.get(weeks, "")
+    return f"{week}周{WEEKDAY_NAMES[day.weekday()]}"

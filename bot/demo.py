@@ -86,11 +86,13 @@ class _Mover:
 
 
 @asynccontextmanager
-async def open_demo(data: Path, port: int = 0, speed: float = 1) -> AsyncIterator[Demo]:
+async def open_demo(
+    data: Path, port: int = 0, clock: MovableClock | None = None
+) -> AsyncIterator[Demo]:
     """The demo, listening. ``port`` 0 takes a free one; ``data`` holds the database."""
     port = port or _free_port()
     url = f"http://{HOST}:{port}"
-    clock = MovableClock(speed)
+    clock = clock or MovableClock()
     mover = _Mover(clock)
     stand_ins = await sandbox.start(url, clock, PEOPLE, mover)
     try:
@@ -224,7 +226,7 @@ async def run_demo(port: int, data: Path | None, speed: float) -> None:
 
 
 async def _serve(data: Path, port: int, speed: float) -> None:
-    async with open_demo(data, port, speed) as demo:
+    async with open_demo(data, port, MovableClock(speed)) as demo:
         typer.echo(f"\n  打开 {demo.url}/sandbox/ 就能看到整个流程\n")
         typer.echo(f"  接口密钥（来源 website）：{demo.api_key}")
         typer.echo(

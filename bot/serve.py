@@ -67,10 +67,10 @@ async def serve(settings: Settings, role: str) -> None:
 async def listening(service: Service, app: web.Application) -> AsyncIterator[int]:
     """The app on its port, which is yielded. Raises NotRunning if somebody else has it."""
     server = service.settings.server
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, server.host, server.port, shutdown_timeout=5)
+        site = web.TCPSite(runner, server.host, server.port)
         await site.start()
     except OSError as error:
         await runner.cleanup()

@@ -25,7 +25,8 @@ from bot.sandbox.state import Message, Phone, State
 from bot.sandbox.wecom import WeCom
 
 STATIC = Path(__file__).parent / "static"
-FILES = {"app.js": "text/javascript", "style.css": "text/css"}
+KINDS = {"index.html": "text/html", "app.js": "text/javascript", "style.css": "text/css"}
+FILES = {name: (STATIC / name).read_text(encoding="utf-8") for name in KINDS}
 KEEPALIVE_SECONDS = 15.0
 LONGEST_LINE = 4000
 FARTHEST = timedelta(days=400)
@@ -89,13 +90,13 @@ class Page:
         return handle
 
     async def _index(self, request: web.Request) -> web.Response:
-        return _static("index.html", "text/html")
+        return _static("index.html")
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in FILES:
             raise web.HTTPNotFound
-        return _static(name, FILES[name])
+        return _static(name)
 
     async def _media(self, request: web.Request) -> web.Response:
         media = self.state.media.get(request.match_info["name"])
@@ -297,9 +298,8 @@ def _problem(why: str, status: int) -> web.Response:
     return web.Response(text=text, status=status, content_type="application/json")
 
 
-def _static(name: str, kind: str) -> web.Response:
-    text = (STATIC / name).read_text(encoding="utf-8")
-    return web.Response(text=text, content_type=kind, headers=_headers())
+def _static(name: str) -> web.Response:
+    return web.Response(text=FILES[name], content_type=KINDS[name], headers=_headers())
 
 
 def _headers() -> dict[str, str]:

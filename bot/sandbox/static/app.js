@@ -723,6 +723,11 @@ document.addEventListener("click", (event) => {
 });
 $("large").addEventListener("click", () => { $("large").hidden = true; });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") $("large").hidden = true; });
+// A picture gets its height when it is loaded; the newest message stays in sight.
+$("stage").addEventListener("load", (event) => {
+  const list = event.target.closest?.(".chat");
+  if (list?.lastElementChild.contains(event.target)) list.scrollTo({ top: list.scrollHeight, behavior: "smooth" });
+}, true);
 setInterval(showClock, 250);
 openForm();
 listen();

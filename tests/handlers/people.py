@@ -1,10 +1,15 @@
 """Short ways to say who did what."""
 
+from hashlib import sha256
 from itertools import count
+from typing import Any
+
+from sqlalchemy import select
 
 from bot.dispatch import hear
 from bot.incoming import Incoming
 from handlers.capture import capture
+from store import tables as t
 from store.db import Store
 from store.domain.intake import read_fields
 from store.domain.lead import Lead
@@ -31,19 +36,20 @@ async def lead(store: Store, lead_id: int) -> Lead:
 
 
 async def says(store: Store, account: str, line: str, platform=Platform.WECOM) -> str:
-    """What the platform is told to answer, or what was put in the outbox as the reply."""
+    """What the person is answered: in the HTTP answer, or with a message of its own."""
     receipt = f"m{next(IDS)}"
-    incoming = Incoming(platform=platform, id=receipt, account=account, line=line)
-    answer = await hear(store, incoming)
-    return answer.text
+    answer = await hear(store, Incoming(platform=platform, id=receipt, account=account, line=line))
+    return answer.text or await _sent(store, platform, receipt)
 
 
-async def cards(store: Store) -> dict[str, dict]:
+async def _sent(store: Store, platform: Platform, receipt: str) -> str:
+    rows = await answers(store)
+    key = "reply:" + sha256(f"{platform}:{receipt}".encode()).hexdigest()[:32]
+    return "\n".join(str(row.payload) for name, row in rows.items() if name.startswith(key))
+
+
+async def answers(store: Store) -> dict[str, Any]:
     """Everything that is or will be on somebody's phone, by key."""
-    from sqlalchemy import select
-
-    from store import tables as t
-
     async with store.read() as tx:
         rows = await tx.conn.execute(select(t.outbox).order_by(t.outbox.c.key))
         return {row.key: row for row in rows}

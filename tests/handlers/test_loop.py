@@ -1,6 +1,6 @@
 """The loop, handler by handler, on both databases."""
 
-from tests.handlers.people import captured, cards, enquiry, lead, says
+from tests.handlers.people import answers, captured, lead, says
 
 
 async def test_a_captured_lead_is_offered_and_put_on_the_phone(store):
@@ -8,7 +8,7 @@ async def test_a_captured_lead_is_offered_and_put_on_the_phone(store):
 
     assert new.offered
     assert new.owner.name == "李雷"
-    assert f"lead:{new.id}/{new.owner.id}" in await cards(store)
+    assert f"lead:{new.id}/{new.owner.id}" in await answers(store)
 
 
 async def test_the_whole_life(store, clock):

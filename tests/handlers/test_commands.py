@@ -1,0 +1,183 @@
+"""The table of commands: every button of every card is a line of it, every line reads as meant."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cards.lead import View, lead_card
+from cards.lists import (
+    assign_card,
+    found_card,
+    many_card,
+    mine_card,
+    pool_card,
+    reason_card,
+    today_card,
+    waiting_card,
+)
+from cards.reminders import morning_card, reminder_card
+from handlers.commands import BY_NAME, COMMANDS, about, number, page, understand
+from handlers.lists import Page
+from handlers.work import About
+from store.domain.errors import BadCommand
+from store.domain.lead import Due, Place, Stage
+from tests.handlers.people import answers, captured, says
+from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES, ZHOU, lead
+
+SITUATIONS = [
+    lead(),
+    lead(owner=LI),
+    lead(owner=LI, accepted=True),
+    lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING),
+    lead(owner=LI, accepted=True, contacted=True, stage=Stage.QUOTED, due=Due.RECLAIM),
+    lead(owner=LI, accepted=True, due=Due.RECLAIM),
+    lead(owner=LI, accepted=True, stage=Stage.WON),
+    lead(place=Place.MARKETING),
+    lead(stage=Stage.LOST),
+]
+VIEW = View(
+    now=CALENDAR_NOW + timedelta(hours=1), rules=RULES, last="聊了报价", suggested=(LI, HAN)
+)
+
+
+def every_card():
+    for one in SITUATIONS:
+        for reader in (LI, HAN, CHEN, ZHOU):
+            yield lead_card(one, reader, VIEW)
+    many = [replace(lead(owner=LI), id=n) for n in range(1, 8)]
+    yield from (
+        pool_card(many[:4], 9, "华东", 1),
+        pool_card([], 0, "", 1),
+        mine_card(many[:4], 9, 1, VIEW),
+        mine_card([], 0, 1, VIEW),
+        today_card(many, VIEW),
+        today_card([], VIEW),
+        found_card(many, "张"),
+        found_card([], "张"),
+        many_card(many),
+        waiting_card(many[:3], 9),
+        reason_card(many[0]),
+        assign_card(many[0], [(LI, 3), (HAN, 5)]),
+        reminder_card(many[0], "打电话"),
+        morning_card([(one, "打电话") for one in many]),
+    )
+
+
+@pytest.mark.parametrize("card", list(every_card()), ids=lambda card: card.title)
+def test_every_button_is_a_line_somebody_could_type(card):
+    for button in card.buttons:
+        assert understand(button.line)
+    assert 1 <= len(card.buttons) <= 4
+    assert len(card.rows) <= 6
+    assert len({button.line for button in card.buttons}) == len(card.buttons)
+
+
+def test_names_are_not_shared():
+    assert len(BY_NAME) == sum(len(command.names) for command in COMMANDS)
+
+
+def test_the_manual_has_every_command():
+    manual = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+    missing = [c.names[0] for c in COMMANDS if f"`{c.usage}`" not in manual]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("text", ["42", "#42", "L42", "４２", "＃42", "l42"])
+def test_a_number_can_be_written_in_many_ways(text):
+    assert number(text) == 42
+
+
+@pytest.mark.parametrize("text", ["", "4a", "-1", "4.2", "9999999999", "四十二"])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the reader is told how to write it instead
+        number(text)
+
+
+def test_the_words_after_the_number_stay_as_they_are():
+    assert about("#42　电话，聊了（报价）") == About(42, "电话，聊了（报价）")
+
+
+def test_pages_are_read_from_the_end():
+    assert page("华东 CRM 3页") == Page("华东 CRM", 3)
+    assert page("华东") == Page("华东", 1)
+
+
+@pytest.mark.parametrize(
+    "line", ["/claim 42", "领取42", "领取 #42", "／领取　４２", " 认领 42 ", "接受 42", "CLAIM 42"]
+)
+async def test_one_command_has_many_spellings(store, line):
+    new = await captured(store)
+
+    assert "已接受" in await says(
+        store, "lilei", line.replace("42", str(new.id)).replace("４２", str(new.id))
+    )
+
+
+async def test_a_bare_number_shows_the_lead(store):
+    new = await captured(store)
+
+    await says(store, "lilei", f"#{new.id}")
+
+    assert f"lead:{new.id}/{new.owner.id}" in await answers(store)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("领曲 42", "领取 42"),
+        ("跟近 42 聊了", "跟进 42"),
+        ("clam 42", "领取 42"),
+        ("公还", "公海"),
+    ],
+)
+async def test_an_unknown_line_gets_the_nearest_command(store, line, meant):
+    answer = await says(store, "lilei", line)
+
+    assert "没听懂" in answer
+    assert meant in answer
+
+
+@pytest.mark.parametrize("line", ["", "   ", "🙂", "你好", "'; DROP TABLE leads;--", "{{ 7*7 }}"])
+async def test_nonsense_is_answered_with_help(store, line):
+    assert "帮助" in await says(store, "lilei", line)
+
+
+@pytest.mark.parametrize("line", ["领取", "领取 张三", "跟进", "放回 x", "分配 李雷"])
+def test_a_bad_argument_is_answered_with_how_to_write_it(line):
+    with pytest.raises(BadCommand, match="这样写："):
+        understand(line)
+
+
+async def test_help_shows_only_what_i_may_do(store):
+    rep, manager = await says(store, "lilei", "帮助"), await says(store, "chenzg", "帮助")
+
+    assert "分配 42 李雷" not in rep
+    assert "分配 42 李雷" in manager
+
+
+@pytest.mark.parametrize(
+    ("who", "line"),
+    [("lilei", "分配 1 李雷"), ("lilei", "日报"), ("lilei", "绑定"), ("zhousc", "领取 1"),
+     ("zhousc", "跟进 1 聊了"), ("chenzg", "领取 1")],
+)  # fmt: skip
+async def test_rights_are_checked_by_who_acts(store, who, line):
+    await captured(store)
+
+    assert "来做" in await says(store, who, line)
+
+
+async def test_a_stranger_is_told_whom_to_ask(store):
+    answer = await says(store, "nobody", "我的")
+
+    assert "管理员" in answer
+    assert "nobody" in answer
+
+
+async def test_userids_know_no_case(store):
+    await captured(store)
+
+    assert "已接受" in await says(store, "LiLei", "领取 1")

@@ -1,0 +1,100 @@
+"""When the clock acts: the number shown is the number enforced."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from store.domain.deadlines import accept_by, reclaim_at, respond_by, schedule
+from store.domain.lead import Due, Place, Stage
+from tests.store.domain.leads import CALENDAR_NOW as NOW
+from tests.store.domain.leads import LI, RULES, lead
+
+LIMITS, CALENDAR = RULES.limits, RULES.calendar
+DAY = timedelta(days=1)
+
+
+def planned(one):
+    return schedule(one, LIMITS, CALENDAR)
+
+
+def test_an_offer_lapses_after_five_working_minutes():
+    offered = planned(lead(owner=LI))
+
+    assert (offered.due, offered.due_at) == (Due.ACCEPT, NOW + timedelta(minutes=5))
+    assert accept_by(offered, LIMITS, CALENDAR) == offered.due_at
+
+
+def test_an_offer_of_sunday_waits_for_monday():
+    sunday = datetime(2026, 3, 1, 2, tzinfo=UTC)
+
+    offered = planned(lead(owner=LI, at=sunday))
+
+    assert offered.due_at == datetime(2026, 3, 2, 1, 5, tzinfo=UTC)  # Monday 09:05
+
+
+def test_the_response_target_skips_the_lunch_pause():
+    noon = datetime(2026, 3, 2, 3, 50, tzinfo=UTC)  # 11:50
+
+    assert respond_by(lead(owner=LI, at=noon), LIMITS, CALENDAR) == datetime(
+        2026, 3, 2, 5, 50, tzinfo=UTC  # 13:50: ten minutes before twelve, twenty after half past one
+    )  # fmt: skip
+
+
+def test_hot_leads_are_called_within_five_minutes():
+    hot = lead(owner=LI, score=80)
+
+    assert respond_by(hot, LIMITS, CALENDAR) - NOW == timedelta(minutes=5)
+
+
+def test_nobody_called_means_warning_then_reclaim():
+    accepted = planned(lead(owner=LI, accepted=True))
+    at, why = reclaim_at(accepted, LIMITS, CALENDAR)
+
+    assert accepted.due == Due.WARN
+    assert accepted.due_at < at
+    assert why == "没有及时联系"
+    assert CALENDAR.between(NOW, at) == LIMITS.no_contact
+
+
+def test_each_warning_comes_once_and_the_reclaim_in_any_case():
+    one = planned(lead(owner=LI, accepted=True))
+    seen = []
+    while one.due == Due.WARN:
+        seen.append(one.due_at)
+        one = planned(one.warn(one.due_at).lead)
+
+    assert len(seen) == len(set(seen)) >= 2
+    assert one.due == Due.RECLAIM
+    assert planned(replace(one, swept_at=one.due_at + DAY)).due == Due.RECLAIM
+
+
+def test_a_followed_lead_is_reclaimed_after_the_nearest_of_the_limits():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+
+    assert reclaim_at(worked, LIMITS, CALENDAR) == (NOW + 14 * DAY, "一直没有转化")
+
+
+def test_following_up_protects_but_never_past_the_hard_maximum():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    late = replace(worked, followed_at=NOW + 13 * DAY)
+
+    assert reclaim_at(late, LIMITS, CALENDAR)[0] == NOW + LIMITS.hard_max
+
+
+def test_an_extension_moves_the_number_that_is_enforced():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    more = replace(worked, extended=True)
+
+    assert reclaim_at(more, LIMITS, CALENDAR)[0] - reclaim_at(worked, LIMITS, CALENDAR)[0] == (
+        LIMITS.extend
+    )
+
+
+def test_idle_leads_of_the_pool_go_to_marketing():
+    pooled = planned(lead())
+
+    assert (pooled.due, pooled.due_at) == (Due.IDLE, NOW + 30 * DAY)
+
+
+def test_nothing_is_due_for_what_is_closed_or_nurtured():
+    for one in (lead(owner=LI, stage=Stage.WON), lead(place=Place.MARKETING)):
+        assert (planned(one).due, planned(one).due_at) == (Due.NONE, None)

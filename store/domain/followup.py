@@ -1,0 +1,179 @@
+"""
+What a rep logs in one line: how, with what outcome, about how much, what next.
+
+电话 聊了报价 12万 他们在和竞品比 #关注价格 下周三下午3点再约
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from store.domain.money import find_amount
+from store.domain.numerals import normalise
+from store.domain.times import Found, find_times
+
+METHODS = {
+    "拜访": "拜访|上门|面谈|见面|登门|到访|现场",
+    "视频": "视频|腾讯会议|线上会议|网络会议|远程演示",
+    "邮件": "邮件|发邮|email|邮箱",
+    "短信": "短信",
+    "微信": "微信|企微|朋友圈|加了?v|vx",
+    "钉钉": "钉钉",
+    "电话": "电话|致电|去电|来电|回电|打给|通话|打了|拨打|座机|语音",
+}
+OUTCOMES = {
+    "空号": "空号|停机|号码不对|打错|号码错误|不是本人",
+    "未接通": (
+        "没接|未接|不接|没人接|无人接|没打通|打不通|没通|未打通|未通|占线|关机|忙线|没回|未回|挂断|挂了"
+        "|联系不上|没联系上|没接通|未接通|没反应"
+    ),
+    "拒绝": (
+        "拒绝|不需要|没兴趣|没有兴趣|不感兴趣|没意向|没有意向|无意向|不考虑|不用了|别再联系|不要再"
+        "|没需求|没有需求|无需求|不买|已经买了|已选别家|不做了"
+    ),
+    "有意向": (
+        "有意向|意向(?:强|高|明确)|感兴趣|有兴趣|想试|想买|想要|想了解|要方案|要报价|愿意|准备采购|有需求"
+        "|同意|认可|可以谈|想签|准备签"
+    ),
+    "接通": "接通|打通|通了|聊了|聊过|聊到|谈了|谈到|沟通了|沟通过|说了|见了|见到|回复了|回了|已回",
+}
+OBJECTIONS = {
+    "预算": "没预算|没有预算|预算没有|无预算|预算不够|预算不足|预算有限|超预算|超出预算|没钱",
+    "价格": "太贵|嫌贵|偏贵|有点贵|贵了|很贵|价格高|价格太高|价格贵|便宜点|便宜些|降价|打折|折扣|砍价|还价",
+    "竞品": "竞品|竞争对手|同行|别家|别人家|其他家|其他供应商|货比|对比|友商|几家在比|和.{1,8}比价",
+    "决策": "请示|要审批|走审批|要汇报|老板(?:没|不)|领导(?:没|不)|和老板商量|和领导商量|上会|做不了主|没有?决定权|内部(?:讨论|商量)",
+    "时机": "没时间|不着急|不急|以后再说|再说吧|过段时间|暂时不|暂不|明年再|年后再|再等等|再看看",
+    "产品": "功能不|不支持|不满足|缺少?功能|不好用|不适合|不合适",
+    "已有": "已经?有了|用着别的|已经?在用|刚买",
+}
+TAG = re.compile(r"[#＃]([^\W\d][\w-]*|\d+[^\W\d_][\w-]*)")
+PHONE = re.compile(
+    r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)"
+)
+STOP = re.compile(r"[，。；！？,;!?\s]")
+NEXT_BEHIND = re.compile(
+    r"\s*[前后之]?\s*(?:左右)?(?:[^，。；,;\n]{0,3}?)(?:再|约|回访|联系|跟进|拜访|上门|回复|复聊|见面|打电话|致电|提醒|演示|发)"
+)
+NEXT_BEFORE = re.compile(
+    r"(?:再约|约了?|约好|约在|约到|定在|改到|改约|推到|等到|到|下次(?:联系|回访|跟进)?|回访|提醒我?|跟进)[:：]?\s*$"
+)
+# 周五约了演示 is a plan although 了 says it is done; 下周 and 明天 are never told of.
+TOLD = re.compile(
+    r"(?![^，。；,;\s]{0,4}?(?:约|定)[了好])[^，。；,;\s]{0,8}?(?<!除)[了过](?!解|再|来|去|几|[一两\d]?天)"
+)
+FORWARD = re.compile(r"下(?!午)|明|后|大后|过|再|未来|.*后$")
+FILLER = re.compile(
+    r"已经?|客户|对方|联系人?|跟进|沟通|拜访|一下|一次|正常|继续|了解|情况|完成|再次|待|还|再|约|打|发|聊|谈|说"
+    r"|了|过|的|我|他|她|在|和|就|都|也|很|好|嗯|ok|done|test|测试|无|暂无|第?[一二三四五\d]+次|[\W_]"
+)
+ENOUGH = 3  # characters that tell something beyond method, outcome and date
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """One logged contact. ``method``, ``outcome`` and ``objection`` are empty when not said.
+
+    ``amount`` is whole yuan; ``next_at`` aware UTC. ``effective``: it says more than
+    that somebody was called. ``question`` is what to ask back about the next date.
+    """
+
+    text: str
+    method: str
+    outcome: str
+    amount: int | None
+    tags: tuple[str, ...]
+    objection: str
+    next_at: datetime | None
+    next_date_only: bool
+    effective: bool
+    question: str = ""
+
+
+def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
+    """Read a rep's sentence; never fails, what was not understood stays in ``text``.
+
+    Raises ValueError when ``now`` is naive.
+    """
+    bare = _blank(text, [match.span() for words in (TAG, PHONE) for match in words.finditer(text)])
+    times = list(find_times(bare, now, zone))
+    coming = _next(bare, times, _end_of_today(now, zone))
+    done = normalise(_without_step(bare, coming))
+    plain = _blank(bare, [(one.start, one.end) for one in times])
+    amount = find_amount(plain)
+    outcome = _first_group(OUTCOMES, done)
+    return FollowUp(
+        text=text,
+        method=_earliest(METHODS, done),
+        outcome=outcome,
+        amount=amount.yuan if amount else None,
+        tags=tuple(dict.fromkeys(TAG.findall(text))),
+        objection=_earliest(OBJECTIONS, normalise(text)),
+        next_at=coming.at if coming else None,
+        next_date_only=coming is not None and coming.date_only,
+        effective=_tells_something(plain, outcome) or amount is not None,
+        question=coming.ambiguous if coming else "",
+    )
+
+
+def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
+    """The date beside 再, 约, 回访 …; else the last day ahead that is not told as over."""
+    ahead = [one for one in times if not one.past]
+    named = [one for one in ahead if _is_step(text, one)]
+    others = [one for one in ahead if not (one.recurring or _is_told(text, one))]
+    later = [one for one in others if not (one.date_only and one.at < tonight)]
+    return next(reversed(named or later), None)
+
+
+def _end_of_today(now: datetime, zone: tzinfo) -> datetime:
+    return now.astimezone(zone).replace(hour=23, minute=59, second=59)
+
+
+def _is_step(text: str, one: Found) -> bool:
+    if _is_told(text, one):
+        return False
+    before = NEXT_BEFORE.search(text, max(0, one.start - 8), one.start)
+    return before is not None or NEXT_BEHIND.match(text, one.end) is not None
+
+
+def _is_told(text: str, one: Found) -> bool:
+    """下午3点拜访了 tells what happened, whenever the next 15:00 may be."""
+    ahead = FORWARD.match(text, one.start, one.end)
+    return ahead is None and TOLD.match(text, one.end) is not None
+
+
+def _without_step(text: str, coming: Found | None) -> str:
+    """The sentence without what is planned, so that 下周微信发方案 is no contact by WeChat."""
+    if coming is None:
+        return text
+    end = coming.end + len(text[coming.end :]) - len(text[coming.end :].lstrip())
+    stop = STOP.search(text, end)
+    return text[: coming.start] + " " + text[stop.start() if stop else len(text) :]
+
+
+def _blank(text: str, places: list[tuple[int, int]]) -> str:
+    for start, end in places:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
+def _earliest(groups: dict[str, str], text: str) -> str:
+    """The group whose words come first in the text."""
+    places = {
+        name: match.start() for name, words in groups.items() if (match := re.search(words, text))
+    }
+    return min(places, key=places.__getitem__, default="")
+
+
+def _first_group(groups: dict[str, str], text: str) -> str:
+    """The first group that is named at all: 没接通 is not 接通."""
+    return next((name for name, words in groups.items() if re.search(words, text)), "")
+
+
+def _tells_something(text: str, outcome: str) -> bool:
+    """Whether it says more than method, outcome and date."""
+    if outcome in {"未接通", "空号"}:
+        return False
+    plain = normalise(text)
+    for words in (*METHODS.values(), *OUTCOMES.values()):
+        plain = re.sub(words, " ", plain)
+    return len(FILLER.sub("", plain)) >= ENOUGH

@@ -102,7 +102,8 @@ class Store:
 
 def open_store(url: str, rules: Rules, clock: Clock = utcnow) -> Store:
     """Connect lazily to ``url``. SQLite files are made durable: an acknowledged lead stays."""
-    engine = create_async_engine(url)
+    # Without hide_parameters a failed statement logs what prospects wrote.
+    engine = create_async_engine(url, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         _serialise_writers(engine)
     return Store(engine, rules, clock)

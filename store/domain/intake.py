@@ -32,7 +32,7 @@ LIMITS: Mapping[str, int] = {
     "campaign": 200,
     "channel": 100,
     "external_id": 200,
-    "rep": 100,
+    "rep": 64,
 }
 """Characters of each text field, counted after what cannot be seen was taken out."""
 
@@ -45,6 +45,7 @@ FIELDS_DEPTH = 5
 KEY_LIMIT = 100  # characters of a name inside utm and fields
 BIGGEST_INT = 2**63 - 1  # what both databases can give back unchanged
 WRITTEN_MINIMUM = 7  # digits a number must have to be kept as it was written
+WRITTEN_LIMIT = 64  # characters of a number that is kept as it was written
 EXTENSION = "分机"
 OTHER_PHONES = "其他电话"
 """Where ``fields`` keeps what a number's cell held beside the number."""
@@ -110,7 +111,8 @@ def _read(form: _Form, source: str) -> NewLead:
     texts = {name: form.text(name) for name in LIMITS}
     phone = _phone(form, texts["phone"])
     texts |= {"email": _email(form, texts["email"]), "wechat": _wechat(texts["wechat"])}
-    texts |= {"phone": phone.text, "region": with_province(texts["region"]) or phone.region}
+    region = with_province(texts["region"])[: LIMITS["region"]] or phone.region
+    texts |= {"phone": phone.text, "region": region}
     consent_text, consent_at = _consent(form)
     return NewLead(
         source=source,
@@ -154,7 +156,7 @@ def _phone(form: _Form, text: str) -> _Number:
 
 
 def _written(form: _Form, text: str) -> _Number:
-    if len(digits(text)) >= WRITTEN_MINIMUM:
+    if len(digits(text)) >= WRITTEN_MINIMUM and len(text) <= WRITTEN_LIMIT:
         return _Number(text, sure=False)
     form.wrong("phone", "看不出是电话号码")
     return _Number()

@@ -13,6 +13,7 @@ from store.domain.newlead import NewLead
 from store.domain.phones import Kind, all_phones, digits, kind_of
 
 WRITTEN_MINIMUM = 7  # digits: a local number; fewer identify nobody
+COMPANY_CUT, NAME_CUT = 200, 99  # characters; with the bar the 300 that are kept of a key
 
 _COMPANY_FORMS = re.compile(
     r"(股份有限责任公司|股份有限公司|有限责任公司|有限公司|集团公司|总公司|公司|集团|"
@@ -150,7 +151,8 @@ def _person(of: NewLead | Known) -> str:
     company = fold(of.company)
     company = _COMPANY_FORMS.sub("", company) or company
     name = fold(of.name)
-    return f"{company}|{name}" if company and name else ""
+    # It only asks, so a cut harms nothing; folded, one character can become eighteen.
+    return f"{company[:COMPANY_CUT]}|{name[:NAME_CUT]}" if company and name else ""
 
 
 def _says(key: Key, new: NewLead, known: Known) -> _Says:

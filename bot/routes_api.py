@@ -70,7 +70,8 @@ async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return problem(error.status, error.reason)
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+        return problem(error.status, error.reason, headers=allow)
 
 
 _REALM = {"WWW-Authenticate": 'Bearer realm="leadbot"'}
@@ -153,7 +154,9 @@ async def get_leads(request: web.Request) -> web.Response:
 def _wrong_query(request: web.Request) -> dict[str, str]:
     wrong = {}
     for name, value in request.query.items():
-        if name in {"after", "limit"} and not (value.isdecimal() and len(value) < 10):
+        if len(request.query.getall(name)) > 1:
+            wrong[name] = "只能写一次"
+        elif name in {"after", "limit"} and not (value.isdecimal() and len(value) < 10):
             wrong[name] = "要是一个数字"
         elif name == "limit" and not int(value):
             wrong[name] = "至少 1"
@@ -161,6 +164,8 @@ def _wrong_query(request: web.Request) -> dict[str, str]:
             wrong[name] = f"可以是 {', '.join(Stage)}"
         elif name == "place" and value not in list(Place):
             wrong[name] = f"可以是 {', '.join(Place)}"
+        elif name == "source" and not value.isprintable():
+            wrong[name] = "要是一个密钥的名字"  # PostgreSQL takes no NUL, not even to compare
         elif name not in {"after", "limit", "stage", "place", "source"}:
             wrong[name] = "没有这个参数"
     return wrong

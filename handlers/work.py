@@ -1,6 +1,7 @@
 """What a rep does with a lead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from cards.lead import dialled
 from cards.lists import reason_card
@@ -86,18 +87,25 @@ async def log(tx: Tx, by: Member, about: About) -> Reply:
     if not about.words:
         raise BadCommand(f"聊了什么？例如：跟进 {lead.id} 电话 聊了报价 下周三下午3点再约")
     follow_up = read_follow_up(about.words, tx.now, tx.rules.zone)
+    if follow_up.next_at is not None:
+        at = _moment(tx, follow_up.next_at, date_only=follow_up.next_date_only)
+        follow_up = replace(follow_up, next_at=at)
     await record(tx, lead.follow(by, follow_up, tx.now))
     if follow_up.next_at is not None:
-        await _remind_next(tx, lead, by, follow_up)
-    return Reply(text=f"记下 #{lead.id}：{_understood(tx, follow_up)}", told=True)
+        await tx.reminders.drop(lead.id, "next")
+        await tx.reminders.add(
+            lead.id, by.id, follow_up.next_at, follow_up.text, "next",
+            date_only=follow_up.next_date_only,
+        )  # fmt: skip
+    asked = f"\n{follow_up.question}" if follow_up.question else ""
+    return Reply(
+        text=f"记下 #{lead.id}：{_understood(tx, follow_up)}{asked}", told=not follow_up.question
+    )
 
 
-async def _remind_next(tx: Tx, lead: Lead, by: Member, follow_up: FollowUp) -> None:
-    at = follow_up.next_at
-    assert at is not None  # noqa: S101 - checked by the caller
-    await tx.reminders.drop(lead.id, "next")
-    words = follow_up.text
-    await tx.reminders.add(lead.id, by.id, at, words, "next", date_only=follow_up.next_date_only)
+def _moment(tx: Tx, at: datetime, *, date_only: bool) -> datetime:
+    """A date alone is the opening of that working day, or of the next one."""
+    return tx.rules.calendar.opens(at) if date_only else at
 
 
 def _understood(tx: Tx, follow_up: FollowUp) -> str:
@@ -232,10 +240,10 @@ async def remind(tx: Tx, by: Member, about: About) -> Reply:
     example = f"例如：提醒 {lead.id} 明天9点 打电话"
     if found is None:
         raise BadCommand(f"什么时候提醒？{example}")
-    if found.ambiguous:
-        raise BadCommand(f"{found.ambiguous} {example}")
+    if found.ambiguous or (found.past and not found.date_only):
+        raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'} {example}")
     words = (about.words[: found.start] + about.words[found.end :]).strip() or "联系一下"
-    at = found.at
+    at = _moment(tx, found.at, date_only=found.date_only)
     await tx.reminders.add(lead.id, by.id, at, words, "asked", date_only=found.date_only)
     said = moment(at, tx.now, tx.rules.zone)
     event = Event(kind=Kind.REMINDER, by=by.id, at=tx.now, text=f"{said} {words}")

@@ -17,6 +17,7 @@ log = structlog.get_logger()
 BEAT = 1
 """Seconds of real time between two looks at the clock."""
 DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
 Act = Callable[[Tx], Awaitable[None]]
 Prepare = Callable[[Store, datetime], Awaitable[Act]]
 
@@ -31,7 +32,7 @@ class Daily:
 
     def slot(self, now: datetime) -> datetime | None:
         """The newest tick at or before ``now``, within the last day."""
-        at = self.trigger.get_next_fire_time(None, now - DAY)
+        at = self.trigger.get_next_fire_time(None, now - DAY + SECOND)
         return at if at is not None and at <= now else None
 
 

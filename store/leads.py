@@ -14,6 +14,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -82,11 +83,26 @@ class Leads:
         """Store new leads with their first events; their numbers, in the same order."""
         if not changes:
             return []
-        rows = await self.conn.execute(
-            insert(t.leads).returning(t.leads.c.id, sort_by_parameter_order=True),
-            [_row(change.lead) for change in changes],
+        numbers = await self._numbers(len(changes))
+        await self.conn.execute(
+            insert(t.leads),
+            [_row(c.lead) | {"id": n} for c, n in zip(changes, numbers, strict=True)],
         )
-        return [LeadId(row.id) for row in rows]
+        return numbers
+
+    async def _numbers(self, count: int) -> Sequence[LeadId]:
+        """Fresh numbers. Asking for them first keeps the insert one statement on both databases.
+
+        SQLite's only writer may count for itself: a lead is never deleted.
+        """
+        if self.conn.dialect.name == "postgresql":
+            rows = await self.conn.execute(
+                text("SELECT nextval('leads_id_seq') FROM generate_series(1, :count)"),
+                {"count": count},
+            )
+            return [LeadId(row[0]) for row in rows]
+        last = await self.conn.scalar(select(func.max(t.leads.c.id))) or 0
+        return [LeadId(last + n) for n in range(1, count + 1)]
 
     async def _write(self, changes: Sequence[Change]) -> None:
         await self.write([(change.lead.id, change.event) for change in changes])

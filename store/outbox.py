@@ -90,10 +90,8 @@ class Outbox:
                     "attempts": 0,
                     "error": None,
                     "put_at": insert.excluded.put_at,
-                    # A ring that has not been heard yet is not taken back.
-                    "ring": or_(
-                        insert.excluded.ring, and_(table.ring, table.delivered < table.version)
-                    ),
+                    # A ring that has not been sent yet is not taken back; one on its way is heard.
+                    "ring": or_(insert.excluded.ring, and_(table.ring, table.lease.is_(None))),
                     # A row in flight stays leased: its holder will see the new version.
                     "due_at": case(
                         (table.lease.is_not(None), table.due_at), else_=insert.excluded.due_at
@@ -242,7 +240,10 @@ class Outbox:
         )
 
     async def failed(self, due: Due, error: str, again: datetime | None) -> None:
-        await self._settle(due, error=error[:512], due_at=self._unless_newer(due, again))
+        rings = or_(t.outbox.c.ring, literal(due.ring))
+        await self._settle(
+            due, error=error[:512], ring=rings, due_at=self._unless_newer(due, again)
+        )
 
     async def _settle(self, due: Due, **values: Any) -> None:
         await self.conn.execute(

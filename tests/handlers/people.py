@@ -21,7 +21,8 @@ MOBILE = "199{:08d}"
 
 def enquiry(**values):
     given = {"name": "王五", "phone": MOBILE.format(next(IDS)), "message": "想要报价"} | values
-    return read_fields({k: v for k, v in given.items() if v}, given.pop("source", "website"))
+    source = given.pop("source", "website")
+    return read_fields({name: value for name, value in given.items() if value}, source)
 
 
 async def captured(store: Store, **values) -> Lead:

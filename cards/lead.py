@@ -5,8 +5,8 @@ from datetime import datetime
 
 from cards.model import Button, Card
 from cards.words import money, source_name, stamp, until
-from store.domain.deadlines import accept_by, reclaim_at, respond_by
-from store.domain.lead import REASONS, STAGES, WORKING, Due, Lead, Place, may_see
+from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
+from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, may_see
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
@@ -74,7 +74,7 @@ def _to_call(lead: Lead, view: View) -> Card:
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
     note = f"首次联系 {until(at, view.now, view.rules.zone)}"
     buttons: tuple[Button, ...] = (_reached(lead, primary=True), _missed(lead))
-    if lead.due == Due.RECLAIM and at < view.now:
+    if threatened(lead, view.now, view.rules.limits, view.rules.calendar):
         title, note, buttons = _threat(lead, view, title, note, buttons)
     return Card(
         title=title,
@@ -109,7 +109,7 @@ def _working(lead: Lead, view: View) -> Card:
     title = f"又来咨询 {_who(lead)}" if again else f"{STAGES[lead.stage]} {_who(lead)}"
     note = f"下次联系 {stamp(lead.next_at, view.now, zone)}" if lead.next_at else "下次联系还没定"
     buttons: tuple[Button, ...] = (_reached(lead, primary=True), _onward(lead))
-    if lead.due == Due.RECLAIM:
+    if threatened(lead, view.now, view.rules.limits, view.rules.calendar):
         title, note, buttons = _threat(lead, view, title, note, buttons)
     said = (("上次", view.last),) if view.last else ()
     return Card(

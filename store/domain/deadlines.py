@@ -58,6 +58,14 @@ def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[date
     return at + (limits.extend if lead.extended else timedelta(0)), why
 
 
+def threatened(lead: Lead, now: datetime, limits: Limits, calendar: WorkCalendar) -> bool:
+    """Whether the first warning before a reclaim has come: from then on the card is about that."""
+    reclaim = reclaim_at(lead, limits, calendar)
+    if reclaim is None:
+        return False
+    return any(moment <= now for moment in _warnings(lead, reclaim[0], limits, calendar))
+
+
 def schedule(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Lead:
     """``lead`` with the next thing the clock will do to it."""
     pending = [

@@ -9,6 +9,7 @@ from datetime import date
 
 from cards.limits import fit, plain, unmarked
 from cards.model import Button, Card
+from cards.words import source_name
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 
 WEEKDAYS = "一二三四五六日"
@@ -114,7 +115,7 @@ def _by_source(figures: Figures) -> Iterator[str]:
 
 def _source(source: SourceFigures) -> str:
     won = f"（成交 {source.won}）" if source.won else ""
-    return f"{_name(source.name)} {source.new}{won}"
+    return f"{_name(source_name(source.name))} {source.new}{won}"
 
 
 def _by_person(figures: Figures) -> Iterator[str]:

@@ -11,8 +11,8 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -184,14 +184,13 @@ class World:
     http: ClientSession
     clock: MovableClock
     data: Path
-    _once: list[str] = field(default_factory=list)
 
     def phone(self, chat: str) -> Phone:
         return Phone(self, chat)
 
     # -- the sandbox's page ----------------------------------------------------
 
-    async def act(self, name: str, **body: object) -> None:
+    async def act(self, name: str, /, **body: object) -> None:
         """What a click on the sandbox's page sends."""
         async with self.http.post(
             f"{self.url}/sandbox/api/{name}", json=body, headers={"Origin": self.url}
@@ -308,7 +307,7 @@ class World:
         late = time.monotonic() + seconds
         while await self.waiting():
             assert time.monotonic() < late, f"{await self.waiting()} messages still wait"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
 
     def calls(self, path: str) -> list[dict]:
         """What the product asked the platforms at ``path``, oldest first; the log is short."""
@@ -328,8 +327,6 @@ async def open_world(data: Path, start: datetime = MONDAY) -> AsyncIterator[Worl
     """The demo, listening, on a Monday morning."""
     clock = MovableClock(start=start.astimezone(UTC))
     async with open_demo(data, clock=clock) as demo, ClientSession() as http:
-        yield World(demo.url, demo.api_key, demo.sandbox.state, http, clock, data)
-
-
-def minutes(count: float) -> timedelta:
-    return timedelta(minutes=count)
+        world = World(demo.url, demo.api_key, demo.sandbox.state, http, clock, data)
+        await world.quiet()
+        yield world

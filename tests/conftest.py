@@ -88,9 +88,7 @@ async def _make_database(url: str, statement: str) -> None:
 @pytest.fixture(params=["sqlite", "postgres"])
 def template(request):
     """Where an empty database of this version can be copied from: a file, or a server's URL."""
-    return request.getfixturevalue(
-        "sqlite_template" if request.param == "sqlite" else "postgres"
-    )
+    return request.getfixturevalue("sqlite_template" if request.param == "sqlite" else "postgres")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from store.db import Tx
-from store.domain.enquiry import ask_again, enrich, start
+from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
 from store.domain.lead import Change, Event, Lead, LeadId
 from store.domain.match import Ask, Key, Known, Same, decide, keys
 from store.domain.newlead import NewLead
@@ -105,7 +105,9 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     verdict = decide(new, [slot.known for slot in candidates])
     if isinstance(verdict, Same):
         slot = book.slots[verdict.lead_id]
-        slot.take(ask_again(slot.lead, new, tx.now))
+        # The same enquiry handed in twice is no second one: nobody is called again.
+        if verdict.by != "external" or not says_nothing_new(slot.lead, new):
+            slot.take(ask_again(slot.lead, new, tx.now))
     else:
         change = start(new, tx.now, tx.rules.scoring)
         slot = _Slot(-len(book.slots) - 1, change.lead, stored=False)
@@ -117,7 +119,7 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
 
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     """Everybody without an owner is given one, former owner first."""
-    homeless = [slot for slot in slots if slot.lead.owner is None and slot.lead.open]
+    homeless = [s for s in slots if s.events and s.lead.owner is None and s.lead.open]
     if not homeless:
         return
     dispatcher = await Dispatcher.open(tx)

@@ -90,6 +90,16 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
     return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
 
 
+def says_nothing_new(lead: Lead, new: NewLead) -> bool:
+    """Whether everything in ``new`` is known of ``lead``: of the same enquiry, a retry."""
+    blanks = any(getattr(new, name) and not getattr(lead, name) for name in BLANKS)
+    return (
+        not blanks
+        and new.message in {"", lead.message}
+        and new.fields.keys() <= dict(lead.fields).keys()
+    )
+
+
 def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:
     """What a platform knows of a contact fills blanks; None when it adds nothing."""
     change = ask_again(lead, found, at)

@@ -45,6 +45,30 @@ async def test_the_same_phone_however_it_is_written_is_the_same_person(web):
     assert await web.count() == 1
 
 
+async def test_a_retry_calls_nobody_again(web):
+    lead = {"name": "张三", "phone": PHONE, "message": "报价", "external_id": "A-1"}
+    await web.post(lead | {"fields": {"a": 1}})
+    shown = await web.payloads()
+
+    status, _ = await web.post(lead | {"fields": {"a": 1}})
+
+    assert status == 200
+    assert await web.payloads() == shown
+    assert [row.kind for row in await web.rows(t.events)] == ["captured", "assigned"]
+
+
+@pytest.mark.parametrize("more", [{"message": "再问"}, {"company": "大通"}, {"fields": {"b": 2}}])
+async def test_what_a_retry_adds_is_not_lost(web, more):
+    lead = {"name": "张三", "phone": PHONE, "message": "报价", "external_id": "A-1"}
+    _, body = await web.post(lead)
+
+    await web.post(lead | more)
+
+    _, kept = await web.get(f"/api/leads/{body['id']}")
+    assert {name: kept[name] for name in more} == more
+    assert kept["history"][-1]["kind"] == "asked_again"
+
+
 async def test_an_external_id_belongs_to_the_source_that_gave_it(web):
     _, first = await web.post({"phone": PHONE, "external_id": "1"})
 

@@ -20,6 +20,8 @@ async def strict(request: web.Request, handler):  # type: ignore[no-untyped-def]
     except BadCallback as bad:
         log.warning("callback refused", path=request.path, why=str(bad), status=bad.status)
         return web.Response(status=bad.status, text=str(bad))
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest from None  # a body that is not what its encoding says
 
 
 async def verify_wecom(request: web.Request) -> web.Response:

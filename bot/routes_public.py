@@ -1,10 +1,12 @@
 """What prospects open in a browser: the hosted form, tracked links, opting out, pictures."""
 
+import re
 from collections.abc import Mapping
 from secrets import token_urlsafe
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bot.config import Form
@@ -12,6 +14,7 @@ from bot.gather import Busy
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
 from handlers.journeys import clicked, opt_out
 from store.domain.intake import BadFields, read_fields
+from store.domain.names import clean
 from store.domain.newlead import NewLead
 
 PAGES = Environment(
@@ -30,7 +33,12 @@ HEADERS = {
 ASKED = ("name", "phone", "email", "company", "product", "message")
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 KEPT = (*UTM, "keyword")
-LONGEST_TOKEN = 64
+TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SAID = {
+    404: ("没有这个页面", "链接可能不完整，请从原来的地方再打开一次"),
+    413: ("内容太长了", "请返回上一页，写短一些再提交"),
+}
+OTHERWISE = ("没有收到", "请返回上一页再试一次")
 
 
 def page(name: str, status: int = 200, **values: Any) -> web.Response:
@@ -43,6 +51,20 @@ def says(title: str, text: str, status: int = 200, **more: str) -> web.Response:
     return page("says.html.jinja", status, title=title, text=text, **values)
 
 
+@web.middleware
+async def kindly(request: web.Request, handler: Any) -> web.StreamResponse:
+    """What goes wrong on a prospect's page is said on a page."""
+    try:
+        return await handler(request)  # type: ignore[no-any-return]
+    except web.HTTPException as error:
+        if error.status < 400 or not request.path.startswith(("/f/", "/t/", "/u/")):
+            raise
+        answer = says(*SAID.get(error.status, OTHERWISE), error.status)
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
+
+
 # -- the form ----------------------------------------------------------------
 
 
@@ -51,15 +73,15 @@ def _form(request: web.Request) -> Form:
     for form in request.app[SETTINGS].form:
         if form.name == name:
             return form
-    raise web.HTTPNotFound(text="没有这个表单")
+    raise web.HTTPNotFound
 
 
 async def get_form(request: web.Request) -> web.Response:
     form = _form(request)
-    hidden = {name: request.query[name][:200] for name in KEPT if request.query.get(name)}
-    referer = request.headers.get("Referer", "")
-    if referer:
-        hidden["referrer"] = referer[:200]
+    came = {name: request.query.get(name, "") for name in KEPT}
+    came["referrer"] = request.headers.get("Referer", "")
+    # Bytes that are no text, as anybody can send them, cannot be sent back.
+    hidden = {name: kept for name, text in came.items() if (kept := clean(text)[:200])}
     # Sent back with the form, so that pressing twice is one enquiry.
     hidden["once"] = token_urlsafe(12)
     return _draw(form, {}, {}, hidden)
@@ -98,15 +120,22 @@ async def post_form(request: web.Request) -> web.Response:
     return await _take(request, form, new)
 
 
+_NO_FORM = (
+    # What aiohttp raises for a broken body, the last two of them inside of multipart.
+    ValueError, LookupError, AssertionError, web.RequestPayloadError, BadHttpMessage, RuntimeError,
+)  # fmt: skip
+
+
 async def _sent(request: web.Request) -> dict[str, str]:
     """The fields as text. A body that is not a form is a 4xx."""
     if request.content_type not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        raise web.HTTPUnsupportedMediaType(text="请用网页上的表单提交")
+        raise web.HTTPUnsupportedMediaType
     try:
         posted = await request.post()
-    except (ValueError, LookupError, AssertionError):
-        raise web.HTTPBadRequest(text="表单内容读不出来") from None
-    return {name: value for name, value in posted.items() if isinstance(value, str)}
+    except _NO_FORM:
+        raise web.HTTPBadRequest from None
+    texts = ((name, value) for name, value in posted.items() if isinstance(value, str))
+    return {name: clean(text, lines=True) for name, text in texts}
 
 
 def _values(request: web.Request, form: Form, sent: Mapping[str, str]) -> dict[str, Any]:
@@ -140,8 +169,8 @@ async def _take(request: web.Request, form: Form, new: NewLead) -> web.Response:
 
 def _token(request: web.Request) -> str:
     token = request.match_info["token"]
-    if len(token) > LONGEST_TOKEN:
-        raise web.HTTPNotFound(text="链接不对")
+    if not TOKEN.fullmatch(token):
+        raise web.HTTPNotFound
     return token
 
 
@@ -187,6 +216,7 @@ async def picture(request: web.Request) -> web.Response:
 
 
 def add_routes(app: web.Application) -> None:
+    app.middlewares.append(kindly)
     app.router.add_get("/f/{form}", get_form)
     app.router.add_post("/f/{form}", post_form)
     app.router.add_get("/t/{token}", follow_link, allow_head=False)

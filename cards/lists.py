@@ -105,10 +105,10 @@ def _whose(lead: Lead) -> str:
     return f"{lead.owner.name} {STAGES[lead.stage]}" if lead.owner else STAGES[lead.stage]
 
 
-def many_card(leads: Sequence[Lead]) -> Card:
-    """Many new leads at once are one list."""
+def many_card(leads: Sequence[Lead], count: int) -> Card:
+    """Many new leads at once are one list; ``count`` of them wait for a yes."""
     return Card(
-        title=f"新分到你 {len(leads)} 条线索",
+        title=f"新分到你 {count} 条线索",
         note="一条条看发「我的」",
         rows=tuple((f"#{lead.id}", f"{_name(lead)} {_wants(lead)}") for lead in leads[:6]),
         buttons=(
@@ -116,6 +116,22 @@ def many_card(leads: Sequence[Lead]) -> Card:
             *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in leads[:3]),
         ),
     )
+
+
+def nurtured_card(leads: Sequence[Lead], count: int) -> Card:
+    """For marketing: so many leads are being nurtured, the newest first."""
+    return Card(
+        title=f"培育中 {count} 条线索",
+        note="刚转来的在前面",
+        rows=tuple(
+            (f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{_returned(lead)}") for lead in leads
+        ),
+        buttons=tuple(map(_open, leads[:PAGE])),
+    )
+
+
+def _returned(lead: Lead) -> str:
+    return REASONS[lead.reason][0] if lead.reason in REASONS else "没人领"
 
 
 def waiting_card(leads: Sequence[Lead], count: int) -> Card:

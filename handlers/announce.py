@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from cards import render
 from cards.lead import View, lead_card
-from cards.lists import many_card, waiting_card
+from cards.lists import PAGE, many_card, nurtured_card, pool_card, waiting_card
+from cards.model import Card
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.routing import fits
 from store.domain.team import Member, Role
-from store.outbox import Put
+from store.outbox import Put, Recent
 
 MANY = 5
 """More new cards than this at once for one person become one list."""
+AT_ONCE = timedelta(minutes=1)
+GATHER = timedelta(seconds=5)
+"""How long a list that has just been sent waits before it is sent again with what came since."""
 OWNER_HEARS = {Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED}
 SUGGESTED = 3
 
@@ -102,9 +107,10 @@ async def _put_cards(
                 suggested=_suited(loads, audience.lead) if reader.manages else (),
             )
             puts.append(card_put(audience.lead, reader, view, ring=ring))
-    crowded = {member_id for member_id, leads in new.items() if len(leads) > MANY}
+    recent = await tx.outbox.recent(tx.now - AT_ONCE) if new else Recent()
+    crowded = {m for m, leads in new.items() if len(leads) + recent.cards.get(m, 0) > MANY}
     kept = [p for p in puts if p.member_id not in crowded or p.lead_id in _held(holders, p)]
-    lists = [await _list_put(tx, team[m], new[m]) for m in sorted(crowded)]
+    lists = [await _list_put(tx, team[m], again=m in recent.lists) for m in sorted(crowded)]
     await tx.outbox.put([*kept, *lists])
 
 
@@ -126,22 +132,31 @@ def card_put(lead: Lead, reader: Member, view: View, *, ring: bool) -> Put:
     )
 
 
-async def _list_put(tx: Tx, reader: Member, leads: Sequence[Lead]) -> Put:
-    """Many new cards at once are one list."""
+async def _list_put(tx: Tx, reader: Member, *, again: bool) -> Put:
+    """Many new cards at once are one list. ``again``: the last one is fresh, so it only grows."""
     channel, account = reader.phone  # type: ignore[misc]  # checked by the caller
-    if reader.manages:
-        waiting, count = await tx.leads.waiting(3)
-        card = waiting_card(waiting, max(count, len(leads)))
-    else:
-        card = many_card(leads)
     day = tx.now.astimezone(tx.rules.zone).date()
     return Put(
         key=f"list:{day}/{reader.id}",
         channel=channel,
         account=account,
-        payload=render(card, channel),
+        payload=render(await _list_card(tx, reader), channel),
+        ring=not again,
         member_id=reader.id,
+        not_before=tx.now + GATHER if again else None,
     )
+
+
+async def _list_card(tx: Tx, reader: Member) -> Card:
+    """What came lately and waits for this reader."""
+    if reader.manages:
+        return waiting_card(*await tx.leads.waiting(PAGE))
+    if reader.role == Role.MARKETING:
+        return nurtured_card(*await tx.leads.nurtured(PAGE))
+    offered, count = await tx.leads.offered(reader, 6)
+    if offered:
+        return many_card(offered, count)
+    return pool_card(*await tx.leads.pool(reader, "", tx.now, PAGE), "", 1)
 
 
 async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[int, Member]]:

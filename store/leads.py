@@ -225,6 +225,20 @@ class Leads:
         query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
         return await self._read(query), int(count or 0)
 
+    async def offered(self, by: Member, limit: int) -> tuple[Sequence[Lead], int]:
+        """What was given to ``by``, who has yet to accept it, the newest first."""
+        found = and_(t.leads.c.owner_id == by.id, OPEN, t.leads.c.accepted_at.is_(None))
+        return await self._newest(found, limit)
+
+    async def nurtured(self, limit: int) -> tuple[Sequence[Lead], int]:
+        """What marketing has, the newest first."""
+        return await self._newest(and_(t.leads.c.place == Place.MARKETING, OPEN), limit)
+
+    async def _newest(self, found: ColumnElement[bool], limit: int) -> tuple[Sequence[Lead], int]:
+        count = await self.conn.scalar(select(func.count()).where(found))
+        newest = select(t.leads).where(found).order_by(t.leads.c.placed_at.desc(), t.leads.c.id)
+        return await self._read(newest.limit(limit)), int(count or 0)
+
     async def page(
         self, source: str | None, after: int, limit: int, conditions: Mapping[str, str]
     ) -> Sequence[Lead]:

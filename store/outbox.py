@@ -67,6 +67,14 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """What was put lately: how many cards that are new on each member's phone, who got a list."""
+
+    cards: Mapping[int, int] = field(default_factory=dict)
+    lists: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Outbox:
     conn: AsyncConnection
     now: datetime
@@ -93,8 +101,16 @@ class Outbox:
                     # A ring that has not been sent yet is not taken back; one on its way is heard.
                     "ring": or_(insert.excluded.ring, and_(table.ring, table.lease.is_(None))),
                     # A row in flight stays leased: its holder will see the new version.
+                    # What was to be shown sooner is not put off.
                     "due_at": case(
-                        (table.lease.is_not(None), table.due_at), else_=insert.excluded.due_at
+                        (
+                            or_(
+                                table.lease.is_not(None),
+                                table.due_at < insert.excluded.due_at,
+                            ),
+                            table.due_at,
+                        ),
+                        else_=insert.excluded.due_at,
                     ),
                 },
                 where=changed,
@@ -103,6 +119,7 @@ class Outbox:
         )
 
     def _row(self, put: Put) -> dict[str, Any]:
+        at = max(put.not_before or self.now, self.now)
         return {
             "key": put.key,
             "channel": put.channel,
@@ -114,8 +131,8 @@ class Outbox:
             "delivered": 0,
             "ring": put.ring,
             "attempts": 0,
-            "due_at": max(put.not_before or self.now, self.now),
-            "put_at": self.now,
+            "due_at": at,
+            "put_at": at,
         }
 
     async def holders(self, lead_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
@@ -129,6 +146,27 @@ class Outbox:
         for row in rows:
             found.setdefault(row.lead_id, []).append(row.member_id)
         return found
+
+    async def recent(self, since: datetime) -> Recent:
+        """The cards put first, and the lists put, since then."""
+        of_list = t.outbox.c.lead_id.is_(None)
+        rows = await self.conn.execute(
+            select(t.outbox.c.member_id, of_list.label("of_list"), func.count().label("n"))
+            .where(
+                t.outbox.c.put_at >= since,
+                t.outbox.c.member_id.is_not(None),
+                or_(of_list, t.outbox.c.version == 1),
+            )
+            .group_by(t.outbox.c.member_id, of_list)
+        )
+        cards: dict[int, int] = {}
+        lists = set()
+        for row in rows:
+            if row.of_list:
+                lists.add(row.member_id)
+            else:
+                cards[row.member_id] = row.n
+        return Recent(cards, frozenset(lists))
 
     async def pressed(self, key: str, account: str, task_id: str, code: str) -> bool:
         """The card that was just pressed is the one to redraw, with the code of the press.
@@ -253,8 +291,8 @@ class Outbox:
         )
 
     def _unless_newer(self, due: Due, at: datetime | None) -> ColumnElement[Any]:
-        # A payload put while this one was in flight gets its own chance at once.
-        return case((t.outbox.c.version > due.version, self.now), else_=at)
+        # A payload put while this one was in flight gets its own chance as soon as it wanted.
+        return case((t.outbox.c.version > due.version, t.outbox.c.put_at), else_=at)
 
     async def waiting(self) -> int:
         """How many messages have not reached their phone."""

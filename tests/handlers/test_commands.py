@@ -56,7 +56,7 @@ def every_card():
         today_card([], VIEW),
         found_card(many, "张"),
         found_card([], "张"),
-        many_card(many),
+        many_card(many, 9),
         waiting_card(many[:3], 9),
         reason_card(many[0]),
         assign_card(many[0], [(LI, 3), (HAN, 5)]),

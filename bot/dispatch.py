@@ -24,6 +24,13 @@ LONGEST = 2000
 """Characters of a line that are looked at; a phone cannot send more in one message."""
 
 
+LONGEST_ID = 128
+LONGEST_USERID = 64
+"""Characters of a platform's ids, more than either ever sends: a longer one is nobody's."""
+LONGEST_TITLE = 100
+LONGEST_STATE = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``text`` goes into the HTTP answer where the platform takes one (WeCom's passive reply)."""
@@ -33,6 +40,8 @@ class Answer:
 
 async def hear(store: Store, heard: Heard) -> Answer:
     """Do what was asked, once, and what a platform's answer to its callback should say."""
+    if not _possible(heard):
+        return Answer()
     for _ in range(TRIES):
         try:
             if isinstance(heard, ContactAdded):
@@ -41,6 +50,12 @@ async def hear(store: Store, heard: Heard) -> Answer:
         except Stale:
             continue
     raise LeadbotError("too many at once")
+
+
+def _possible(heard: Heard) -> bool:
+    if isinstance(heard, ContactAdded):
+        return max(len(heard.external_userid), len(heard.userid)) <= LONGEST_USERID
+    return len(heard.account) <= LONGEST_USERID and len(heard.id) <= LONGEST_ID
 
 
 async def _do(store: Store, said: Incoming) -> Answer:
@@ -67,9 +82,7 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
         if by is None:
             reply = Reply(text=str(_stranger(said)))
         else:
-            tx.group = (
-                BoundGroup(said.platform, said.group.id, said.group.title) if said.group else None
-            )
+            tx.group = _group(said)
             pressed = await _pressed(tx, said)
             reply = await run(tx, by)
             if pressed and reply.refused:
@@ -77,6 +90,12 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
         answer = await _deliver(tx, said, reply)
         await tx.inbox.keep(receipt, {"text": answer.text})
     return answer
+
+
+def _group(said: Incoming) -> BoundGroup | None:
+    if said.group is None or len(said.group.id) > LONGEST_ID:
+        return None
+    return BoundGroup(said.platform, said.group.id, said.group.title[:LONGEST_TITLE])
 
 
 def _stranger(said: Incoming) -> NotAllowed:
@@ -140,7 +159,7 @@ async def _meet(store: Store, met: ContactAdded) -> Answer:
         lead = NewLead(
             source="wecom",
             external_userid=met.external_userid,
-            channel=met.state,
+            channel=met.state[:LONGEST_STATE],
             rep=member.name if member else "",
             fields={"wecom_userid": met.userid},
         )

@@ -8,7 +8,8 @@ platform without a section is off. ``LEADBOT_WECOM__SECRET`` is ``[wecom] secret
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -29,6 +30,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
+from store.domain.lead import REASONS
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -152,6 +154,12 @@ class Person(Section):
     grade: str = ""
     capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
 
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not (self.wecom or self.dingtalk):
+            raise ValueError("write their wecom or dingtalk account, or no card reaches them")
+        return self
+
 
 class Calendar(Section):
     timezone: str = "Asia/Shanghai"
@@ -253,13 +261,21 @@ class Nurture(Section):
 class Step(Section):
     after: Duration
     channel: Literal["email", "wecom"]
-    template: str
+    template: Literal["brand", "product", "case", "event"]  # those of cards.mail
 
 
 class Journey(Section):
     name: str
     reasons: tuple[str, ...] = ()
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @field_validator("reasons")
+    @classmethod
+    def _known(cls, reasons: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(reasons) - set(REASONS))
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(REASONS)}")
+        return reasons
 
 
 def _wake_up() -> tuple[Journey, ...]:
@@ -338,10 +354,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         names = [person.name for person in self.team]
-        twice = sorted({name for name in names if names.count(name) > 1})
         unknown = sorted({to for rule in self.routing for to in rule.to} - set(names))
-        if twice:
-            raise ValueError(f"[[team]] name: twice: {', '.join(twice)}")
+        for key in ("name", "wecom", "dingtalk"):
+            twice = _twice(getattr(person, key) for person in self.team)
+            if twice:
+                raise ValueError(f"[[team]] {key}: twice: {', '.join(twice)}")
         if unknown:
             raise ValueError(f"[[routing]] to: not in the team: {', '.join(unknown)}")
         return self
@@ -349,6 +366,12 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.calendar.timezone)
+
+
+def _twice(values: Iterable[str]) -> list[str]:
+    """What occurs more than once; accounts know no case."""
+    counts = Counter(value.casefold() for value in values if value)
+    return sorted(value for value, count in counts.items() if count > 1)
 
 
 def find(path: Path | None, env: Mapping[str, str] = os.environ) -> Path | None:

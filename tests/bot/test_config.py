@@ -3,7 +3,8 @@
 import pytest
 
 from bot.check import explain
-from bot.config import parse
+from bot.config import Step, parse
+from cards.mail import templates
 from store.domain.errors import ConfigError
 
 
@@ -45,3 +46,36 @@ def test_check_says_rules_in_words():
     settings = parse(routing(region=["华东", "上海"], phone=True, min_score=60))
 
     assert "East：地区 华东或上海，电话 有填，分数不低于 60 → 轮流分配" in explain(settings)
+
+
+STEP = {"after": "1d", "channel": "email", "template": "brand"}
+
+
+@pytest.mark.parametrize(
+    ("journey", "key"),
+    [
+        ({"steps": [STEP | {"template": "brnad"}]}, "steps.0.template"),
+        ({"steps": [STEP], "reasons": ["no_buget"]}, "reasons"),
+        ({"steps": []}, "steps"),
+    ],
+)
+def test_a_journey_that_could_never_go_is_a_mistake(journey, key):
+    with pytest.raises(ConfigError, match=rf"journey\.0\.{key}"):
+        parse({"journey": [{"name": "wake-up", **journey}]})
+
+
+def test_a_step_can_ask_for_every_letter_there_is():
+    for name in templates():
+        assert Step.model_validate(STEP | {"template": name}).template == name
+
+
+def test_one_account_is_one_person():
+    team = [{"name": "李雷", "wecom": "LiLei"}, {"name": "韩梅", "wecom": "lilei"}]
+
+    with pytest.raises(ConfigError, match=r"\[\[team\]\] wecom: twice: lilei"):
+        parse({"team": team})
+
+
+def test_somebody_no_card_can_reach_is_a_mistake():
+    with pytest.raises(ConfigError, match=r"team\.0: write their wecom or dingtalk account"):
+        parse({"team": [{"name": "李雷"}]})

@@ -15,12 +15,14 @@ from store.figures import FiguresQuery
 from store.inbox import Inbox
 from store.journeys import Journeys, Links
 from store.leads import Leads
+from store.leases import Leases
 from store.members import BoundGroup, Groups, Members
 from store.outbox import Outbox
 from store.pictures import Pictures
 from store.reminders import Reminders
 from store.tables import metadata
 from store.ticks import Ticks
+from store.tokens import Tokens
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +52,8 @@ class Tx:
         self.links = Links(conn, now)
         self.groups = Groups(conn, now)
         self.pictures = Pictures(conn, now)
+        self.leases = Leases(conn, now)
+        self.tokens = Tokens(conn, now)
         self.figures = FiguresQuery(conn, self.members, rules)
 
     async def lock(self, *names: str) -> None:

@@ -242,3 +242,17 @@ ticks = Table(
     Column("job", String(64), primary_key=True),
     Column("at", UtcDateTime, primary_key=True),
 )
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("holder", String(32), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)

@@ -5,10 +5,13 @@ BIN := $(VENV)/bin
 CODE := bot jobs handlers cards store
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint types imports tests browser lock bench clean
+.PHONY: demo install test lint types imports tests browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
+
+# The product alone, for a server.
+install: $(VENV)/.product
 
 test: lint types imports tests
 
@@ -28,6 +31,10 @@ tests: $(VENV)/.dev browser
 # Chromium for the browser tests, where Debian's packages can be installed; else they skip.
 browser:
 	@.ci/chromium
+
+# Every picture of the manuals, taken from the running product.
+screenshots: $(VENV)/.dev browser
+	$(BIN)/python docs/screenshots.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "leadbot needs Python 3.11 or newer")'

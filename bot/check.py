@@ -40,7 +40,7 @@ def explain(settings: Settings) -> str:
             f"高分线索 {_span(settings.sla.first_response_hot)}（工作时间）"
         ),
         (
-            f"  {_span(settings.pool.no_contact)}（工作时间）没联系、"
+            f"  {_hours(settings.pool.no_contact)}（工作时间）没联系、"
             f"{_span(settings.pool.no_follow_up)}没跟进，回收到公海"
         ),
         f"  公海里 {_span(settings.pool.idle_to_marketing)}没人领，转市场培育",
@@ -72,6 +72,10 @@ def _value(value: object) -> str:
 
 def _span(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    if minutes % 1440 == 0 and minutes:
-        return f"{minutes // 1440} 天"
+    return f"{minutes // 1440} 天" if minutes % 1440 == 0 and minutes else _hours(span)
+
+
+def _hours(span: timedelta) -> str:
+    """Working time is told in hours: 24 of them are no day."""
+    minutes = int(span.total_seconds() // 60)
     return f"{minutes // 60} 小时" if minutes % 60 == 0 and minutes else f"{minutes} 分钟"

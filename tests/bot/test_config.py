@@ -79,3 +79,7 @@ def test_one_account_is_one_person():
 def test_somebody_no_card_can_reach_is_a_mistake():
     with pytest.raises(ConfigError, match=r"team\.0: write their wecom or dingtalk account"):
         parse({"team": [{"name": "李雷"}]})
+
+
+def test_check_tells_working_time_in_hours():
+    assert "24 小时（工作时间）没联系、15 天没跟进" in explain(parse({}))

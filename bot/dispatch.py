@@ -31,6 +31,8 @@ LONGEST_TITLE = 100
 LONGEST_STATE = 100
 
 
+ASKS = "/ask"
+"""Ends the key of a card that one press answers; a list is pressed line by line."""
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``text`` goes into the HTTP answer where the platform takes one (WeCom's passive reply)."""
@@ -98,6 +100,8 @@ def _group(said: Incoming) -> BoundGroup | None:
     return BoundGroup(said.platform, said.group.id, said.group.title[:LONGEST_TITLE])
 
 
+            elif reply.told and _asks(pressed):
+                await _answered(tx, said, pressed, reply)
 def _stranger(said: Incoming) -> NotAllowed:
     return NotAllowed(f"你还不在销售团队名单里，请管理员把你加进来（账号 {said.account}）")
 
@@ -126,13 +130,25 @@ async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     """The cheapest way back: WeCom's passive reply, DingTalk's session; else a message."""
     key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
     if reply.card is not None:
-        await _send(tx, said, reply, key, render(reply.card, Channel(said.platform)))
+        card_key = key + ASKS if reply.asks else key
+        await _send(tx, said, reply, card_key, render(reply.card, Channel(said.platform)))
     if not reply.text:
         return Answer()
     if said.platform == Platform.WECOM and said.press is None and reply.card is None:
         return Answer(reply.text)
     if said.press is None or not reply.told:
         await _send(
+def _asks(key: str) -> bool:
+    return key.endswith(ASKS) or key.startswith("remind:")
+
+
+async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
+    """A question that was answered says what became of it, and asks no more."""
+    channel = Channel(said.platform)
+    payload = render(answered_card(reply.text), channel)
+    await tx.outbox.put([Put(key=key, channel=channel, account=said.account, payload=payload)])
+
+
             tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform))
         )
     return Answer()

@@ -1,11 +1,14 @@
 """The card of one lead, for one reader, as things stand. The same state gives the same card."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cards.limits import clean, fit, plain
 from cards.model import Button, Card
-from cards.words import money, source_name, stamp, until
+from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
+from store.domain.followup import read_follow_up
 from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, may_see
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
@@ -13,6 +16,9 @@ from store.domain.rules import Rules
 from store.domain.team import Member, Role
 
 ATTEMPTS = 6
+UNNAMED = "未留姓名"
+NAME_CHARS, VALUE_CHARS, WORDS_CHARS = 16, 30, 90
+"""What two seconds hold; all of it is behind 查看."""
 POOL_BUTTON = Button("看公海", "/公海")
 
 
@@ -35,7 +41,7 @@ def lead_card(lead: Lead, reader: Member, view: View) -> Card:
     if not lead.open:
         return _closed(lead, reader)
     if lead.place == Place.MARKETING:
-        return _in_marketing(lead, reader)
+        return _in_marketing(lead, reader, view)
     return _in_pool(lead, reader, view)
 
 
@@ -56,10 +62,10 @@ def _offer(lead: Lead, view: View) -> Card:
     at = accept_by(lead, view.rules.limits, view.rules.calendar)
     return Card(
         title=f"新线索 {_who(lead)}",
-        note=f"{until(at, view.now, view.rules.zone)}接受，过时转给下一位" if at else "",
+        note=f"{until(at, view.now, view.rules.zone)}接受，过时换人" if at else "",
         rows=_facts(lead),
-        quote=lead.message,
-        why=lead.why,
+        quote=_words(lead),
+        why=_came(lead),
         buttons=(
             Button("接受", f"/领取 {lead.id}", primary=True),
             Button("退回", f"/退回 {lead.id}"),
@@ -80,8 +86,8 @@ def _to_call(lead: Lead, view: View) -> Card:
         title=title,
         note=note,
         rows=_facts(lead),
-        quote=lead.message,
-        why=lead.why,
+        quote=_words(lead),
+        why=_came(lead),
         buttons=(
             *buttons,
             Button("退回", f"/退回 {lead.id}"),
@@ -104,26 +110,51 @@ def _threat(
 
 
 def _working(lead: Lead, view: View) -> Card:
-    zone = view.rules.zone
-    again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
-    title = f"又来咨询 {_who(lead)}" if again else f"{STAGES[lead.stage]} {_who(lead)}"
-    note = f"下次联系 {stamp(lead.next_at, view.now, zone)}" if lead.next_at else "下次联系还没定"
-    buttons: tuple[Button, ...] = (_reached(lead, primary=True), _onward(lead))
+    title, note, buttons = _next_step(lead, view)
     if threatened(lead, view.now, view.rules.limits, view.rules.calendar):
-        title, note, buttons = _threat(lead, view, title, note, buttons)
-    said = (("上次", view.last),) if view.last else ()
+        title, note, buttons = _threat(lead, view, title, note, (_reached(lead, primary=True),))
+    said = (("上次", _short(view.last)),) if view.last else ()
     return Card(
         title=title,
         note=note,
         rows=(*_facts(lead, known=True)[: 6 - len(said)], *said),
-        quote=lead.message,
-        why=lead.why,
+        quote=_words(lead),
+        why=_came(lead),
         buttons=(
             *buttons,
-            Button("退回", f"/退回 {lead.id}"),
+            Button("退回", f"/退回 {lead.id}", primary=not buttons[0].primary),
             Button("查看", f"/线索 {lead.id} 详情"),
         )[:4],
     )
+
+
+def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
+    """Title, note and the first two buttons: what somebody does after the last contact."""
+    title, note = f"{STAGES[lead.stage]} {_who(lead)}", _appointment(lead, view)
+    again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
+    if again:
+        return f"又来咨询 {_who(lead)}", note, (_reached(lead, primary=True), _onward(lead))
+    if _unreached(view):
+        tired = lead.attempts >= ATTEMPTS
+        note = f"打了 {lead.attempts} 次没接通，可以退回" if tired else f"没接通，{note}"
+        return f"再打一次 {_who(lead)}", note, (_reached(lead, primary=not tired), _missed(lead))
+    if lead.next_at is None:
+        return title, note, (_tomorrow(lead), _onward(lead))
+    return title, note, (_reached(lead, primary=True), _onward(lead))
+
+
+def _appointment(lead: Lead, view: View) -> str:
+    if lead.next_at is None:
+        return "下次联系还没定"
+    at = stamp(lead.next_at, view.now, view.rules.zone)
+    return f"下次联系 {at}" if lead.next_at > view.now else f"约的 {at}，联系完记一笔"
+
+
+def _unreached(view: View) -> bool:
+    """Whether the last try found nobody."""
+    if not view.last:
+        return False
+    return read_follow_up(view.last, view.now, view.rules.zone).outcome == "未接通"
 
 
 def _done(lead: Lead, view: View) -> Card:
@@ -132,7 +163,7 @@ def _done(lead: Lead, view: View) -> Card:
     closed = lead.closed_at or view.now
     return Card(
         title=f"{STAGES[lead.stage]} {_who(lead)}",
-        note=f"{closed.astimezone(view.rules.zone):%m-%d %H:%M}",
+        note=f"{dated(closed, view.rules.zone)} 记下",
         rows=(*_facts(lead)[:4], *amount, *reason),
         buttons=(Button("查看", f"/线索 {lead.id} 详情"), Button("我的线索", "/我的")),
     )
@@ -143,11 +174,11 @@ def _done(lead: Lead, view: View) -> Card:
 
 def _taken(lead: Lead, reader: Member, view: View) -> Card:
     owner = lead.owner.name if lead.owner else ""
-    state = "等他接受" if lead.offered else STAGES[lead.stage]
+    state = "等对方接受" if lead.offered else STAGES[lead.stage]
     sees = may_see(lead, reader)
-    since = f"{lead.placed_at.astimezone(view.rules.zone):%m-%d %H:%M}"
+    since = dated(lead.placed_at, view.rules.zone)
     # A colleague's card stays the same whatever the owner does next: no phone is rewritten for it.
-    note = f"{state}，{since} 起" if sees else f"{since} 接手"
+    note = f"{state}，{since} 起" if sees else f"{since} 起"
     buttons = (Button("查看", f"/线索 {lead.id} 详情"),) if sees else (POOL_BUTTON,)
     return Card(
         title=f"已由 {owner} 接手 {_who(lead, reader)}",
@@ -165,19 +196,19 @@ def _closed(lead: Lead, reader: Member) -> Card:
     )
 
 
-def _in_marketing(lead: Lead, reader: Member) -> Card:
+def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
     reason = REASONS.get(lead.reason, ("", ()))[0] or lead.reason
     if reader.role == Role.MARKETING:
         return Card(
             title=f"退回培育 {_who(lead)}" if lead.reason else f"转入培育 {_who(lead)}",
             note=f"原因：{reason}" if reason else "公海里一直没人领",
             rows=_facts(lead),
-            quote=lead.message,
+            quote=_words(lead),
             buttons=(Button("查看", f"/线索 {lead.id} 详情"),),
         )
     return Card(
         title=f"已转市场培育 {_who(lead, reader)}",
-        note=f"原因：{reason}" if reason else "",
+        note=f"{dated(lead.placed_at, view.rules.zone)}{_because(reason)}",
         rows=_facts_for(lead, reader)[:2],
         buttons=((Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)),
     )
@@ -189,18 +220,21 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
             title=f"请分配 {_who(lead)}",
             note=lead.why or "在公海里",
             rows=_facts(lead),
-            quote=lead.message,
-            buttons=tuple(
-                Button(f"给{m.name}"[:10], f"/分配 {lead.id} {m.name}", primary=i == 0)
-                for i, m in enumerate(view.suggested)
-            )
-            or (Button("查看", f"/线索 {lead.id} 详情"),),
+            quote=_words(lead),
+            buttons=(
+                *give_buttons(lead, view.suggested[:3]),
+                Button("查看", f"/线索 {lead.id} 详情"),
+            ),
         )
     return Card(
         title=f"公海 {_who(lead, reader)}",
         note=lead.why,
         rows=_facts_for(lead, reader),
-        buttons=(Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON),
+        buttons=(
+            (Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON)
+            if reader.role == Role.REP
+            else (Button("查看", f"/线索 {lead.id} 详情"),)
+        ),
     )
 
 
@@ -208,10 +242,32 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
 
 
 def _who(lead: Lead, reader: Member | None = None) -> str:
-    name = lead.name or lead.company or "未留姓名"
-    if reader is not None and not may_see(lead, reader):
-        name = masked_name(name)
-    return f"#{lead.id} {name}"
+    hidden = reader is not None and not may_see(lead, reader)
+    return f"#{lead.id} {shown_name(lead, hidden=hidden)}"
+
+
+def shown_name(lead: Lead, *, hidden: bool = False) -> str:
+    """The name as it fits a card; a person without one has nothing to hide."""
+    name = plain(lead.name or lead.company)
+    if not name:
+        return UNNAMED
+    return masked_name(name) if hidden else fit(name, NAME_CHARS)
+
+
+def _short(value: str) -> str:
+    return fit(plain(value), VALUE_CHARS)
+
+
+def _words(lead: Lead) -> str:
+    return fit(clean(lead.message).strip(), WORDS_CHARS)
+
+
+def _came(lead: Lead) -> str:
+    return f"怎么来的：{lead.why}" if lead.why else ""
+
+
+def _because(reason: str) -> str:
+    return f" 退回，{reason}" if reason else " 起"
 
 
 def dialled(lead: Lead) -> str:
@@ -219,12 +275,12 @@ def dialled(lead: Lead) -> str:
     return national(lead.phone) if lead.phone and lead.phone_sure else lead.phone
 
 
-def _facts(lead: Lead, *, known: bool = False) -> tuple[tuple[str, str], ...]:
+def _facts(lead: Lead, *, known: bool = False, whole: bool = False) -> tuple[tuple[str, str], ...]:
     """At most six rows, the way to reach the person first."""
     reach = dialled(lead) or lead.wechat or lead.email
     label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
     if not reach and lead.external_userid:
-        label, reach = "微信", "已加企业微信好友"
+        label, reach = "微信", "企业微信好友已删除" if lead.parted_at else "已加企业微信好友"
     tries = f"{lead.attempts}/{ATTEMPTS}" if lead.attempts else ""
     rows = (
         (label, reach),
@@ -233,24 +289,42 @@ def _facts(lead: Lead, *, known: bool = False) -> tuple[tuple[str, str], ...]:
         ("地区", lead.region),
         ("联系", f"{tries} 次" if tries and known else ""),
         ("来源", " ".join(p for p in (source_name(lead.source), lead.campaign) if p)),
-        ("疑似重复", "、".join(f"#{n}" for n in lead.doubles)),
+        ("疑似重复", _doubles(lead)),
     )
-    return tuple((name, value) for name, value in rows if value)[:6]
+    return tuple((name, value if whole else _short(value)) for name, value in rows if value)[:6]
 
 
-def _facts_for(lead: Lead, reader: Member) -> tuple[tuple[str, str], ...]:
+def _doubles(lead: Lead) -> str:
+    return (
+        "、".join(f"#{n}" for n in lead.doubles[:3]) + "，问问是不是同一位" if lead.doubles else ""
+    )
+
+
+def _facts_for(lead: Lead, reader: Member, *, whole: bool = False) -> tuple[tuple[str, str], ...]:
     if may_see(lead, reader):
-        return _facts(lead)
+        return _facts(lead, whole=whole)
     hidden = masked(lead.phone or lead.wechat or lead.email)
     return tuple(
         (name, hidden if name in {"电话", "微信", "邮箱"} else value)
-        for name, value in _facts(lead)
+        for name, value in _facts(lead, whole=whole)
         if name not in {"公司", "疑似重复"}
     )
 
 
 def _reached(lead: Lead, *, primary: bool) -> Button:
     return Button("打通了", f"/跟进 {lead.id} 电话 接通了", primary=primary)
+
+
+def give_buttons(lead: Lead, members: Sequence[Member]) -> tuple[Button, ...]:
+    """One press gives the lead to one of them, the best one first."""
+    return tuple(
+        Button(fit(f"给{m.name}", 10), f"/分配 {lead.id} {m.name}", primary=place == 0)
+        for place, m in enumerate(members)
+    )
+
+
+def _tomorrow(lead: Lead) -> Button:
+    return Button("明天联系", f"/提醒 {lead.id} 明天 再联系", primary=True)
 
 
 def _missed(lead: Lead) -> Button:
@@ -267,7 +341,8 @@ def _onward(lead: Lead) -> Button:
 
 def detail_text(lead: Lead, reader: Member, lines: tuple[str, ...]) -> str:
     """Everything about the lead as plain text, so that the phone number can be tapped."""
-    facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader))
-    head = f"{_who(lead, reader)}｜{STAGES[lead.stage]}｜{lead.score} 分 {lead.grade}"
+    facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader, whole=True))
+    full = f"#{lead.id} {lead.name}" if lead.name and may_see(lead, reader) else _who(lead, reader)
+    head = f"{full}｜{STAGES[lead.stage]}｜{lead.score} 分 {lead.grade}"
     said = f"“{lead.message}”" if lead.message and may_see(lead, reader) else ""
     return "\n".join(part for part in (head, facts, said, *lines) if part)

@@ -2,24 +2,27 @@
 
 from collections.abc import Sequence
 
-from cards.lead import View
+from cards.lead import View, give_buttons, shown_name
+from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
 from store.domain.lead import REASONS, STAGES, Lead
 from store.domain.names import masked_name
 from store.domain.team import Member
 
+ROW = 30  # characters that WeCom shows of a row
 PAGE = 4
 REASONS_ASKED = ("not_ready", "no_budget", "bad_number", "not_mine")
 
 
-def _name(lead: Lead, *, hidden: bool = False) -> str:
-    name = lead.name or lead.company or "未留姓名"
-    return masked_name(name) if hidden else name
+def _line(lead: Lead, *parts: str, hidden: bool = False) -> str:
+    """Who and what, on one line of a list."""
+    return fit(" ".join((fit(shown_name(lead, hidden=hidden), 8), *filter(None, parts))), ROW)
 
 
 def _wants(lead: Lead) -> str:
-    parts = (lead.product or lead.message, lead.region, source_name(lead.source))
+    wish = fit(plain(lead.product or lead.message), 12)
+    parts = (wish, lead.region, source_name(lead.source))
     return " ".join(part for part in parts if part)
 
 
@@ -33,20 +36,23 @@ def _next(line: str, page: int, *, more: bool) -> tuple[Button, ...]:
     return (Button("下一页", f"{line} {page + 1}页"),) if more else ()
 
 
-def pool_card(leads: Sequence[Lead], count: int, words: str, page: int) -> Card:
-    """Leads free to claim, masked, a press each."""
+def pool_card(
+    leads: Sequence[Lead], count: int, words: str, page: int, *, manages: bool = False
+) -> Card:
+    """Leads free to claim, masked, a press each; a manager gives them to somebody."""
     if not leads:
-        about = f"没有和「{words}」有关的" if words else "现在是空的"
-        return Card(title=f"公海{about}", buttons=(Button("我的线索", "/我的"),))
+        about = f"没有和「{fit(words, 12)}」有关的" if words else "现在是空的"
+        again = Button("看公海", "/公海") if words else Button("我的线索", "/我的")
+        return Card(title=f"公海{about}", buttons=(again,))
+    claim = ("领取", "领走", f"领取 {leads[0].id}")
+    verb, does, usage = ("分配", "选人", f"分配 {leads[0].id} 姓名") if manages else claim
     shown, more = _paged(leads, count, page)
     return Card(
-        title=f"公海 {count} 条" + (f"（{words}）" if words else ""),
-        note="点一条就领走，也可以发「领取 编号」",
-        rows=tuple(
-            (f"#{lead.id}", f"{_name(lead, hidden=True)} {_wants(lead)}") for lead in shown
-        ),
+        title=f"公海 {count} 条" + (f"（{fit(words, 12)}）" if words else ""),
+        note=f"点一条就{does}，也可以发「{usage}」",
+        rows=tuple((f"#{lead.id}", _line(lead, _wants(lead), hidden=True)) for lead in shown),
         buttons=(
-            *(Button(f"领取 #{lead.id}", f"/领取 {lead.id}") for lead in shown),
+            *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in shown),
             *_next(f"/公海 {words}".strip(), page, more=more),
         ),
     )
@@ -66,7 +72,7 @@ def mine_card(leads: Sequence[Lead], count: int, page: int, view: View) -> Card:
 
 
 def _open(lead: Lead) -> Button:
-    return Button(f"#{lead.id} {_name(lead)}"[:10], f"/线索 {lead.id}")
+    return Button(fit(f"#{lead.id} {shown_name(lead)}", 10), f"/线索 {lead.id}")
 
 
 def today_card(leads: Sequence[Lead], view: View) -> Card:
@@ -89,14 +95,14 @@ def _state(lead: Lead, view: View) -> str:
         what = f"{STAGES[lead.stage]} {stamp(lead.next_at, view.now, view.rules.zone)}"
     else:
         what = STAGES[lead.stage]
-    return f"{_name(lead)} {what}"
+    return _line(lead, what)
 
 
 def found_card(leads: Sequence[Lead], words: str) -> Card:
     """What a search found."""
     return Card(
         title=f"「{words[:12]}」找到 {len(leads)} 条" if leads else f"没找到「{words[:12]}」",
-        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_whose(lead)}") for lead in leads[:6]),
+        rows=tuple((f"#{lead.id}", _line(lead, _whose(lead))) for lead in leads[:6]),
         buttons=tuple(map(_open, leads[:PAGE])) or (Button("我的线索", "/我的"),),
     )
 
@@ -110,7 +116,7 @@ def many_card(leads: Sequence[Lead], count: int) -> Card:
     return Card(
         title=f"新分到你 {count} 条线索",
         note="一条条看发「我的」",
-        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_wants(lead)}") for lead in leads[:6]),
+        rows=tuple((f"#{lead.id}", _line(lead, _wants(lead))) for lead in leads[:6]),
         buttons=(
             Button("我的线索", "/我的", primary=True),
             *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in leads[:3]),
@@ -123,9 +129,7 @@ def nurtured_card(leads: Sequence[Lead], count: int) -> Card:
     return Card(
         title=f"培育中 {count} 条线索",
         note="刚转来的在前面",
-        rows=tuple(
-            (f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{_returned(lead)}") for lead in leads
-        ),
+        rows=tuple((f"#{lead.id}", _line(lead, _returned(lead), _wants(lead))) for lead in leads),
         buttons=tuple(map(_open, leads[:PAGE])),
     )
 
@@ -137,17 +141,22 @@ def _returned(lead: Lead) -> str:
 def waiting_card(leads: Sequence[Lead], count: int) -> Card:
     """For the manager: nobody is suitable for so many leads."""
     return Card(
-        title=f"{count} 条线索没有合适的人",
+        title=f"{count} 条线索{'要交接' if left else '没有合适的人'}",
         note="已放进公海，可以直接分配",
-        rows=tuple((f"#{lead.id}", f"{_name(lead)} {_wants(lead)}｜{lead.why}") for lead in leads),
+        rows=tuple((f"#{lead.id}", _line(lead, lead.region, lead.why)) for lead in leads),
         buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),
     )
+
+
+def answered_card(text: str) -> Card:
+    """What became of a question or a reminder, in its place."""
+    return Card(title=text, buttons=(Button("我的线索", "/我的"),))
 
 
 def reason_card(lead: Lead) -> Card:
     """Why is it returned? A press answers; anything else can be typed."""
     return Card(
-        title=f"退回 #{lead.id} {_name(lead)}，为什么",
+        title=f"退回 #{lead.id} {shown_name(lead)}，为什么",
         note=f"也可以直接写：退回 {lead.id} 明年再说",
         buttons=tuple(
             Button(REASONS[code][0], f"/退回 {lead.id} {REASONS[code][0]}")
@@ -159,9 +168,7 @@ def reason_card(lead: Lead) -> Card:
 def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int]]) -> Card:
     """Whom to give it to; the ones with the fewest open leads first."""
     return Card(
-        title=f"#{lead.id} {_name(lead)} 给谁",
+        title=f"#{lead.id} {shown_name(lead)} 给谁",
         rows=tuple((m.name, f"手上 {load} 条") for m, load in suggested[:PAGE]),
-        buttons=tuple(
-            Button(f"给{m.name}"[:10], f"/分配 {lead.id} {m.name}") for m, _ in suggested[:PAGE]
-        ),
+        buttons=give_buttons(lead, [m for m, _ in suggested[:PAGE]]),
     )

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from cards.lead import dialled
+from cards.lead import dialled, shown_name
+from cards.limits import fit
+from cards.lists import ROW
 from cards.model import Button, Card
 from store.domain.lead import STAGES, Lead
 
@@ -13,13 +15,13 @@ def reminder_card(lead: Lead, text: str) -> Card:
     reach = dialled(lead) or lead.wechat or lead.email
     rows = (("电话" if lead.phone else "联系", reach), ("阶段", STAGES[lead.stage]))
     return Card(
-        title=f"到点了 #{lead.id} {lead.name or lead.company}",
+        title=f"到点了 #{lead.id} {shown_name(lead)}",
         note=text,
         rows=tuple(row for row in rows if row[1]),
         buttons=(
             Button("打通了", f"/跟进 {lead.id} 电话 接通了", primary=True),
             Button("没接通", f"/跟进 {lead.id} 电话 没接通"),
-            Button("明天再说", f"/提醒 {lead.id} 明天9点 再联系"),
+            Button("明天再说", f"/提醒 {lead.id} 明天 再联系"),
             Button("查看", f"/线索 {lead.id} 详情"),
         ),
     )
@@ -28,9 +30,15 @@ def reminder_card(lead: Lead, text: str) -> Card:
 def morning_card(items: Sequence[tuple[Lead, str]]) -> Card:
     return Card(
         title=f"今天要联系 {len(items)} 位",
-        rows=tuple((f"#{lead.id}", f"{lead.name} {text}".strip()) for lead, text in items[:6]),
+        rows=tuple(
+            (f"#{lead.id}", fit(f"{fit(shown_name(lead), 8)} {text}".strip(), ROW))
+            for lead, text in items[:6]
+        ),
         buttons=(
-            *(Button(f"#{lead.id} {lead.name}"[:10], f"/线索 {lead.id}") for lead, _ in items[:3]),
+            *(
+                Button(fit(f"#{lead.id} {shown_name(lead)}", 10), f"/线索 {lead.id}")
+                for lead, _ in items[:3]
+            ),
             Button("今日全部", "/今日"),
         ),
     )

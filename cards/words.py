@@ -33,6 +33,12 @@ def stamp(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     if local.date() == now.astimezone(zone).date():
         return f"{local:%H:%M}"
+    return dated(at, zone)
+
+
+def dated(at: datetime, zone: ZoneInfo) -> str:
+    """A moment that reads the same whenever the card is drawn: "11月23日 周一 09:24"."""
+    local = at.astimezone(zone)
     return f"{local.month}月{local.day}日 周{WEEKDAYS[local.weekday()]} {local:%H:%M}"
 
 

@@ -170,8 +170,10 @@ async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[
 
 
 def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:
-    suited = [m for _, m in loads if fits(m, lead)] or [m for _, m in loads]
-    return tuple(suited[:SUGGESTED])
+    """Who said no already comes last, then whom it does not fit."""
+    reps = [m for _, m in loads]
+    order = sorted(reps, key=lambda m: (int(m.id) in lead.refused, not fits(m, lead)))
+    return tuple(order[:SUGGESTED])
 
 
 async def show(tx: Tx, lead: Lead, reader: Member, *, ring: bool = True) -> None:

@@ -104,9 +104,9 @@ def something(text: str) -> str:
 async def help_me(tx: Tx, by: Member, _: str) -> Reply:
     """What can be typed, by role."""
     lines = [
-        f"{c.usage}　{c.does}" for c in COMMANDS if by.role in c.roles or by.role == Role.ADMIN
+        f"「{c.usage}」{c.does}" for c in COMMANDS if by.role in c.roles or by.role == Role.ADMIN
     ]
-    return Reply(text="可以发：\n" + "\n".join(lines), private=True)
+    return Reply(text="可以这样发，42 换成线索的编号：\n" + "\n".join(lines), private=True)
 
 
 COMMANDS = (

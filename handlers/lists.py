@@ -9,7 +9,7 @@ from handlers.announce import show
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, NotFound
-from store.domain.lead import KINDS, LeadId, may_see
+from store.domain.lead import KINDS, Lead, LeadId, may_see
 from store.domain.team import Member
 from store.leads import Past
 
@@ -51,7 +51,7 @@ async def today(tx: Tx, by: Member, _: str) -> Reply:
 
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
     leads, count = await tx.leads.pool(by, page.words, tx.now, PAGE, page.skip)
-    return Reply(card=pool_card(leads, count, page.words, page.number))
+    return Reply(card=pool_card(leads, count, page.words, page.number, manages=by.manages))
 
 
 async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
@@ -65,13 +65,14 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
         await show(tx, lead, by)
         return Reply()
     lines = (await tx.leads.history([lead.id])).get(lead.id, ())
-    told = tuple(_line(tx, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
+    told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
     return Reply(text=detail_text(lead, by, told), private=True)
 
 
-def _line(tx: Tx, past: Past) -> str:
+def _line(tx: Tx, lead: Lead, past: Past) -> str:
     who = past.by.name if past.by else ""
-    words = " ".join(part for part in (who, KINDS[past.kind], past.text) if part)
+    said = "" if past.text == lead.message else past.text  # it stands above, in full
+    words = " ".join(part for part in (who, KINDS[past.kind], said) if part)
     return f"{moment(past.at, tx.now, tx.rules.zone)} {words}"
 
 

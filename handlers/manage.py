@@ -1,5 +1,7 @@
 """What managers decide and ask for."""
 
+from collections.abc import Mapping
+
 from cards.digest import digest_card
 from cards.lists import assign_card
 from handlers.announce import record
@@ -7,6 +9,7 @@ from handlers.reply import Reply
 from handlers.work import About, colleague
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
+from store.domain.lead import Lead
 from store.domain.routing import fits
 from store.domain.team import Member, Role
 
@@ -20,8 +23,8 @@ async def assign(tx: Tx, by: Member, about: About) -> Reply:
     loads = await tx.leads.loads()
     if not about.words:
         reps = [m for m in await tx.members.active(Role.REP) if m.phone]
-        order = sorted(reps, key=lambda m: (not fits(m, lead), loads.get(m.id, 0), m.id))
-        return Reply(card=assign_card(lead, [(m, loads.get(m.id, 0)) for m in order]))
+        order = sorted(reps, key=lambda m: _unsuited(m, lead, loads))
+        return Reply(card=assign_card(lead, [(m, loads.get(m.id, 0)) for m in order]), asks=True)
     to = await colleague(tx, about.words, f"分配 {lead.id} 李雷")
     if lead.owner is not None and lead.accepted_at is not None:
         change = lead.transfer(by, to, tx.now)
@@ -33,6 +36,12 @@ async def assign(tx: Tx, by: Member, about: About) -> Reply:
     held = loads.get(to.id, 0)
     full = f"，他手上已有 {held} 条" if held >= to.capacity else ""
     return Reply(text=f"#{lead.id} 已给 {to.name}{full}", told=True)
+
+
+def _unsuited(member: Member, lead: Lead, loads: Mapping[int, int]) -> tuple[bool, bool, int, int]:
+    """Who said no already comes last, then whom it does not fit, then who has many."""
+    refused = int(member.id) in lead.refused
+    return refused, not fits(member, lead), loads.get(member.id, 0), int(member.id)
 
 
 async def digest(tx: Tx, by: Member, _: str) -> Reply:

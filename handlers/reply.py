@@ -9,12 +9,14 @@ from cards.model import Card
 class Reply:
     """``told``: the card that was pressed says it already, so a press needs no words.
 
-    ``card`` is sent as a message of its own, for lists and questions. ``private``:
-    not for the group it was asked in.
+    ``card`` is sent as a message of its own, for lists and questions. ``asks``: it is
+    a question, and a press on it answers it for good. ``private``: not for the group it
+    was asked in.
     """
 
     text: str = ""
     card: Card | None = None
+    asks: bool = False
     told: bool = False
     private: bool = False
     refused: bool = False

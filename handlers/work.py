@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cards.lead import dialled
 from cards.lists import reason_card
-from cards.words import moment, money
+from cards.words import dated, moment, money
 from handlers.announce import record
 from handlers.assign import pass_on
 from handlers.journeys import begin
@@ -177,7 +177,7 @@ async def give_back(tx: Tx, by: Member, about: About) -> Reply:
     reason = reason_code(about.words) if about.words else ""
     change = lead.give_back(by, reason, about.words, tx.now)
     if not reason:
-        return Reply(card=reason_card(lead))
+        return Reply(card=reason_card(lead), asks=True)
     await tx.reminders.drop(lead.id)
     if reason == "not_mine":
         passed = await pass_on(tx, lead, by)
@@ -241,11 +241,20 @@ async def remind(tx: Tx, by: Member, about: About) -> Reply:
     if found is None:
         raise BadCommand(f"什么时候提醒？{example}")
     if found.ambiguous or (found.past and not found.date_only):
-        raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'} {example}")
+        raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'}{example}")
     words = (about.words[: found.start] + about.words[found.end :]).strip() or "联系一下"
     at = _moment(tx, found.at, date_only=found.date_only)
     await tx.reminders.add(lead.id, by.id, at, words, "asked", date_only=found.date_only)
     said = moment(at, tx.now, tx.rules.zone)
-    event = Event(kind=Kind.REMINDER, by=by.id, at=tx.now, text=f"{said} {words}")
-    await tx.leads.write([(lead.id, event)])
-    return Reply(text=f"好，{said} 提醒你 #{lead.id} {words}")
+    when = dated(at, tx.rules.zone)
+    event = Event(kind=Kind.REMINDER, by=by.id, at=tx.now, text=f"{when} {words}")
+    await record(tx, Change(_planned(lead, by, at, tx.now), event))
+    return Reply(text=f"好，{said} 提醒你 #{lead.id} {words}", told=True)
+
+
+def _planned(lead: Lead, by: Member, at: datetime, now: datetime) -> Lead:
+    """The owner's reminder is the next contact, unless an earlier one is agreed."""
+    agreed = lead.next_at is not None and now < lead.next_at < at
+    if agreed or not lead.owned_by(by) or not lead.open:
+        return lead
+    return replace(lead, next_at=at)

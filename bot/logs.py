@@ -40,5 +40,7 @@ def set_up(*, level: int = logging.INFO) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # Library chatter: access lines hold tokens, the scheduler speaks every second.
-    for name in ("aiohttp.access", "apscheduler", "alembic", "mail.log"):
+    for name in ("aiohttp.access", "alembic", "mail.log"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # A beat that takes longer than a second is not news: the next one does the rest.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)

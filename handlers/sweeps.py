@@ -16,11 +16,13 @@ from store.outbox import Put
 from store.reminders import Reminder
 
 BATCH = 100
+LEADS = 20
+"""Of one transaction: each takes milliseconds, and a capture must not wait long for the writer."""
 
 
 async def deadlines(tx: Tx) -> int:
     """Do to each lead what is due; how many there were. Each acts once: its deadline moves."""
-    due = await tx.leads.due(tx.now, BATCH)
+    due = await tx.leads.due(tx.now, LEADS)
     for lead in due:
         await _act(tx, lead)
     return len(due)

@@ -92,12 +92,12 @@ class Clockwork:
                 log.exception("a job failed", job=sweep.__name__)
 
     async def _sweep(self) -> None:
-        for step in (sweeps.deadlines, sweeps.reminders):
+        for step, most in ((sweeps.deadlines, sweeps.LEADS), (sweeps.reminders, sweeps.BATCH)):
             while await self._any_due():
                 async with self.store.begin() as tx:
                     done = await step(tx)
                 self.wake()
-                if done < sweeps.BATCH:
+                if done < most:
                     break
 
     async def _any_due(self) -> bool:

@@ -7,7 +7,6 @@ from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
 from store.domain.lead import REASONS, STAGES, Lead
-from store.domain.names import masked_name
 from store.domain.team import Member
 
 ROW = 30  # characters that WeCom shows of a row
@@ -141,7 +140,7 @@ def _returned(lead: Lead) -> str:
 def waiting_card(leads: Sequence[Lead], count: int) -> Card:
     """For the manager: nobody is suitable for so many leads."""
     return Card(
-        title=f"{count} 条线索{'要交接' if left else '没有合适的人'}",
+        title=f"{count} 条线索没有合适的人",
         note="已放进公海，可以直接分配",
         rows=tuple((f"#{lead.id}", _line(lead, lead.region, lead.why)) for lead in leads),
         buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),

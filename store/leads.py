@@ -22,7 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
 from store.domain.errors import NotFound, Stale
-from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.lead import (
+    CLOSED,
+    HANDED_OVER,
+    Change,
+    Due,
+    Event,
+    Kind,
+    Lead,
+    LeadId,
+    Place,
+    Stage,
+)
 from store.domain.match import Key
 from store.domain.team import Member, MemberId
 from store.members import Members
@@ -208,6 +219,11 @@ class Leads:
         )
         return await self._read(query)
 
+    async def left_behind(self, owners: Sequence[int], limit: int) -> Sequence[Lead]:
+        """Open leads of ``owners``, who are no longer with us."""
+        query = select(t.leads).where(t.leads.c.owner_id.in_(owners), OPEN)
+        return await self._read(query.order_by(t.leads.c.id).limit(limit).with_for_update())
+
     async def search(self, words: str, limit: int) -> Sequence[Lead]:
         """Leads whose name, company or phone contains ``words``; rights are the caller's."""
         query = (
@@ -219,8 +235,9 @@ class Leads:
         return await self._read(query)
 
     async def waiting(self, limit: int) -> tuple[Sequence[Lead], int]:
-        """Leads nobody was suitable for: they lie in the pool and the managers were asked."""
-        found = and_(t.leads.c.place == Place.POOL, OPEN, t.leads.c.stage == Stage.NEW)
+        """Leads the managers were asked about, in the pool: nobody suited, or the owner left."""
+        asked = or_(t.leads.c.stage == Stage.NEW, t.leads.c.why.endswith(HANDED_OVER))
+        found = and_(t.leads.c.place == Place.POOL, OPEN, asked)
         count = await self.conn.scalar(select(func.count()).where(found))
         query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
         return await self._read(query), int(count or 0)

@@ -3,12 +3,17 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, select, update
+from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
+from store.domain.directory import Colleague, RoleRule, Snapshot, rule_for
 from store.domain.team import Member, MemberId, Platform, Role
 from store.upsert import upsert
+
+CONFIG = "config"
+NAME_CHARS = 64
+Row = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -59,33 +64,185 @@ class Members:
     async def sync(self, people: Sequence[Mapping[str, Any]]) -> None:
         """Make the team what the configuration says; whoever left it is inactive, not forgotten.
 
-        Accounts move between people by being freed first: the columns are unique.
+        Whom a directory brought stays. Whom the configuration names is its own from
+        then on, also when the directory knew them by another name.
         """
-        await self.conn.execute(update(t.members).values(active=False, wecom=None, dingtalk=None))
+        await self._rename_to(people)
+        await self.conn.execute(
+            update(t.members).where(t.members.c.source == CONFIG).values(active=False)
+        )
+        await self._free(people)
         for person in people:
-            insert = upsert(self.conn, t.members).values(**person, active=True)
-            kept = {name: insert.excluded[name] for name in person if name != "name"}
+            given = {**person, "active": True, "source": CONFIG}
+            put = upsert(self.conn, t.members).values(**given)
+            kept = {name: put.excluded[name] for name in given if name != "name"}
             await self.conn.execute(
-                insert.on_conflict_do_update(
-                    index_elements=[t.members.c.name], set_={**kept, "active": True}
-                )
+                put.on_conflict_do_update(index_elements=[t.members.c.name], set_=kept)
             )
         self._all.clear()
 
+    async def _rename_to(self, people: Sequence[Mapping[str, Any]]) -> None:
+        rows = await self._rows()
+        names = {row["name"] for row in rows}
+        for person in people:
+            row = next((row for row in rows if _same_account(row, person)), None)
+            if row is not None and person["name"] not in names:
+                await self._write(row["id"], {"name": person["name"]})
+
+    async def _free(self, people: Sequence[Mapping[str, Any]]) -> None:
+        """Accounts move between people by being freed first: the columns are unique."""
+        held = [
+            func.lower(t.members.c[platform]).in_(
+                [person[platform].lower() for person in people if person.get(platform)]
+            )
+            for platform in Platform
+        ]
+        named = t.members.c.name.in_([person["name"] for person in people])
+        await self.conn.execute(
+            update(t.members)
+            .where(or_(named, *held))
+            .values(active=False, wecom=None, dingtalk=None)
+        )
+
+    # -- directories ---------------------------------------------------------
+
+    async def follow(self, snapshot: Snapshot, rules: Sequence[RoleRule]) -> None:
+        """Make the team what a directory says, but for the people the configuration names."""
+        rows = await self._rows()
+        held = _by_account(rows, snapshot.platform)
+        names = {row["name"] for row in rows}
+        for person in snapshot.people:
+            row = held.get(person.account.casefold())
+            values = _values(row, person, rule_for(person, rules), snapshot)
+            if row is None and values:
+                name = _free_name(person, names)
+                names.add(name)
+                await self._add(snapshot.platform, person, values | {"name": name})
+            elif row is not None and any(row[key] != value for key, value in values.items()):
+                await self._write(row["id"], values)
+        for account in snapshot.left:
+            await self.leave(snapshot.platform, account, snapshot.at)
+        self._all.clear()
+
+    async def leave(self, platform: Platform, account: str, at: datetime) -> bool:
+        """This account is nobody's any more. Whether it was somebody's."""
+        row = await self._holder(platform, account)
+        if row is None or _gone_key(platform, account) in row["gone"]:
+            return False
+        gone = row["gone"] | {_gone_key(platform, account): at.isoformat()}
+        await self._write(row["id"], {"gone": gone})
+        self._all.clear()
+        return True
+
+    async def rename(self, platform: Platform, account: str, to: str) -> bool:
+        """The same person under another account. Whether there was one to be renamed."""
+        row = await self._holder(platform, account)
+        if row is None or (account != to and await self._holder(platform, to) is not None):
+            return False
+        await self._write(row["id"], {platform.value: to})
+        self._all.clear()
+        return True
+
+    async def accounts(self, platform: Platform) -> Sequence[str]:
+        """The accounts of everybody who has access through ``platform``."""
+        held = (getattr(member, platform.value) for member in await self.active())
+        return [account for account in held if account]
+
+    async def _rows(self) -> Sequence[RowMapping]:
+        query = select(t.members).order_by(t.members.c.id)
+        return (await self.conn.execute(query)).mappings().all()
+
+    async def _holder(self, platform: Platform, account: str) -> RowMapping | None:
+        return _by_account(await self._rows(), platform).get(account.casefold())
+
+    async def _write(self, member: int, values: Mapping[str, Any]) -> None:
+        await self.conn.execute(update(t.members).where(t.members.c.id == member).values(**values))
+
+    async def _add(self, platform: Platform, person: Colleague, values: Row) -> None:
+        given = {**values, platform.value: person.account, "gone": {}}
+        await self.conn.execute(insert(t.members).values(**given))
+
+
+def _by_account(rows: Sequence[RowMapping], platform: Platform) -> Mapping[str, RowMapping]:
+    """Members by their account, which knows no case."""
+    return {row[platform.value].casefold(): row for row in rows if row[platform.value]}
+
+
+def _same_account(row: Row, person: Row) -> bool:
+    return any(
+        row[platform]
+        and person.get(platform)
+        and row[platform].lower() == person[platform].lower()
+        for platform in Platform
+    )
+
+
+def _gone_key(platform: str, account: str) -> str:
+    return f"{platform}:{account.casefold()}"
+
+
+def _values(
+    row: Row | None, person: Colleague, rule: RoleRule | None, snapshot: Snapshot
+) -> dict[str, Any]:
+    """What is to be written of a person the directory shows; nothing for a stranger."""
+    named = row is not None and row["source"] == CONFIG and row["active"]
+    departments = list(person.departments)
+    back = {"gone": _still_gone(row, person.account, snapshot)} if row is not None else {}
+    if named:
+        return {"departments": departments, **back}
+    if rule is None:
+        return {"departments": departments, "active": False, **back} if row is not None else {}
+    return {
+        "source": snapshot.platform.value,
+        "departments": departments,
+        "active": True,
+        "role": rule.role.value,
+        "regions": list(rule.regions),
+        "products": list(rule.products),
+        "industries": list(rule.industries),
+        "grade": rule.grade,
+        "capacity": rule.capacity,
+        **back,
+    }
+
+
+def _still_gone(row: Row, account: str, snapshot: Snapshot) -> dict[str, str]:
+    """A reading that began before somebody left does not bring them back."""
+    key = _gone_key(snapshot.platform, account)
+    gone: Mapping[str, str] = row["gone"]
+    return {
+        name: at
+        for name, at in gone.items()
+        if name != key or datetime.fromisoformat(at) > snapshot.at
+    }
+
+
+def _free_name(person: Colleague, names: set[str]) -> str:
+    """People are told by name, so a second 张伟 carries their account."""
+    name = (person.name or person.account)[:NAME_CHARS]
+    if name not in names:
+        return name
+    tail = f"（{person.account}）"[:NAME_CHARS]
+    return f"{name[: NAME_CHARS - len(tail)]}{tail}"
+
 
 def _member(row: RowMapping) -> Member:
+    accounts = {platform: row[platform] for platform in Platform if row[platform]}
+    here = {p: a for p, a in accounts.items() if _gone_key(p, a) not in row["gone"]}
     return Member(
         id=MemberId(row["id"]),
         name=row["name"],
         role=Role(row["role"]),
-        wecom=row["wecom"],
-        dingtalk=row["dingtalk"],
+        wecom=here.get(Platform.WECOM),
+        dingtalk=here.get(Platform.DINGTALK),
         regions=tuple(row["regions"]),
         products=tuple(row["products"]),
         industries=tuple(row["industries"]),
         grade=row["grade"],
         capacity=row["capacity"],
-        active=row["active"],
+        active=row["active"] and (bool(here) or not accounts),
+        source=row["source"],
+        departments=tuple(row["departments"]),
     )
 
 

@@ -218,6 +218,18 @@ class Outbox:
             .values(due_at=None, error="dropped")
         )
 
+    async def drop_for(self, member_ids: Sequence[int]) -> None:
+        """What has not reached these people yet never will: they left."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(
+                t.outbox.c.member_id.in_(member_ids),
+                t.outbox.c.due_at.is_not(None),
+                t.outbox.c.lease.is_(None),
+            )
+            .values(due_at=None, error="left")
+        )
+
     async def drop_replies(self) -> None:
         """Answers to what nobody is waiting for: those of a made-up past."""
         await self.conn.execute(delete(t.outbox).where(t.outbox.c.key.startswith("reply:")))

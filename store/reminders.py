@@ -76,8 +76,11 @@ class Reminders:
         await self.conn.execute(query.values(due_at=None))
 
     async def hand_over(self, lead_id: int, to: int) -> None:
+        await self.hand_all_over([lead_id], to)
+
+    async def hand_all_over(self, lead_ids: Sequence[int], to: int) -> None:
         await self.conn.execute(
             update(t.reminders)
-            .where(t.reminders.c.lead_id == lead_id, t.reminders.c.due_at.is_not(None))
+            .where(t.reminders.c.lead_id.in_(lead_ids), t.reminders.c.due_at.is_not(None))
             .values(member_id=to)
         )

@@ -67,6 +67,11 @@ members = Table(
     Column("active", Boolean, nullable=False),
     # The last turn of the round robin.
     Column("turn_at", UtcDateTime),
+    # Who brought them: the configuration, or a platform's directory.
+    Column("source", String(16), nullable=False, server_default="config"),
+    Column("departments", Json, nullable=False, server_default="[]"),
+    # "wecom:lilei" → when the platform said that this account has left.
+    Column("gone", Json, nullable=False, server_default="{}"),
 )
 leads = Table(
     "leads",

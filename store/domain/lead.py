@@ -97,6 +97,7 @@ class Kind(StrEnum):
     TRANSFERRED = "transferred"
     WARNED = "warned"
     RECLAIMED = "reclaimed"
+    LEFT = "left"
     IDLE = "idle"
     REMINDER = "reminder"
     REMINDED = "reminded"
@@ -128,6 +129,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.TRANSFERRED: "转交",
     Kind.WARNED: "提醒将回收",
     Kind.RECLAIMED: "回收到公海",
+    Kind.LEFT: "负责人离开，待交接",
     Kind.IDLE: "转市场培育",
     Kind.REMINDER: "设提醒",
     Kind.REMINDED: "提醒",
@@ -138,6 +140,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.ENRICHED: "补充资料",
     Kind.DOUBLE: "疑似重复",
 }
+
+
+HANDED_OVER = "已离开，待交接"
+"""The end of ``why`` while a leaver's lead waits for somebody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -410,6 +416,15 @@ class Lead:
         whose = self.owner.name if self.owner else ""
         data = {"from": self.owner.id if self.owner else None}
         return Change(taken, Event(kind=Kind.RECLAIMED, at=at, text=f"{whose}：{why}", data=data))
+
+    def orphan(self, at: datetime) -> Change:
+        """Its owner has left: it waits in the pool, with all it has, for the managers."""
+        whose = self.owner.name if self.owner else ""
+        data = {"from": self.owner.id if self.owner else None}
+        left = replace(
+            self._placed(None, at), place=Place.POOL, tries=0, why=f"{whose} {HANDED_OVER}"
+        )
+        return Change(left, Event(kind=Kind.LEFT, at=at, text=whose, data=data))
 
     def idle(self, at: datetime) -> Change:
         return Change(

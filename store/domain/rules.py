@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from store.domain.calendar import WorkCalendar
 from store.domain.deadlines import Limits
+from store.domain.directory import RoleRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +58,5 @@ class Rules:
     wecom_group: bool  # the managers' group robots are configured
     dingtalk: bool
     dingtalk_group: bool
+    roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
+    todo: bool = False  # reminders are to-do entries in DingTalk, too

@@ -44,6 +44,8 @@ class Member:
     grade: str = ""
     capacity: int = 50
     active: bool = True
+    source: str = "config"  # who brought them: the configuration, or a platform's directory
+    departments: tuple[str, ...] = ()
 
     @property
     def phone(self) -> tuple[Channel, str] | None:

@@ -1,0 +1,40 @@
+"""Who comes and goes: the team follows the platforms' directories; leavers' leads do not get lost."""
+
+from handlers.announce import record
+from store.db import Tx
+from store.domain.directory import Snapshot
+from store.domain.team import Platform, Role
+
+BATCH = 200
+
+
+async def follow(tx: Tx, snapshot: Snapshot) -> int:
+    """Make the team what the directory says; how many leads were left behind by it."""
+    await tx.lock("dispatch")
+    await tx.members.follow(snapshot, tx.rules.roles)
+    return await hand_over(tx)
+
+
+async def leave(tx: Tx, platform: Platform, account: str) -> int:
+    """From now on this account is nobody's; how many leads were left behind."""
+    await tx.lock("dispatch")
+    await tx.members.leave(platform, account, tx.now)
+    return await hand_over(tx)
+
+
+async def hand_over(tx: Tx) -> int:
+    """Whoever left holds nothing: their open leads are offered to the managers.
+
+    A lead keeps its stage, its history and its reminders, which ring at a manager
+    until somebody has taken it.
+    """
+    gone = [m.id for m in (await tx.members.all()).values() if not m.active]
+    leads = await tx.leads.left_behind(gone, BATCH) if gone else ()
+    await tx.outbox.drop_for(gone)
+    if not leads:
+        return 0
+    managers = await tx.members.active(Role.MANAGER) or await tx.members.active(Role.ADMIN)
+    if managers:
+        await tx.reminders.hand_all_over([lead.id for lead in leads], managers[0].id)
+    await record(tx, *(lead.orphan(tx.now) for lead in leads))
+    return len(leads) + (await hand_over(tx) if len(leads) == BATCH else 0)

@@ -6,7 +6,6 @@ from hashlib import sha256
 from bot.incoming import ContactAdded, Heard, Incoming
 from bot.platforms.wecom.sender import key_of
 from cards import render, render_text
-from cards.lists import answered_card
 from handlers.announce import show
 from handlers.capture import capture
 from handlers.commands import Run, understand
@@ -21,6 +20,8 @@ from store.members import BoundGroup
 from store.outbox import Put
 
 TRIES = 5
+ASKS = "/ask"
+"""Ends the key of a card that one press answers; a list is pressed line by line."""
 LONGEST = 2000
 """Characters of a line that are looked at; a phone cannot send more in one message."""
 
@@ -32,8 +33,6 @@ LONGEST_TITLE = 100
 LONGEST_STATE = 100
 
 
-ASKS = "/ask"
-"""Ends the key of a card that one press answers; a list is pressed line by line."""
 @dataclass(frozen=True, slots=True)
 class Answer:
     """``text`` goes into the HTTP answer where the platform takes one (WeCom's passive reply)."""
@@ -90,6 +89,8 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
             reply = await run(tx, by)
             if pressed and reply.refused:
                 await _repair(tx, by, pressed)
+            elif reply.told and _asks(pressed):
+                await _answered(tx, said, pressed, reply)
         answer = await _deliver(tx, said, reply)
         await tx.inbox.keep(receipt, {"text": answer.text})
     return answer
@@ -101,8 +102,6 @@ def _group(said: Incoming) -> BoundGroup | None:
     return BoundGroup(said.platform, said.group.id, said.group.title[:LONGEST_TITLE])
 
 
-            elif reply.told and _asks(pressed):
-                await _answered(tx, said, pressed, reply)
 def _stranger(said: Incoming) -> NotAllowed:
     return NotAllowed(f"你还不在销售团队名单里，请管理员把你加进来（账号 {said.account}）")
 
@@ -127,6 +126,17 @@ async def _repair(tx: Tx, by: Member, key: str) -> None:
     await tx.outbox.redraw(key)
 
 
+def _asks(key: str) -> bool:
+    return key.endswith(ASKS) or key.startswith("remind:")
+
+
+async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
+    """A question that was answered says what became of it, and asks no more."""
+    channel = Channel(said.platform)
+    payload = render(answered_card(reply.text), channel)
+    await tx.outbox.put([Put(key=key, channel=channel, account=said.account, payload=payload)])
+
+
 async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     """The cheapest way back: WeCom's passive reply, DingTalk's session; else a message."""
     key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
@@ -139,17 +149,6 @@ async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
         return Answer(reply.text)
     if said.press is None or not reply.told:
         await _send(
-def _asks(key: str) -> bool:
-    return key.endswith(ASKS) or key.startswith("remind:")
-
-
-async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
-    """A question that was answered says what became of it, and asks no more."""
-    channel = Channel(said.platform)
-    payload = render(answered_card(reply.text), channel)
-    await tx.outbox.put([Put(key=key, channel=channel, account=said.account, payload=payload)])
-
-
             tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform))
         )
     return Answer()

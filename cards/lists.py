@@ -6,11 +6,12 @@ from cards.lead import View, give_buttons, shown_name
 from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
-from store.domain.lead import HANDED_OVER, REASONS, STAGES, Lead
+from store.domain.lead import REASONS, STAGES, Lead
+from store.domain.names import masked_name
 from store.domain.team import Member
 
-ROW = 30  # characters that WeCom shows of a row
 PAGE = 4
+ROW = 30  # characters that WeCom shows of a row
 REASONS_ASKED = ("not_ready", "no_budget", "bad_number", "not_mine")
 
 
@@ -43,9 +44,9 @@ def pool_card(
         about = f"没有和「{fit(words, 12)}」有关的" if words else "现在是空的"
         again = Button("看公海", "/公海") if words else Button("我的线索", "/我的")
         return Card(title=f"公海{about}", buttons=(again,))
+    shown, more = _paged(leads, count, page)
     claim = ("领取", "领走", f"领取 {leads[0].id}")
     verb, does, usage = ("分配", "选人", f"分配 {leads[0].id} 姓名") if manages else claim
-    shown, more = _paged(leads, count, page)
     return Card(
         title=f"公海 {count} 条" + (f"（{fit(words, 12)}）" if words else ""),
         note=f"点一条就{does}，也可以发「{usage}」",
@@ -138,10 +139,9 @@ def _returned(lead: Lead) -> str:
 
 
 def waiting_card(leads: Sequence[Lead], count: int) -> Card:
-    """For the manager: nobody is suitable for so many leads, or their owner has left."""
-    left = bool(leads) and all(lead.why.endswith(HANDED_OVER) for lead in leads)
+    """For the manager: nobody is suitable for so many leads."""
     return Card(
-        title=f"{count} 条线索{'要交接' if left else '没有合适的人'}",
+        title=f"{count} 条线索没有合适的人",
         note="已放进公海，可以直接分配",
         rows=tuple((f"#{lead.id}", _line(lead, lead.region, lead.why)) for lead in leads),
         buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),

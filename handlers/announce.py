@@ -21,7 +21,6 @@ AT_ONCE = timedelta(minutes=1)
 GATHER = timedelta(seconds=5)
 """How long a list that has just been sent waits before it is sent again with what came since."""
 OWNER_HEARS = {Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED}
-TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 SUGGESTED = 3
 
 
@@ -33,9 +32,6 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     """
     planned = [planned_change(tx, change) for change in changes]
     await tx.leads.save(planned)
-    for change in planned:
-        if change.lead.owner is not None and change.event.kind in TAKES_OVER:
-            await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
     stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
     await announce(tx, stored)
     return list({change.lead.id: change.lead for change in stored}.values())
@@ -77,7 +73,7 @@ async def _readers(
     if lead.owner is not None:
         rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {event.by for event in events}
         readers[lead.owner.id] = rings
-    if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
+    if Kind.UNSUITABLE in kinds:
         readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}
     if Kind.RETURNED in kinds or Kind.IDLE in kinds:
         readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}

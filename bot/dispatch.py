@@ -6,6 +6,7 @@ from hashlib import sha256
 from bot.incoming import ContactAdded, Heard, Incoming
 from bot.platforms.wecom.sender import key_of
 from cards import render, render_text
+from cards.lists import answered_card
 from handlers.announce import show
 from handlers.capture import capture
 from handlers.commands import Run, understand

@@ -7,7 +7,6 @@ from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
 from store.domain.lead import REASONS, STAGES, Lead
-from store.domain.names import masked_name
 from store.domain.team import Member
 
 PAGE = 4

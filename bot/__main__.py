@@ -4,9 +4,10 @@ import asyncio
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from bot import logs
 from bot.config import Settings, find, load
@@ -22,8 +23,7 @@ app = typer.Typer(
 Config = Annotated[
     Path | None, typer.Option("--config", help="leadbot.toml，默认读当前目录或 LEADBOT_CONFIG")
 ]
-WRONG_USE = 2
-FAILED = 1
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 
 def _settings(config: Path | None) -> Settings:
@@ -113,21 +113,25 @@ def export(
 def main() -> None:
     """Errors are one readable line each, never a traceback."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except ConfigError as error:
-        for mistake in error.mistakes:
-            typer.echo(mistake, err=True)
-        sys.exit(WRONG_USE)
+        _end(WRONG_USE, *error.mistakes)
     except LeadbotError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        _end(FAILED, str(error))
+    except TyperException as error:
+        _end(error.exit_code, error.format_message())
+    except (KeyboardInterrupt, typer.Abort):
+        _end(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever it is, the person sees a line
-        typer.echo(
-            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", err=True
-        )
-        sys.exit(FAILED)
+        _end(FAILED, f"{type(error).__name__}: {error}".splitlines()[0])
+    else:
+        sys.exit(code)
+
+
+def _end(code: int, *lines: str) -> NoReturn:
+    for line in filter(None, lines):
+        typer.echo(line, err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

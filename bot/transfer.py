@@ -1,13 +1,16 @@
 """Leads in and out as files: ``leadbot import`` and ``leadbot export``."""
 
 import csv
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import typer
+from rich.console import Console
 from rich.progress import Progress
 
 from bot.config import Settings
@@ -26,6 +29,7 @@ BATCH = 200
 PAGE = 500
 LARGEST = 100 * 1024 * 1024
 """Bytes of a file; more is not a list of leads."""
+SOURCE_LIMIT = 64  # characters that are kept of a source's name
 
 
 class BadFile(LeadbotError):
@@ -50,6 +54,8 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
 
     Raises BadFile. Safe to run twice: a row whose person is known wakes their lead.
     """
+    if not source.strip() or len(source) > SOURCE_LIMIT or not source.isprintable():
+        raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
     rows = list(_rows(file))
     report = Report()
     ready = list(_checked(rows, source, report))
@@ -84,9 +90,20 @@ def _checked(rows: Sequence[Row], source: str, report: Report) -> Iterator[NewLe
             report.refused.append((row.number, row.problem))
             continue
         try:
-            yield read_fields(row.values, source)
+            yield read_fields(_numbered(row.values), source)
         except BadFields as bad:
             report.refused.append((row.number, "；".join(bad.problems.values())))
+
+
+def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row that brings no number of its own is recognised by what it says.
+
+    Otherwise importing the same file again would call everybody's owner again.
+    """
+    if values.get("external_id"):
+        return values
+    said = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return {**values, "external_id": f"row-{sha256(said.encode()).hexdigest()[:20]}"}
 
 
 async def _take_all(
@@ -94,7 +111,7 @@ async def _take_all(
 ) -> None:
     async with store.begin() as tx:
         await tx.members.sync(team(settings))
-    with Progress(disable=not ready) as progress:
+    with Progress(console=Console(stderr=True), disable=not ready) as progress:
         task = progress.add_task("导入", total=len(ready))
         for start in range(0, len(ready), BATCH):
             batch = ready[start : start + BATCH]
@@ -112,6 +129,7 @@ async def export_leads(settings: Settings, file: Path, since: str, stage: str) -
     start, conditions = _wanted(settings, since, stage)
     if file.suffix.casefold() not in {".csv", ".xlsx"}:
         raise ConfigError([f"{file.name}: write .csv or .xlsx"])
+    await prepare_database(settings)
     store = open_store(settings.database.url, rules(settings))
     try:
         count = await _write(store, file, start, conditions)

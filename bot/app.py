@@ -19,6 +19,7 @@ from bot.platforms.dingtalk.http import DingTalkHttp
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
 from bot.platforms.dingtalk.stream import DingTalkStream
 from bot.platforms.mail import MailSender
+from bot.platforms.shared import SharedTokens
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
@@ -46,6 +47,8 @@ class Service:
     relay: Relay
     clockwork: Clockwork
     gatherer: Gatherer
+    wecom: WeComClient | None = None
+    dingtalk: DingTalkClient | None = None
     stream: DingTalkStream | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -80,7 +83,8 @@ async def open_service(
 
 
 def _assemble(settings: Settings, store: Store, session: ClientSession) -> Service:
-    relay = Relay(store, senders(settings, store, session))
+    wecom, dingtalk = _clients(settings, store, session)
+    relay = Relay(store, senders(settings, store, wecom, dingtalk))
     service = Service(
         settings=settings,
         store=store,
@@ -88,10 +92,23 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
         relay=relay,
         clockwork=Clockwork(store, relay.wake),
         gatherer=Gatherer(store),
+        wecom=wecom,
+        dingtalk=dingtalk,
     )
     if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
         service.stream = DingTalkStream(session, settings.dingtalk, service.hear)
     return service
+
+
+def _clients(
+    settings: Settings, store: Store, session: ClientSession
+) -> tuple[WeComClient | None, DingTalkClient | None]:
+    """One client per platform, whose token is also every other process's."""
+    tokens, wecom, dingtalk = SharedTokens(store), settings.wecom, settings.dingtalk
+    return (
+        WeComClient(session, wecom, store.clock, tokens) if wecom else None,
+        DingTalkClient(session, dingtalk, store.clock, tokens) if dingtalk else None,
+    )
 
 
 @asynccontextmanager
@@ -119,19 +136,19 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def senders(settings: Settings, store: Store, session: ClientSession) -> dict[Channel, Sender]:
+def senders(
+    settings: Settings, store: Store, wecom: WeComClient | None, dingtalk: DingTalkClient | None
+) -> dict[Channel, Sender]:
     """Who delivers what; a channel that is not configured has nobody, and its messages wait."""
     known: dict[Channel, Sender] = {}
-    if settings.wecom is not None:
-        wecom = WeComClient(session, settings.wecom, store.clock)
+    if settings.wecom is not None and wecom is not None:
         known |= {
             Channel.WECOM: AppSender(wecom, settings.wecom.agent_id, store.clock),
             Channel.WECOM_GROUP: GroupSender(wecom),
             Channel.WECOM_MASS: MassSender(wecom),
             Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),
         }
-    if settings.dingtalk is not None:
-        dingtalk = DingTalkClient(session, settings.dingtalk, store.clock)
+    if settings.dingtalk is not None and dingtalk is not None:
         known |= {
             Channel.DINGTALK: DingTalkSender(dingtalk, settings.dingtalk, store.clock),
             Channel.DINGTALK_GROUP: DingTalkGroupSender(dingtalk, settings.dingtalk, store.clock),

@@ -13,7 +13,9 @@ from yarl import URL
 
 from bot.config import DingTalk
 from bot.platforms.dingtalk.answers import BANNED, Banned, DingTalkError, TokenRefused, read_answer
+from bot.platforms.shared import OwnTokens, Tokens
 from store.domain.errors import Later
+from store.tokens import Token, token_key
 
 TIMEOUT = ClientTimeout(total=20)
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
@@ -43,12 +45,6 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    text: str = field(repr=False)
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """One request. ``what`` names it in errors, for the URL may hold a secret."""
 
@@ -73,11 +69,16 @@ class DingTalkClient:
     """The new API (``api_base``) and the old one (``oapi_base``) with one token for both."""
 
     def __init__(
-        self, session: ClientSession, settings: DingTalk, clock: Callable[[], datetime]
+        self,
+        session: ClientSession,
+        settings: DingTalk,
+        clock: Callable[[], datetime],
+        tokens: Tokens | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._clock = clock
+        self._tokens = tokens or OwnTokens()
         self._token: Token | None = None
         self._fetching = asyncio.Lock()
         self._window = Window()
@@ -129,19 +130,23 @@ class DingTalkClient:
         """A token that is not ``refused``; whoever comes while it is fetched waits for it."""
         async with self._fetching:
             token = self._token
-            if token is None or token.text == refused or self._clock() >= token.until - EARLY:
-                self._token = token = await self._fetch()
-            return token.text
+            if token is None or token.value == refused or self._clock() >= token.until:
+                key = token_key("dingtalk", self._settings.client_id, self._secret)
+                self._token = token = await self._tokens.get(key, refused or "", self._fetch)
+            return token.value
+
+    @property
+    def _secret(self) -> str:
+        return self._settings.client_secret.get_secret_value()
 
     async def _fetch(self) -> Token:
         path = "/v1.0/oauth2/accessToken"
-        secret = self._settings.client_secret.get_secret_value()
-        body = {"appKey": self._settings.client_id, "appSecret": secret}
+        body = {"appKey": self._settings.client_id, "appSecret": self._secret}
         url = URL(self._settings.api_base + path)
         answer = await self._once(Call("POST", url, path, body))
         try:
             lasts = timedelta(seconds=int(answer["expireIn"]))
-            return Token(str(answer["accessToken"]), self._clock() + lasts)
+            return Token(str(answer["accessToken"]), self._clock() + lasts - EARLY)
         except (KeyError, TypeError, ValueError, OverflowError):
             raise Later(f"{path}: no token in the answer") from None
 

@@ -9,15 +9,16 @@ as a cause.
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import WeCom
+from bot.platforms.shared import OwnTokens, Tokens
 from bot.platforms.wecom.errcodes import BUSY, STALE_TOKEN, meaning
 from store.domain.errors import Later, Undeliverable
+from store.tokens import Token, token_key
 
 TIMEOUT = ClientTimeout(total=20)
 MARGIN = timedelta(minutes=5)  # a token is renewed this long before it runs out
@@ -36,22 +37,22 @@ class WeComError(Undeliverable):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    until: datetime
-
-
 class WeComClient:
     """Calls as one app: one token per (corp, secret), fetched once however many ask."""
 
     def __init__(
-        self, session: ClientSession, settings: WeCom, clock: Callable[[], datetime]
+        self,
+        session: ClientSession,
+        settings: WeCom,
+        clock: Callable[[], datetime],
+        tokens: Tokens | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._clock = clock
-        self._token: _Token | None = None
+        self._tokens = tokens or OwnTokens()
+        self._token: Token | None = None
+        self._stale = ""
         self._fetching: asyncio.Task[str] | None = None
         self._refused: tuple[datetime, WeComError | Later] | None = None
 
@@ -80,7 +81,7 @@ class WeComClient:
         query = {"access_token": token, **(params or {})}
         answer = await self._exchange(path, self._url(path), body, query)
         if _code(answer) in STALE_TOKEN and self._token and self._token.value == token:
-            self._token = None
+            self._token, self._stale = None, token
         return answer
 
     async def _fresh_token(self) -> str:
@@ -103,6 +104,13 @@ class WeComClient:
             self._refused = (self._clock() + HOLD, error)
 
     async def _fetch_token(self) -> str:
+        """From another process, or from WeCom if nobody has one that is not stale."""
+        secret = self._settings.secret.get_secret_value()
+        key = token_key("wecom", self._settings.corp_id, secret)
+        self._token = await self._tokens.get(key, self._stale, self._ask_for_token)
+        return self._token.value
+
+    async def _ask_for_token(self) -> Token:
         secret = self._settings.secret.get_secret_value()
         query = {"corpid": self._settings.corp_id, "corpsecret": secret}
         answer = await self._exchange("gettoken", self._url("gettoken"), None, query)
@@ -110,8 +118,7 @@ class WeComClient:
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise Later("gettoken: an answer without a token")
-        self._token = _Token(token, self._clock() + _lifetime(answer))
-        return token
+        return Token(token, self._clock() + _lifetime(answer))
 
     def _url(self, path: str) -> str:
         return f"{self._settings.api_base}/cgi-bin/{path}"

@@ -7,8 +7,6 @@ falls silent or is asked to go is replaced; what was being handled is finished.
 
 import asyncio
 import json
-import random
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,10 +19,9 @@ from bot.incoming import Heard, Incoming
 from bot.platforms.dingtalk.frames import Frame, read_frame, read_object
 from bot.platforms.dingtalk.gateway import NotOpened, Refused, open_gateway
 from bot.platforms.dingtalk.messages import read_robot
+from bot.platforms.wire import Seen, back_off, finish, own
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
-
-REMEMBERED = 10_000  # message ids; a redelivery comes within a minute or two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +36,8 @@ class Pace:
     finish: float = 10  # for what is being handled when the service stops
 
     def wait(self, failures: int) -> float:
-        """Before the next try: doubling, and spread so that not all come back at once."""
-        if not failures:
-            return 0.0
-        longest: float = min(self.most, self.first * 2.0 ** min(failures - 1, 16))
-        return longest * random.uniform(0.5, 1)  # noqa: S311 -- spreads load, guards nothing
+        """Before the next try."""
+        return back_off(failures, self.first, self.most)
 
 
 class DingTalkStream:
@@ -65,7 +59,7 @@ class DingTalkStream:
         self._settings = settings
         self._heard = heard
         self._pace = pace or Pace()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen = Seen()
         self._readers: set[asyncio.Task[None]] = set()
         self._work: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[bool] | None = None
@@ -114,7 +108,7 @@ class DingTalkStream:
         over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._over = over
         reader = asyncio.create_task(self._read(ws, over), name="dingtalk-stream")
-        _own(self._readers, reader)
+        own(self._readers, reader)
         log.info("dingtalk_stream_connected")
         return await over
 
@@ -153,7 +147,7 @@ class DingTalkStream:
             _end(over, asked=True)
             return
         # A task of the stream, not of this connection: it outlives a hand-over.
-        _own(self._work, asyncio.create_task(self._answer(ws, frame)))
+        own(self._work, asyncio.create_task(self._answer(ws, frame)))
 
     async def _answer(self, ws: ClientWebSocketResponse, frame: Frame) -> None:
         if frame.ack is not None:
@@ -169,7 +163,7 @@ class DingTalkStream:
         except ValueError as error:
             log.warning("dingtalk_message_unreadable", why=type(error).__name__)
             return
-        if incoming is not None and self._is_new(incoming.id):
+        if incoming is not None and self._seen.is_new(incoming.id):
             await self._hand_over(incoming)
 
     async def _hand_over(self, incoming: Incoming) -> None:
@@ -177,16 +171,8 @@ class DingTalkStream:
             await self._heard(incoming)
         except Exception:
             # Forgotten, so that a redelivery gets another chance.
-            self._seen.pop(incoming.id, None)
+            self._seen.forget(incoming.id)
             log.exception("dingtalk_message_failed", id=incoming.id)
-
-    def _is_new(self, id_: str) -> bool:
-        if id_ in self._seen:
-            return False
-        self._seen[id_] = None
-        if len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
-        return True
 
     def _cancel_readers(self) -> None:
         for reader in self._readers:
@@ -194,25 +180,9 @@ class DingTalkStream:
 
     async def _finish(self) -> None:
         self._cancel_readers()
-        unfinished = await _settle(self._readers | self._work, self._pace.finish)
-        for task in unfinished:
-            task.cancel()
-        await _settle(unfinished, self._pace.finish)
+        await finish(self._readers | self._work, self._pace.finish)
 
 
 def _end(over: asyncio.Future[bool], *, asked: bool) -> None:
     if not over.done():
         over.set_result(asked)
-
-
-def _own(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
-    """Keep a reference: the loop's own is weak, and a task without one can vanish."""
-    tasks.add(task)
-    task.add_done_callback(tasks.discard)
-
-
-async def _settle(tasks: set[asyncio.Task[None]], seconds: float) -> set[asyncio.Task[None]]:
-    """Wait for the tasks; return those still running after ``seconds``."""
-    if not tasks:
-        return set()
-    return (await asyncio.wait(tasks, timeout=seconds))[1]

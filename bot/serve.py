@@ -1,12 +1,15 @@
 """Running the service until it is asked to stop."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import structlog
 from aiohttp import web
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.app import Service, create_app, open_service
@@ -26,6 +29,7 @@ class NotRunning(LeadbotError):
 async def prepare_database(settings: Settings) -> None:
     """SQLite is brought to this version by itself; PostgreSQL has to be. Raises NotRunning."""
     store = open_store(settings.database.url, rules(settings))
+    _check_folder(store.engine.url)
     try:
         if store.engine.dialect.name == "sqlite":
             await migrate(store.engine)
@@ -37,9 +41,19 @@ async def prepare_database(settings: Settings) -> None:
         await store.close()
 
 
+def _check_folder(url: URL) -> None:
+    """Asked before SQLite is: its thread outlives the failure and would print a traceback."""
+    if url.get_backend_name() != "sqlite" or url.database in {None, "", ":memory:"}:
+        return
+    folder = Path(str(url.database)).absolute().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise NotRunning(f"database: no folder that can be written to: {folder}")
+
+
 async def migrate_database(settings: Settings) -> None:
     """Bring the database to this version. Raises NotRunning."""
     store = open_store(settings.database.url, rules(settings))
+    _check_folder(store.engine.url)
     try:
         await migrate(store.engine)
     except (SQLAlchemyError, OSError) as error:

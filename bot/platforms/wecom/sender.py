@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from store.domain.errors import Later, Undeliverable
 from store.outbox import Due
 
 CODE_LIFE = timedelta(hours=71, minutes=50)  # 72 h (D:94888), less the time it takes to get there
+RECALLABLE = timedelta(hours=23, minutes=50)  # 24 h (D:94867), less the same
 MAX_TASK_ID = 128  # bytes (D:90236)
 NONCE = 6  # bytes, twice as many hex digits
 LOOKUP_TRIES = 5
@@ -48,7 +50,8 @@ class AppSender:
     """A member's chat with our app.
 
     A card that is there is changed in silence with an unspent response code; each
-    works once, for 72 h (D:94888). Without one, or to ring, a new card is sent.
+    works once, for 72 h (D:94888). Without one, or to ring, a new card is sent and
+    the one it replaces is taken back.
 
     ``enable_duplicate_check`` stays off: a card is never the same request twice (its
     task_id is new), and an identical text would vanish with errcode 0, so that a person
@@ -105,7 +108,16 @@ class AppSender:
         id_ = task_id(due.key)
         card = {**due.payload["template_card"], "task_id": id_}
         ref = await self._send(due, {**due.payload, "template_card": card})
-        return {"task_id": id_, **ref}
+        await self._take_back(due.ref or {})
+        return {"task_id": id_, "at": self.clock().isoformat(), **ref}
+
+    async def _take_back(self, ref: Ref) -> None:
+        """The card that a new one replaces goes: one thing, one card."""
+        at = ref.get("at")
+        if not at or self.clock() - datetime.fromisoformat(at) > RECALLABLE:
+            return
+        with suppress(WeComError, Later, Undeliverable):  # two cards are better than none
+            await self.client.call("message/recall", {"msgid": ref["msgid"]})
 
     async def _send(self, due: Due, payload: dict[str, Any]) -> Ref:
         body = {"touser": due.account, "agentid": self.agent_id, **payload}

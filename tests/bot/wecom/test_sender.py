@@ -354,3 +354,25 @@ async def test_a_relation_that_is_not_there_yet_is_asked_for_again_and_then_give
 
     assert later.value.after == timedelta(seconds=5)
     assert found == []
+
+
+async def test_a_new_card_takes_the_one_it_replaces_back_while_it_can(app, gateway):
+    gateway.always[SEND] = SENT
+    gateway.always["message/recall"] = {"errcode": 0, "errmsg": "ok"}
+    fresh = {**ref(), "at": (NOON - timedelta(hours=23)).isoformat()}
+    old = {**ref(), "at": (NOON - timedelta(hours=25)).isoformat()}
+
+    kept = await app.show(due(ring=True, ref=fresh))
+    await app.show(due(ring=True, ref=old))
+
+    assert gateway.bodies("message/recall") == [{"msgid": "m0"}]
+    assert kept["at"] == NOON.isoformat()
+
+
+async def test_a_card_that_cannot_be_taken_back_stays_beside_the_new_one(app, gateway):
+    gateway.always[SEND] = SENT
+    gateway.always["message/recall"] = refusal(42052)
+
+    kept = await app.show(due(ring=True, ref={**ref(), "at": NOON.isoformat()}))
+
+    assert kept["msgid"] == "m1"

@@ -9,7 +9,7 @@ from cards.model import Button, Card
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
 from store.domain.followup import read_follow_up
-from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, may_see
+from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, Stage, may_see
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
@@ -336,7 +336,8 @@ def _onward(lead: Lead) -> Button:
     later = WORKING[WORKING.index(lead.stage) + 1 :] if lead.stage in WORKING else WORKING[:1]
     if not later:
         return Button("成交了", f"/成交 {lead.id}")
-    return Button(STAGES[later[0]], f"/阶段 {lead.id} {STAGES[later[0]]}")
+    caption = "有意向" if later[0] == Stage.INTENT else STAGES[later[0]]
+    return Button(caption, f"/阶段 {lead.id} {STAGES[later[0]]}")
 
 
 def detail_text(lead: Lead, reader: Member, lines: tuple[str, ...]) -> str:

@@ -13,7 +13,12 @@ SHOWN = 4
 
 def reminder_card(lead: Lead, text: str) -> Card:
     reach = dialled(lead) or lead.wechat or lead.email
-    rows = (("电话" if lead.phone else "联系", reach), ("阶段", STAGES[lead.stage]))
+    rows = (
+        ("电话" if lead.phone else "联系", reach),
+        ("公司", fit(lead.company, ROW)),
+        ("想要", fit(lead.product, ROW)),
+        ("阶段", STAGES[lead.stage]),
+    )
     return Card(
         title=f"到点了 #{lead.id} {shown_name(lead)}",
         note=text,

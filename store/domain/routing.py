@@ -87,7 +87,7 @@ def _apply(rule: RoutingRule, lead: Lead, able: Sequence[Desk]) -> Choice | None
     if rule.assign == "grab":
         return Choice(to=None, why=rule.name, grab=tuple(d.member for d in suited))
     desk = min(suited, key=_order(rule.assign, lead))
-    return Choice(to=desk.member, why=_because(rule, lead))
+    return Choice(to=desk.member, why=_because(rule, lead, desk.member))
 
 
 def _order(strategy: str, lead: Lead) -> "_Key":
@@ -107,14 +107,15 @@ class _Key:
         return gap, load, desk.turn_at or NEVER, int(desk.member.id)
 
 
-def _because(rule: RoutingRule, lead: Lead) -> str:
+def _because(rule: RoutingRule, lead: Lead, member: Member) -> str:
     known: Mapping[str, str] = {
         "region": lead.region,
         "product": lead.product,
         "industry": lead.industry,
         "source": lead.source,
     }
-    facts = "、".join(known[name] for name in rule.when if known.get(name))
+    asked = rule.when or (("region",) if member.regions else ())
+    facts = "、".join(known[name] for name in asked if known.get(name))
     how = {"least_load": "手上最少", "grade": "级别匹配"}.get(rule.assign, "轮到你")
     return "，".join(part for part in (facts, how) if part)
 

@@ -408,6 +408,8 @@ function addTime(list, message) {
 function drawn(message) {
   const side = message.mine ? "mine" : "theirs";
   const wide = ["card", "actions", "task", "link"].includes(message.kind) ? " wide" : "";
+  // DingTalk leaves no trace of what a robot takes back; WeCom says so.
+  if (message.recalled && message.chat.startsWith("dingtalk")) return el("div", { class: "message", "data-id": message.id, hidden: true });
   if (message.recalled) return el("div", { class: "message", "data-id": message.id }, el("div", { class: "recalled" }, `${BOT} 撤回了一条消息`));
   const group = message.chat.endsWith("-group");
   return el("div", { class: `message ${side}${wide}`, "data-id": message.id },

@@ -1,7 +1,7 @@
 """The one place that knows everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +22,10 @@ from bot.platforms.mail import MailSender
 from bot.platforms.shared import SharedTokens
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
+from bot.platforms.wecom.contacts import ProfileSender, StageTags, WaySender, WelcomeSender
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.wiring import rules, team
+from handlers import contacts, ways
 from handlers.capture import found
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
@@ -33,6 +35,7 @@ from store.domain.newlead import NewLead
 from store.domain.team import Channel
 
 log = structlog.get_logger()
+RELAY = "relay"
 DRAIN = 5.0
 """Seconds that messages on their way get to land when the process is asked to stop."""
 
@@ -71,7 +74,7 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """The running service. ``role``: "web" listens, "worker" sends and ticks, "all" does both."""
     store = open_store(settings.database.url, rules(settings), clock)
-    async with ClientSession(connector=TCPConnector(limit=64)) as session:
+    async with ClientSession(connector=TCPConnector(limit=0)) as session:
         try:
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
@@ -115,25 +118,33 @@ def _clients(
 async def _running(service: Service, role: str) -> AsyncIterator[None]:
     scheduler = None
     if role in {"all", "worker"}:
-        service.start("relay", service.relay.run)
+        service.start(RELAY, service.relay.run)
         scheduler = service.clockwork.start()
     if role in {"all", "web"} and service.stream is not None:
         service.start("dingtalk stream", service.stream.run)
     try:
         yield
     finally:
+        await service.gatherer.close()
+        if scheduler is not None:
+            scheduler.pause()
+        await _stop(service)
         if scheduler is not None:
             scheduler.shutdown(wait=False)
-        await service.gatherer.close()
-        await _stop(service.tasks)
 
 
-async def _stop(tasks: list[asyncio.Task[None]]) -> None:
-    for task in reversed(tasks):
-        task.cancel()
+async def _stop(service: Service) -> None:
+    """Let what is under way finish: a statement that is cancelled costs its connection."""
+    service.relay.stop()
+    for task in reversed(service.tasks):
+        if task.get_name() != RELAY:
+            task.cancel()
     with suppress(TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(DRAIN):
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await service.clockwork.rest()
+            await asyncio.gather(*service.tasks, return_exceptions=True)
+    for task in service.tasks:
+        task.cancel()
 
 
 def senders(
@@ -147,6 +158,17 @@ def senders(
             Channel.WECOM_GROUP: GroupSender(wecom),
             Channel.WECOM_MASS: MassSender(wecom),
             Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),
+            Channel.WECOM_WELCOME: WelcomeSender(
+                wecom, store.clock, _noting(store, contacts.greeted)
+            ),
+            Channel.WECOM_PROFILE: ProfileSender(wecom, StageTags(wecom)),
+            Channel.WECOM_WAY: WaySender(
+                client=wecom,
+                session=session,
+                made=_noting(store, ways.made),
+                failed=_noting(store, ways.failed),
+                read=ways.from_json,
+            ),
         }
     if settings.dingtalk is not None and dingtalk is not None:
         known |= {
@@ -156,6 +178,16 @@ def senders(
     if settings.mail is not None:
         known[Channel.MAIL] = MailSender(settings.mail, store.clock)
     return known
+
+
+def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """``note`` in a transaction of its own: what a platform answered, handed back."""
+
+    async def in_transaction(*what: Any) -> None:
+        async with store.begin() as tx:
+            await note(tx, *what)
+
+    return in_transaction
 
 
 def _remember(store: Store) -> Callable[[str, dict[str, Any]], Any]:
@@ -199,7 +231,7 @@ def create_app(service: Service) -> web.Application:
 
 def _checks(service: Service) -> dict[str, Callable[[], bool]]:
     checks: dict[str, Callable[[], bool]] = {}
-    if any(task.get_name() == "relay" for task in service.tasks):
+    if any(task.get_name() == RELAY for task in service.tasks):
         checks["relay"] = lambda: service.relay.alive
     stream = service.stream
     if stream is not None:

@@ -41,17 +41,23 @@ class Relay:
         self._senders = senders
         self._woken = asyncio.Event()
         self._flying: dict[asyncio.Task[None], Channel] = {}
+        self._stopping = False
         self.alive = False
+
+    def stop(self) -> None:
+        """Take nothing more; ``run`` ends once what is on its way has landed."""
+        self._stopping = True
+        self._woken.set()
 
     def wake(self) -> None:
         """Something was put: do not wait for the next look."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled; what is on its way then is finished first."""
+        """Until stopped or cancelled; what is on its way then is finished first."""
         self.alive = True
         try:
-            while True:
+            while not self._stopping:
                 if not await self._take():
                     await self._rest()
         finally:

@@ -1,5 +1,6 @@
 """The metronome: sweeps at every beat, and daily jobs once per tick across all processes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -79,17 +80,24 @@ class Clockwork:
     store: Store
     wake: Callable[[], None]
     jobs: Sequence[Daily] = field(default_factory=tuple)
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.jobs = self.jobs or daily_jobs(self.store)
 
     async def beat(self) -> None:
-        """One look at the clock. A job that fails is tried again at the next beat."""
-        for sweep in (self._sweep, self._journeys, self._daily):
-            try:
-                await sweep()
-            except Exception:
-                log.exception("a job failed", job=sweep.__name__)
+        """One look at the clock, one at a time. A job that fails is tried again at the next."""
+        async with self._one:
+            for sweep in (self._sweep, self._journeys, self._daily):
+                try:
+                    await sweep()
+                except Exception:
+                    log.exception("a job failed", job=sweep.__name__)
+
+    async def rest(self) -> None:
+        """Until the beat that is under way is over."""
+        async with self._one:
+            return
 
     async def _sweep(self) -> None:
         for step, most in ((sweeps.deadlines, sweeps.LEADS), (sweeps.reminders, sweeps.BATCH)):

@@ -1,15 +1,17 @@
 """From what somebody did to what is done: once, whatever the platform repeats."""
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from hashlib import sha256
+from typing import Any
 
-from bot.incoming import ContactAdded, Heard, Incoming
+from bot.incoming import Answer, ContactAdded, Entered, Heard, Incoming
 from bot.platforms.wecom.sender import key_of
-from cards import render, render_text
+from cards import aibot, render, render_text
 from cards.lists import answered_card
 from handlers.announce import show
 from handlers.capture import capture
 from handlers.commands import Run, understand
+from handlers.greet import greet
 from handlers.reply import Reply
 from store.db import Store, Tx
 from store.domain.errors import LeadbotError, NotAllowed, Refused, Stale
@@ -34,19 +36,14 @@ LONGEST_TITLE = 100
 LONGEST_STATE = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """``text`` goes into the HTTP answer where the platform takes one (WeCom's passive reply)."""
-
-    text: str = ""
-
-
 async def hear(store: Store, heard: Heard) -> Answer:
     """Do what was asked, once, and what a platform's answer to its callback should say."""
     if not _possible(heard):
         return Answer()
     for _ in range(TRIES):
         try:
+            if isinstance(heard, Entered):
+                return await _enter(store, heard)
             if isinstance(heard, ContactAdded):
                 return await _meet(store, heard)
             return await _do(store, heard)
@@ -80,7 +77,7 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
     receipt = f"{said.platform}:{said.id}"
     async with store.begin() as tx:
         if not await tx.inbox.first(receipt):
-            return Answer(str((await tx.inbox.reply(receipt)).get("text", "")))
+            return _again(await tx.inbox.reply(receipt))
         by = await tx.members.by_account(said.platform, said.account)
         if by is None:
             reply = Reply(text=str(_stranger(said)))
@@ -93,7 +90,23 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
             elif reply.told and _asks(pressed):
                 await _answered(tx, said, pressed, reply)
         answer = await _deliver(tx, said, reply)
-        await tx.inbox.keep(receipt, {"text": answer.text})
+        await tx.inbox.keep(receipt, asdict(answer))
+    return answer
+
+
+def _again(kept: dict[str, Any]) -> Answer:
+    return Answer(str(kept.get("text", "")), kept.get("body"))
+
+
+async def _enter(store: Store, entered: Entered) -> Answer:
+    """Whoever opens the chat is told what to do now; a stranger nothing, they come by often."""
+    receipt = f"{entered.platform}:{entered.id}"
+    async with store.begin() as tx:
+        if not await tx.inbox.first(receipt):
+            return _again(await tx.inbox.reply(receipt))
+        by = await tx.members.by_account(entered.platform, entered.account)
+        answer = Answer(await greet(tx, by) if by else "")
+        await tx.inbox.keep(receipt, asdict(answer))
     return answer
 
 
@@ -141,6 +154,8 @@ async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
 async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     """The cheapest way back: WeCom's passive reply, DingTalk's session; else a message."""
     key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+    if said.direct:
+        return await _hand_back(tx, said, reply, key)
     if reply.card is not None:
         card_key = key + ASKS if reply.asks else key
         await _send(tx, said, reply, card_key, render(reply.card, Channel(said.platform)))
@@ -153,6 +168,21 @@ async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
             tx, said, reply, f"{key}/text", render_text(reply.text, Channel(said.platform))
         )
     return Answer()
+
+
+async def _hand_back(tx: Tx, said: Incoming, reply: Reply, key: str) -> Answer:
+    """All of it at once; what is private leaves the group for the member's own chat."""
+    channel = Channel(said.platform)
+    if said.group is not None and reply.private:
+        if reply.card is not None:
+            await _send(tx, said, reply, key, render(reply.card, channel))
+        if reply.text:
+            await _send(tx, said, reply, f"{key}/text", render_text(reply.text, channel))
+        reply = Reply()
+    if said.press is not None:
+        return Answer(body=aibot.pressed(reply.text, reply.card))
+    in_group = said.group is not None
+    return Answer(body=aibot.said(reply.text, reply.card, in_group=in_group))
 
 
 async def _send(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from store.domain.team import Platform
 
@@ -35,7 +36,8 @@ class Incoming:
     """Something a member did: typed a line, or pressed a button that holds one.
 
     ``id`` is the same however often the platform repeats itself, and differs
-    for two things done in the same second.
+    for two things done in the same second. ``direct``: what brought it carries the
+    answer back itself, whatever the answer is.
     """
 
     platform: Platform
@@ -46,6 +48,28 @@ class Incoming:
     press: Press | None = None
     session: Session | None = None
     group: Group | None = None
+    direct: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """A member opened the chat with us, which platforms report as often as they like."""
+
+    platform: Platform
+    id: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back at once.
+
+    ``text``: where the platform takes words in the answer to its callback (WeCom's
+    passive reply). ``body``: a whole message, for what was ``direct``.
+    """
+
+    text: str = ""
+    body: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,5 +83,5 @@ class ContactAdded:
     welcome_code: str
 
 
-Heard = Incoming | ContactAdded
+Heard = Incoming | Entered | ContactAdded
 """Everything an adapter can hand over; whatever else arrives is acknowledged and dropped."""

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cards.limits import clean, fit, fit_lines, plain, utf8
@@ -21,9 +22,7 @@ UNNAMED = "其他"
 MINE = Button("我的线索", "/我的", primary=True)
 
 SOURCE_CHARS = 20
-TITLE_CHARS, DESC_CHARS = 36, 44
-KEYNAME_CHARS, VALUE_CHARS = 5, 30
-SUB_TITLE_CHARS = 160
+KEYNAME_CHARS = 5
 QUOTE_CHARS = 160  # the page gives none for quote_text: what the text below it may have
 BUTTON_CHARS, KEY_BYTES = 10, 1024
 MAX_ROWS, MAX_BUTTONS = 6, 6
@@ -34,7 +33,21 @@ PICTURE_BYTES = 2 * 1024 * 1024
 LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
 
 
-def render(card: Card) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """In characters: what is shown of an app's card."""
+
+    title: int = 36
+    desc: int = 44
+    value: int = 30
+    sub_title: int = 160
+
+
+APP = Sizes()
+BOT = Sizes(title=26, desc=30, value=26, sub_title=112)
+
+
+def render(card: Card, sizes: Sizes = APP) -> dict[str, Any]:
     """A ``button_interaction`` card, without the task_id, which names one message.
 
     What a field cannot hold is repeated whole in sub_title_text, as far as there
@@ -43,14 +56,14 @@ def render(card: Card) -> dict[str, Any]:
     """
     rows = [(plain(name), plain(value)) for name, value in card.rows if plain(value)]
     title, note = plain(card.title) or UNTITLED, plain(card.note)
-    below = [plain(card.why), *_cut_off(title, note, rows)]
+    below = [plain(card.why), *_cut_off(title, note, rows, sizes)]
     parts = {
         "card_type": "button_interaction",
         "source": {"desc": fit(SOURCE, SOURCE_CHARS), "desc_color": 0},
-        "main_title": {"title": fit(title, TITLE_CHARS), "desc": fit(note, DESC_CHARS)},
+        "main_title": {"title": fit(title, sizes.title), "desc": fit(note, sizes.desc)},
         "quote_area": _quote(clean(card.quote).strip()),
-        "sub_title_text": fit("\n".join(filter(None, below)), SUB_TITLE_CHARS),
-        "horizontal_content_list": [_row(name, value) for name, value in rows[:MAX_ROWS]],
+        "sub_title_text": fit("\n".join(filter(None, below)), sizes.sub_title),
+        "horizontal_content_list": [_row(*row, sizes) for row in rows[:MAX_ROWS]],
         "button_list": _buttons(card.buttons) or _buttons([MINE]),
     }
     shown = {name: part for name, part in parts.items() if part}
@@ -77,21 +90,23 @@ def group_picture(png: bytes) -> dict[str, Any]:
     return {"msgtype": "image", "image": {"base64": base64.b64encode(png).decode(), "md5": digest}}
 
 
-def _row(name: str, value: str) -> dict[str, str]:
-    return {"keyname": fit(name or UNNAMED, KEYNAME_CHARS), "value": fit(value, VALUE_CHARS)}
+def _row(name: str, value: str, sizes: Sizes) -> dict[str, str]:
+    return {"keyname": fit(name or UNNAMED, KEYNAME_CHARS), "value": fit(value, sizes.value)}
 
 
 def _quote(words: str) -> dict[str, Any] | None:
     return {"type": 0, "quote_text": fit(words, QUOTE_CHARS)} if words else None
 
 
-def _cut_off(title: str, note: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    if len(title) > TITLE_CHARS:
+def _cut_off(
+    title: str, note: str, rows: Sequence[tuple[str, str]], sizes: Sizes
+) -> Iterator[str]:
+    if len(title) > sizes.title:
         yield title
-    if len(note) > DESC_CHARS:
+    if len(note) > sizes.desc:
         yield note
     for place, (name, value) in enumerate(rows):
-        if place >= MAX_ROWS or len(value) > VALUE_CHARS:
+        if place >= MAX_ROWS or len(value) > sizes.value:
             yield f"{name or UNNAMED}：{value}"
 
 

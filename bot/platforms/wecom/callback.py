@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.config import WeCom
-from bot.incoming import ContactAdded, Heard, Incoming, Press
+from bot.incoming import ContactAdded, Entered, Heard, Incoming, Press
 from bot.platforms.wecom.crypto import Query, WeComCrypto
 from bot.platforms.wecom.xml import ILLEGAL, cdata, parse_xml
 from store.domain.errors import BadCallback
@@ -128,6 +128,8 @@ def heard(message: dict[str, str]) -> Heard | None:
         return None
     if event == "click":
         return _incoming(message, message.get("EventKey", ""))
+    if event == "enter_agent":
+        return _entered(message)
     if event in CARD_EVENTS:
         return _incoming(message, message.get("EventKey", ""), _press(message))
     return _contact(message) if event == "change_external_contact" else None
@@ -140,6 +142,13 @@ def _incoming(message: dict[str, str], line: str, press: Press | None = None) ->
     return Incoming(
         platform=Platform.WECOM, id=identity(message), account=account, line=line, press=press
     )
+
+
+def _entered(message: dict[str, str]) -> Entered | None:
+    account = message.get("FromUserName", "")
+    if not account:
+        return None
+    return Entered(platform=Platform.WECOM, id=identity(message), account=account)
 
 
 def _press(message: dict[str, str]) -> Press:

@@ -1,0 +1,40 @@
+"""What a member is told who opens the chat: what to do now, once a working day."""
+
+from datetime import date, datetime, time, timedelta
+
+from cards.greeting import greeting
+from cards.lead import View
+from store.db import Tx
+from store.domain.team import Member, Role
+
+DAY = timedelta(days=1)
+
+
+async def greet(tx: Tx, by: Member) -> str:
+    """ "" for who has been greeted: the platforms report every look at the chat."""
+    name, at = f"greet:{by.id}", _working_day(tx)
+    if not await tx.ticks.first(name, at):
+        return ""
+    await tx.ticks.forget(name, at - DAY)
+    view = View(now=tx.now, rules=tx.rules)
+    if by.manages:
+        leads, count = await tx.leads.waiting(3)
+        return greeting(by, leads, count, view)
+    if by.role == Role.REP:
+        leads = await tx.leads.today(
+            by, _midnight(tx, tx.now.astimezone(tx.rules.zone).date()), 50
+        )
+        return greeting(by, leads, len(leads), view)
+    return greeting(by, (), 0, view)
+
+
+def _working_day(tx: Tx) -> datetime:
+    """Today, or on a day off the working day before: a weekend does not use up Monday's."""
+    day = tx.now.astimezone(tx.rules.zone).date()
+    while not tx.rules.calendar.is_workday(day):
+        day -= DAY
+    return datetime.combine(day, time(), tx.rules.zone)
+
+
+def _midnight(tx: Tx, day: date) -> datetime:
+    return datetime.combine(day, time(23, 59, 59), tx.rules.zone)

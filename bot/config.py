@@ -26,7 +26,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
@@ -34,12 +41,13 @@ from store.domain.lead import REASONS
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+SOURCE_LIMIT = 64  # characters that are kept of a source's name
 PLAIN_BASES = ("http://", "https://")
 
 
 def duration(text: object) -> timedelta:
     """Read ``"30m"``, ``"24h"``, ``"15d"``, ``"10s"``."""
-    match = re.fullmatch(r"(\d+)\s*([smhd])", str(text).strip())
+    match = re.fullmatch(r"(\d{1,6})\s*([smhd])", str(text).strip())
     if match is None:
         raise ValueError('write a duration like "10s", "30m", "24h" or "15d"')
     return timedelta(**{UNITS[match[2]]: int(match[1])})
@@ -83,6 +91,10 @@ class Database(Section):
     def _known(cls, url: str) -> str:
         if not url.startswith(("sqlite+aiosqlite://", "postgresql+asyncpg://")):
             raise ValueError("write sqlite+aiosqlite:///FILE or postgresql+asyncpg://…")
+        try:
+            make_url(url)
+        except (ArgumentError, ValueError):
+            raise ValueError("cannot be read: a port is a number, odd signs are %XX") from None
         return url
 
 
@@ -95,6 +107,16 @@ class Api(Section):
         short = [name for name, key in keys.items() if len(key.get_secret_value()) < 16]
         if short:
             raise ValueError(f"shorter than 16 characters: {', '.join(short)}")
+        return keys
+
+    @field_validator("keys")
+    @classmethod
+    def _tell_apart(cls, keys: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        long = [name for name in keys if not 1 <= len(name) <= SOURCE_LIMIT]
+        if long:
+            raise ValueError(f"write source names of 1 to {SOURCE_LIMIT} characters")
+        if len({key.get_secret_value() for key in keys.values()}) < len(keys):
+            raise ValueError("two sources have the same key")
         return keys
 
 
@@ -145,13 +167,13 @@ class DingTalk(Section):
 
 class Person(Section):
     name: str = Field(min_length=1, max_length=64)
-    wecom: str = ""
-    dingtalk: str = ""
+    wecom: str = Field(default="", max_length=64)
+    dingtalk: str = Field(default="", max_length=64)
     role: Role = Role.REP
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
-    grade: str = ""
+    grade: str = Field(default="", max_length=8)
     capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
 
     @model_validator(mode="after")
@@ -177,6 +199,12 @@ class Calendar(Section):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError('unknown; write one like "Asia/Shanghai"') from None
         return name
+
+    @model_validator(mode="after")
+    def _open_at_times(self) -> Self:
+        if not self.always_open and not (self.hours and set(self.workdays) & set(range(1, 8))):
+            raise ValueError("write hours and workdays of 1 to 7, or always_open = true")
+        return self
 
 
 class Sla(Section):
@@ -265,7 +293,7 @@ class Step(Section):
 
 
 class Journey(Section):
-    name: str
+    name: str = Field(max_length=64)
     reasons: tuple[str, ...] = ()
     steps: tuple[Step, ...] = Field(min_length=1)
 
@@ -355,12 +383,15 @@ class Settings(BaseSettings):
     def _names_agree(self) -> Self:
         names = [person.name for person in self.team]
         unknown = sorted({to for rule in self.routing for to in rule.to} - set(names))
+        mistakes = []
         for key in ("name", "wecom", "dingtalk"):
             twice = _twice(getattr(person, key) for person in self.team)
             if twice:
-                raise ValueError(f"[[team]] {key}: twice: {', '.join(twice)}")
+                mistakes.append(f"[[team]] {key}: twice: {', '.join(twice)}")
         if unknown:
-            raise ValueError(f"[[routing]] to: not in the team: {', '.join(unknown)}")
+            mistakes.append(f"[[routing]] to: not in the team: {', '.join(unknown)}")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
         return self
 
     @property
@@ -386,7 +417,8 @@ def load(path: Path | None) -> Settings:
     """Read the configuration. Raises ConfigError with every mistake: file, key, reason."""
     name = str(path) if path else "environment"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+        # Notepad writes a byte order mark, which TOML does not know.
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig")) if path else {}
     except FileNotFoundError:
         raise ConfigError([f"{name}: no such file"]) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -395,13 +427,23 @@ def load(path: Path | None) -> Settings:
 
 
 def parse(values: Mapping[str, Any], name: str = "configuration") -> Settings:
+    # pydantic-settings takes names with an underscore as wishes of its own.
+    hidden = [f"{name}: {key}: unknown key" for key in values if key.startswith("_")]
     try:
-        return Settings(**values)
+        settings = Settings(**{key: value for key, value in values.items() if key[:1] != "_"})
     except ValidationError as error:
-        raise ConfigError([_readable(name, dict(e)) for e in error.errors()]) from None
+        wrong = [line for e in error.errors() for line in _readable(name, dict(e))]
+        raise ConfigError([*wrong, *hidden]) from None
+    except SettingsError as error:
+        raise ConfigError([f"environment: {error}"]) from None
+    if hidden:
+        raise ConfigError(hidden)
+    return settings
 
 
-def _readable(name: str, error: dict[str, Any]) -> str:
+def _readable(name: str, error: dict[str, Any]) -> list[str]:
+    """The mistake as lines; several when they were only found by comparing sections."""
     key = ".".join(str(part) for part in error["loc"])
     reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{name}: {key or 'file'}: {reason.removeprefix('Value error, ')}"
+    lines = reason.removeprefix("Value error, ").splitlines()
+    return [f"{name}: {key or 'file'}: {line}" for line in lines]

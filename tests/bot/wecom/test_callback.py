@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from bot.incoming import ContactAdded, Incoming, Press
+from bot.incoming import ContactAdded, Entered, Incoming, Press
 from bot.platforms.wecom.callback import WeComCallback, cut
 from bot.platforms.wecom.crypto import WeComCrypto
 from bot.platforms.wecom.xml import parse_xml
@@ -65,6 +65,8 @@ def due_for(fields, event_key):
         return Incoming, fields["Content"]
     if event_key.lower() == "event/click":
         return Incoming, fields["EventKey"]
+    if event_key.lower() == "event/enter_agent":
+        return Entered, None
     if event_key.startswith(ADDED):
         return ContactAdded, fields["ExternalUserID"]
     return type(None), None

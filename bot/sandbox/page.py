@@ -29,6 +29,7 @@ KINDS = {"index.html": "text/html", "app.js": "text/javascript", "style.css": "t
 FILES = {name: (STATIC / name).read_text(encoding="utf-8") for name in KINDS}
 KEEPALIVE_SECONDS = 15.0
 LONGEST_LINE = 4000
+SATURDAY = 5
 FARTHEST = timedelta(days=400)
 POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
@@ -254,9 +255,13 @@ def _is_command(text: str, *words: str) -> bool:
 
 
 def _span(body: Body, now: datetime) -> timedelta:
-    """``{"minutes": n}``, ``{"hours": n}``, ``{"days": n}`` or ``{"until": "18:30"}``."""
+    """``{"minutes": n}``, ``{"hours": n}``, ``{"days": n}`` or ``{"until": "18:30"}``.
+
+    ``"weekday": true`` beside ``until`` skips Saturdays and Sundays.
+    """
     if "until" in body:
-        return _until(str(body["until"]), now)
+        span = _until(str(body["until"]), now)
+        return _to_weekday(span, now) if body.get("weekday") is True else span
     parts = {name: body[name] for name in ("minutes", "hours", "days") if name in body}
     if not parts or not all(isinstance(n, int | float) for n in parts.values()):
         raise Wrong("拨多久？")
@@ -277,6 +282,12 @@ def _until(clock_time: str, now: datetime) -> timedelta:
         raise Wrong("时间要写成 18:30 这样") from None
     at = now.replace(hour=hour.hour, minute=hour.minute, second=5, microsecond=0)
     return at - now if at > now else at + timedelta(days=1) - now
+
+
+def _to_weekday(span: timedelta, now: datetime) -> timedelta:
+    while (now + span).weekday() >= SATURDAY:
+        span += timedelta(days=1)
+    return span
 
 
 async def _next(queue: asyncio.Queue[Change | None]) -> bytes | None:

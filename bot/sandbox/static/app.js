@@ -6,6 +6,12 @@ const ROLES = { rep: "销售", manager: "经理", marketing: "市场", admin: "�
 const PLATFORMS = { wecom: "企业微信", dingtalk: "钉钉" };
 const FACES = ["#5b8def", "#e8825d", "#43b07c", "#9b72d9", "#d9a13b", "#4aa8b8", "#d76b93", "#7a8699"];
 const BOT = "线索助手";
+const EMPTY = {
+  rep: "有新线索会先到这里，也可以发「帮助」",
+  manager: "没人接的线索会来这里请你分配，也可以发「日报」",
+  marketing: "退回培育的线索会到这里",
+  group: "每个工作日 18:30 的日报会发到这里",
+};
 
 const world = {
   phones: new Map(), messages: new Map(), mails: [], contacts: new Map(), wires: [],
@@ -283,7 +289,7 @@ function frame(phone, label, bar) {
     el("div", { class: "frame" },
       el("div", { class: "status" }, el("span", { class: "status-time" }, ""), el("i", {})),
       el("div", { class: "top" }, "‹", el("b", {}, phone.role === "group" ? `${phone.name}（${members(phone.platform).length + 1}）` : BOT), el("span", { class: "tag" }, phone.role === "group" ? "内部" : phone.platform === "wecom" ? "应用" : "机器人")),
-      el("div", { class: "chat", "aria-live": "polite" }, el("p", { class: "empty" }, phone.role === "group" ? "日报和提醒会发到这里" : "有新线索会先到这里，也可以发「帮助」")),
+      el("div", { class: "chat", "aria-live": "polite" }, el("p", { class: "empty" }, EMPTY[phone.role] || EMPTY.rep)),
       bar));
   return node;
 }

@@ -331,7 +331,7 @@ class Leads:
         return {row.lead_id: row.text for row in rows}
 
     async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
-        """Everybody who had the lead (since then), oldest first."""
+        """Everybody who had the lead (since then); who had it last is last."""
         query = select(t.events).where(t.events.c.lead_id == lead_id)
         if since is not None:
             query = query.where(t.events.c.at >= since)

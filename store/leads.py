@@ -341,7 +341,8 @@ class Leads:
             query.where(t.events.c.kind.in_(list(had))).order_by(t.events.c.id)
         )
         ids = [row.data.get("to") or row.data.get("from") or row.by_id for row in rows]
-        return [MemberId(member) for member in dict.fromkeys(ids) if member is not None]
+        last_first = dict.fromkeys(member for member in reversed(ids) if member is not None)
+        return [MemberId(member) for member in reversed(last_first)]
 
 
 def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -94,10 +94,11 @@ async def test_a_press_on_an_outdated_card_says_what_is_true_and_repairs_it(worl
 
 
 async def test_a_card_that_could_not_be_redrawn_is_redrawn_by_the_press(world: World, li, han):
-    """WeCom redraws a card once per press; what changed after that is on a newer card."""
+    """WeCom redraws a card once per press, and takes none back that is older than a day."""
     lead = await world.pooled("wecom:lilei", name="秦岳", phone="19951000009")
     await li.sees_card_of(lead, "公海", "领取")
     old = li.find("领取", lead)
+    await world.move(hours=25)
     await han.says(f"领取 {lead}")
     await li.sees_card_of(lead, "已由 韩梅 接手")
     assert "领取" in buttons(old)

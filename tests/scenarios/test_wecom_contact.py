@@ -43,12 +43,12 @@ def customers_chat(world: World):
     return [m for chat in chats for m in world.state.chats[chat]]
 
 
-async def test_the_event_repeated_makes_no_second_lead(world: World, li: Phone):
-    await world.act("contacts", userid="lilei", name="苏禾", state="")
-    await li.sees("苏禾")
-
+async def test_two_contacts_of_the_same_name_are_two_people(world: World, li: Phone, han: Phone):
     before = len(await world.leads())
-    await world.act("contacts", userid="hanmei", name="苏禾", state="")
-    await world.quiet()
 
-    assert len(await world.leads()) == before + 1  # another external contact is another person
+    await world.act("contacts", userid="lilei", name="苏禾", state="")
+    await world.act("contacts", userid="hanmei", name="苏禾", state="")
+    await li.sees("苏禾", "接受")
+    await han.sees("苏禾", "接受")
+
+    assert len(await world.leads()) == before + 2

@@ -26,7 +26,7 @@ from bot.sandbox.state import Mail, Message, State
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=ZONE)
-PATIENCE = 5.0
+PATIENCE = 8.0
 """Real seconds somebody looks at a phone before giving up; a card should take less than one."""
 CARDS = ("card", "actions")
 
@@ -125,14 +125,17 @@ class Phone:
         )
 
     async def says(self, line: str, *, by: str = "") -> str:
-        """Type a line; the first answer to it."""
+        """Type a line; everything that comes in answer to it."""
+        await self.world.quiet()
         before = max((m.id for m in self.messages()), default=0)
         await self.world.act("say", phone=self.chat, text=line, by=by)
 
-        def answer() -> str:
-            return next((shown(m) for m in self.messages() if m.id > before), "")
+        def answer() -> list[str]:
+            return [shown(m) for m in self.messages() if m.id > before]
 
-        return str(await eventually(answer, lambda: f"{self.chat}: no answer to {line!r}"))
+        await eventually(answer, lambda: f"{self.chat}: no answer to {line!r}")
+        await self.world.quiet()
+        return "\n".join(answer())
 
     async def press(self, caption: str, *, of: int | None = None, by: str = "") -> Message:
         """Press the newest button with that caption, on the card of a lead if one is named."""

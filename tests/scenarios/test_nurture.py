@@ -1,4 +1,4 @@
-"""A prospect who has had enough, and who comes back by their own wish."""
+"""Prospects who are written to: who has had enough, who comes back, and to whom."""
 
 import re
 
@@ -42,6 +42,26 @@ async def test_without_opting_out_four_letters_come_one_a_day_at_most(world: Wor
     assert [(day - days[0]).days for day in days] == [0, 2, 6, 9]
     assert len({mail.subject for mail in mails}) == 4
     assert len({mail.unsubscribe for mail in mails}) == 4
+
+
+async def test_a_click_brings_the_lead_back_to_whoever_had_it_last(
+    world: World, li: Phone, chen: Phone
+):
+    lead = (await world.posts(name="白露", email=ADDRESS))["id"]
+    await chen.says(f"分配 {lead} 李雷")
+    await li.press("接受", of=lead)
+    await li.sees_card_of(lead, "请联系")
+    await chen.says(f"分配 {lead} 韩梅")
+    await chen.says(f"分配 {lead} 李雷")
+    await li.sees_card_of(lead, "请联系", "转交")
+    await li.says(f"退回 {lead} 没预算")
+    await world.move(days=1, minutes=1)
+
+    letter = await world.mail(ADDRESS)
+    await world.opens(next(link for link in letter.links if "/t/" in link))
+
+    await li.sees_card_of(lead, "白露", "接受")
+    assert (await world.lead(lead))["owner"]["name"] == "李雷"
 
 
 async def nurtured(world: World, rep: Phone) -> int:

@@ -1,6 +1,7 @@
 """Cards of several leads, and questions."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cards.lead import View, give_buttons, shown_name
 from cards.limits import fit, plain
@@ -35,6 +36,12 @@ def _next(line: str, page: int, *, more: bool) -> tuple[Button, ...]:
     return (Button("下一页", f"{line} {page + 1}页"),) if more else ()
 
 
+def _page_of(page: int, count: int) -> str:
+    """Every page but the last shows one line less; one page needs no number."""
+    pages = max(1, -(-(count - 1) // (PAGE - 1)))
+    return f"，第 {page}/{pages} 页" if pages > 1 else ""
+
+
 def pool_card(
     leads: Sequence[Lead], count: int, words: str, page: int, *, manages: bool = False
 ) -> Card:
@@ -48,7 +55,7 @@ def pool_card(
     verb, does, usage = ("分配", "选人", f"分配 {leads[0].id} 姓名") if manages else claim
     return Card(
         title=f"公海 {count} 条" + (f"（{fit(words, 12)}）" if words else ""),
-        note=f"点一条就{does}，也可以发「{usage}」",
+        note=f"点一条就{does}，也可以发「{usage}」" + _page_of(page, count),
         rows=tuple((f"#{lead.id}", _line(lead, _wants(lead), hidden=True)) for lead in shown),
         buttons=(
             *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in shown),
@@ -64,7 +71,7 @@ def mine_card(leads: Sequence[Lead], count: int, page: int, view: View) -> Card:
     shown, more = _paged(leads, count, page)
     return Card(
         title=f"我的线索 {count} 条",
-        note="最急的在前面",
+        note="最急的在前面" + _page_of(page, count),
         rows=tuple((f"#{lead.id}", _state(lead, view)) for lead in shown),
         buttons=(*map(_open, shown), *_next("/我的", page, more=more)),
     )
@@ -86,15 +93,23 @@ def today_card(leads: Sequence[Lead], view: View) -> Card:
 
 
 def _state(lead: Lead, view: View) -> str:
+    limits, calendar = view.rules.limits, view.rules.calendar
     if lead.offered:
-        what = "等你接受"
+        what = f"等你接受 {_by(accept_by(lead, limits, calendar), view)}"
     elif lead.contacted_at is None:
-        what = "待首次联系"
+        what = f"待联系 {_by(respond_by(lead, limits, calendar), view)}"
     elif lead.next_at is not None:
         what = f"{STAGES[lead.stage]} {stamp(lead.next_at, view.now, view.rules.zone)}"
     else:
         what = STAGES[lead.stage]
     return _line(lead, what)
+
+
+def _by(at: datetime | None, view: View) -> str:
+    if at is None:
+        return ""
+    said = stamp(at, view.now, view.rules.zone)
+    return f"{said} 前" if at > view.now else f"已超时（{said}）"
 
 
 def found_card(leads: Sequence[Lead], words: str) -> Card:
@@ -110,17 +125,61 @@ def _whose(lead: Lead) -> str:
     return f"{lead.owner.name} {STAGES[lead.stage]}" if lead.owner else STAGES[lead.stage]
 
 
+ROWS = 6
+NUMBERED = 24
+"""Leads that a list names by their number alone, below the rows."""
+AT_ONCE = 20  # numbers that one 领取 takes
+
+
 def many_card(leads: Sequence[Lead], count: int) -> Card:
-    """Many new leads at once are one list; ``count`` of them wait for a yes."""
+    """Many leads at once are one list; ``count`` of them wait to be looked at.
+
+    It says of each lead only what stays true, and every line can be pressed later.
+    """
+    offered = [lead for lead in leads if lead.offered]
+    what = "新分到你" if len(offered) == len(leads) else "等你看"
     return Card(
-        title=f"新分到你 {count} 条线索",
-        note="一条条看发「我的」",
-        rows=tuple((f"#{lead.id}", _line(lead, _wants(lead))) for lead in leads[:6]),
+        title=f"{what} {count} 条线索",
+        note="一条条看发「待看」",
+        rows=tuple(map(_unseen_row, leads[:ROWS])),
+        why=_numbers(leads[ROWS:], count - len(leads)),
         buttons=(
-            Button("我的线索", "/我的", primary=True),
-            *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in leads[:3]),
+            Button("一条条看", "/待看", primary=True),
+            *_accept_all(offered[:AT_ONCE]),
+            *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in offered[:2]),
         ),
     )
+
+
+def _numbers(leads: Sequence[Lead], more: int) -> str:
+    numbers = " ".join(f"#{lead.id}" for lead in leads)
+    rest = f"，另有 {more} 条" if more > 0 else ""
+    return f"还有 {numbers}{rest}" if numbers else ""
+
+
+def _accept_all(leads: Sequence[Lead]) -> tuple[Button, ...]:
+    numbers = " ".join(str(lead.id) for lead in leads)
+    caption = f"接受这 {len(leads)} 条"
+    return (Button(caption, f"/领取 {numbers}"),) if len(leads) > 1 else ()
+
+
+def unseen_card(leads: Sequence[Lead], count: int, page: int) -> Card:
+    """What only a list has named so far, a press each."""
+    if not leads:
+        return Card(title="没有还没看的线索", buttons=(Button("我的线索", "/我的"),))
+    shown, more = _paged(leads, count, page)
+    return Card(
+        title=f"待看 {count} 条",
+        rows=tuple(map(_unseen_row, shown)),
+        buttons=(
+            *(Button(f"看 #{lead.id}", f"/线索 {lead.id}") for lead in shown),
+            *_next("/待看", page, more=more),
+        ),
+    )
+
+
+def _unseen_row(lead: Lead) -> tuple[str, str]:
+    return f"#{lead.id}", _line(lead, _wants(lead), hidden=lead.owner is None)
 
 
 def nurtured_card(leads: Sequence[Lead], count: int) -> Card:

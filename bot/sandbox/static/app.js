@@ -414,9 +414,7 @@ function addTime(list, message) {
 function drawn(message) {
   const side = message.mine ? "mine" : "theirs";
   const wide = ["card", "actions", "task", "link"].includes(message.kind) ? " wide" : "";
-  // DingTalk leaves no trace of what a robot takes back; WeCom says so.
-  if (message.recalled && message.chat.startsWith("dingtalk")) return el("div", { class: "message", "data-id": message.id, hidden: true });
-  if (message.recalled) return el("div", { class: "message", "data-id": message.id }, el("div", { class: "recalled" }, `${BOT} 撤回了一条消息`));
+  if (message.recalled) return el("div", { class: "message", "data-id": message.id, hidden: true }); // it leaves no trace
   const group = message.chat.endsWith("-group");
   return el("div", { class: `message ${side}${wide}`, "data-id": message.id },
     group && message.by && el("div", { class: "by" }, message.by),
@@ -470,7 +468,7 @@ function fillForm() {
   const person = SAMPLES[sample % SAMPLES.length];
   sample += 1;
   for (const field of form.elements) fillField(field, person);
-  return form.scrollIntoView({ block: "end", behavior: "smooth" });
+  return page.scrollingElement.scrollTo({ top: page.scrollingElement.scrollHeight, behavior: "smooth" });
 }
 
 function fillField(field, person) {

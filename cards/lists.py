@@ -7,6 +7,7 @@ from cards.lead import View, give_buttons, shown_name
 from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
+from store.domain.deadlines import accept_by, respond_by
 from store.domain.lead import REASONS, STAGES, Lead
 from store.domain.team import Member
 

@@ -1,0 +1,65 @@
+"""What the platforms still allow: asked for, or told once when it gets tight."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cards.model import Button, Card
+from store.domain.quota import Api, Level, Used
+
+UNTIL = {"minute": "这一分钟", "hour": "这一小时", "day": "今天", "month": "本月"}
+SAVES = "提醒合并成一张卡片，日报不带图，旁人的卡片不再改写；新线索、抢单、升级照发"
+MENDS = {
+    Api.WECOM_APP: "企业微信按账号数 × 200 计，账号多就在 [wecom] accounts 写上",
+    Api.DINGTALK_CALLS: "钉钉可换专业版或买加量包，再改 [dingtalk] edition",
+    Api.DINGTALK_PUSHES: "钉钉可换专业版或买加量包，再改 [dingtalk] edition",
+}
+
+
+def quota_card(used: Sequence[Used]) -> Card:
+    """Everything that is counted, the day's and the month's first."""
+    tight = [one for one in used if one.level > Level.PLENTY]
+    return Card(
+        title=f"{tight[0].meter.name}快用完了" if tight else "平台配额够用",
+        note=SAVES if tight else "",
+        rows=tuple((short(one), amount(one)) for one in used)[:6],
+        why="\n".join(f"{one.meter.name}：{amount(one)}" for one in used[6:]),
+        buttons=(Button("日报", "/日报"),),
+    )
+
+
+def tight_card(used: Used, now: datetime, zone: ZoneInfo) -> Card:
+    """Told to the managers once a day or month."""
+    again = used.meter.ends(now).astimezone(zone)
+    return Card(
+        title=f"{used.meter.name}已用 {share(used)}%",
+        note=f"{again.month}月{again.day}日重新计算",
+        rows=(("已用", amount(used)), ("现在起", SAVES)),
+        why=MENDS.get(used.meter.api, ""),
+        buttons=(Button("看配额", "/配额"),),
+    )
+
+
+def amount(used: Used) -> str:
+    """3,120 / 5,000（62%）."""
+    return f"{used.count:,} / {used.meter.allowed:,}（{share(used)}%）"
+
+
+def share(used: Used) -> int:
+    return used.count * 100 // max(used.meter.allowed, 1)
+
+
+SHORT = {
+    Api.WECOM_APP: "企微今日",
+    Api.DINGTALK_CALLS: "钉钉调用",
+    Api.DINGTALK_PUSHES: "钉钉推送",
+    Api.WECOM_MEMBER: "企微每分",
+    Api.DINGTALK_MEMBER: "钉钉每分",
+    Api.WECOM_ROBOT: "企微群",
+    Api.DINGTALK_ROBOT: "钉钉群",
+}
+"""Names that fit the five characters of WeCom's rows."""
+
+
+def short(used: Used) -> str:
+    return SHORT.get(used.meter.api, used.meter.name)

@@ -40,7 +40,9 @@ BROKEN = {
 async def test_a_body_that_is_no_json_is_refused(lite, body):
     status, told = await lite.send(body)
 
-    assert (status, told["status"]) == (400, 400)
+    # How deep JSON may be is the parser's business, and differs between Python's versions.
+    assert status == told["status"]
+    assert status in {400, 422}
     assert await lite.count() == 0
 
 

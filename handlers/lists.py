@@ -39,14 +39,14 @@ class Look:
 async def mine(tx: Tx, by: Member, page: Page) -> Reply:
     leads, count = await tx.leads.mine(by, PAGE, page.skip)
     view = View(now=tx.now, rules=tx.rules)
-    return Reply(card=mine_card(leads, count, page.number, view))
+    return Reply(card=mine_card(leads, count, page.number, view), private=True)
 
 
 async def today(tx: Tx, by: Member, _: str) -> Reply:
     local = tx.now.astimezone(tx.rules.zone)
     midnight = local.replace(hour=23, minute=59, second=59)
     leads = await tx.leads.today(by, midnight, 50)
-    return Reply(card=today_card(leads, View(now=tx.now, rules=tx.rules)))
+    return Reply(card=today_card(leads, View(now=tx.now, rules=tx.rules)), private=True)
 
 
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
@@ -82,4 +82,4 @@ async def _search(tx: Tx, by: Member, words: str) -> Reply:
         raise BadCommand("找哪一条？发「线索 42」，或「线索 张三」按名字找")
     found = await tx.leads.search(words, 50)
     seen = [lead for lead in found if may_see(lead, by)]
-    return Reply(card=found_card(seen, words))
+    return Reply(card=found_card(seen, words), private=True)

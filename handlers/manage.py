@@ -24,7 +24,8 @@ async def assign(tx: Tx, by: Member, about: About) -> Reply:
     if not about.words:
         reps = [m for m in await tx.members.active(Role.REP) if m.phone]
         order = sorted(reps, key=lambda m: _unsuited(m, lead, loads))
-        return Reply(card=assign_card(lead, [(m, loads.get(m.id, 0)) for m in order]), asks=True)
+        card = assign_card(lead, [(m, loads.get(m.id, 0)) for m in order])
+        return Reply(card=card, asks=True, private=True)
     to = await colleague(tx, about.words, f"分配 {lead.id} 李雷")
     if lead.owner is not None and lead.accepted_at is not None:
         change = lead.transfer(by, to, tx.now)

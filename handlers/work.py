@@ -177,7 +177,7 @@ async def give_back(tx: Tx, by: Member, about: About) -> Reply:
     reason = reason_code(about.words) if about.words else ""
     change = lead.give_back(by, reason, about.words, tx.now)
     if not reason:
-        return Reply(card=reason_card(lead), asks=True)
+        return Reply(card=reason_card(lead), asks=True, private=True)
     await tx.reminders.drop(lead.id)
     if reason == "not_mine":
         passed = await pass_on(tx, lead, by)

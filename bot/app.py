@@ -27,6 +27,7 @@ from bot.wiring import rules, team
 from handlers.capture import found
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
+from jobs.tally import Tally
 from store.db import Clock, Store, open_store, utcnow
 from store.domain.match import Key
 from store.domain.newlead import NewLead
@@ -48,6 +49,7 @@ class Service:
     relay: Relay
     clockwork: Clockwork
     gatherer: Gatherer
+    tally: Tally
     wecom: WeComClient | None = None
     dingtalk: DingTalkClient | None = None
     stream: DingTalkStream | None = None
@@ -84,8 +86,9 @@ async def open_service(
 
 
 def _assemble(settings: Settings, store: Store, session: ClientSession) -> Service:
-    wecom, dingtalk = _clients(settings, store, session)
-    relay = Relay(store, senders(settings, store, wecom, dingtalk))
+    tally = Tally(store)
+    wecom, dingtalk = _clients(settings, store, session, tally)
+    relay = Relay(store, senders(settings, store, wecom, dingtalk), tally)
     service = Service(
         settings=settings,
         store=store,
@@ -93,6 +96,7 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
         relay=relay,
         clockwork=Clockwork(store, relay.wake),
         gatherer=Gatherer(store),
+        tally=tally,
         wecom=wecom,
         dingtalk=dingtalk,
     )
@@ -102,19 +106,20 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
 
 
 def _clients(
-    settings: Settings, store: Store, session: ClientSession
+    settings: Settings, store: Store, session: ClientSession, tally: Tally
 ) -> tuple[WeComClient | None, DingTalkClient | None]:
     """One client per platform, whose token is also every other process's."""
     tokens, wecom, dingtalk = SharedTokens(store), settings.wecom, settings.dingtalk
     return (
         WeComClient(session, wecom, store.clock, tokens) if wecom else None,
-        DingTalkClient(session, dingtalk, store.clock, tokens) if dingtalk else None,
+        DingTalkClient(session, dingtalk, store.clock, tokens, tally.add) if dingtalk else None,
     )
 
 
 @asynccontextmanager
 async def _running(service: Service, role: str) -> AsyncIterator[None]:
     scheduler = None
+    service.start("tally", service.tally.run)
     if role in {"all", "worker"}:
         service.start(RELAY, service.relay.run)
         scheduler = service.clockwork.start()

@@ -134,6 +134,8 @@ class WeCom(Section):
     encoding_aes_key: SecretStr
     api_base: Base = "https://qyapi.weixin.qq.com"
     group_webhook: SecretStr = SecretStr("")
+    accounts: int = Field(default=0, ge=0)  # of the corp, for its messages a day; 0 = the team's
+    mass_per_day: int = Field(default=1, ge=1)  # 群发 tasks one customer may be in
     aibot: AiBot | None = None
 
     @field_validator("encoding_aes_key")
@@ -154,6 +156,10 @@ class DingTalk(Section):
     token: SecretStr = SecretStr("")
     encoding_aes_key: SecretStr = SecretStr("")
     card_template_id: str = ""
+    edition: Literal["standard", "professional"] = "standard"
+    calls_per_month: int = Field(default=0, ge=0)  # 0 = the edition's; more with an add-on
+    pushes_per_month: int = Field(default=0, ge=0)
+    member_per_minute: int = Field(default=20, ge=1)  # messages to one person
     group_webhook: SecretStr = SecretStr("")
     group_webhook_secret: SecretStr = SecretStr("")
 

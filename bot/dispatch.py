@@ -18,6 +18,7 @@ from store.domain.errors import LeadbotError, NotAllowed, Refused, Stale
 from store.domain.match import Key
 from store.domain.names import clean
 from store.domain.newlead import NewLead
+from store.domain.quota import Api, Rank
 from store.domain.team import Channel, Member, Platform
 from store.members import BoundGroup
 from store.outbox import Put
@@ -78,6 +79,9 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
     async with store.begin() as tx:
         if not await tx.inbox.first(receipt):
             return _again(await tx.inbox.reply(receipt))
+        if said.platform == Platform.DINGTALK:
+            # Pushed to us, and paid for like what we push (D:…-billing-model).
+            await tx.quota.add({(Api.DINGTALK_PUSHES, ""): 1})
         by = await tx.members.by_account(said.platform, said.account)
         if by is None:
             reply = Reply(text=str(_stranger(said)))
@@ -193,7 +197,10 @@ async def _send(
         session = {"url": said.session.url, "until": said.session.until.isoformat()}
         payload = payload | {"session": session}
     channel = Channel(said.platform)
-    await tx.outbox.put([Put(key=key, channel=channel, account=said.account, payload=payload)])
+    put = Put(
+        key=key, channel=channel, account=said.account, payload=payload, rank=Rank.ASKED
+    )
+    await tx.outbox.put([put])
 
 
 async def _meet(store: Store, met: ContactAdded) -> Answer:

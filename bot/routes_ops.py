@@ -7,8 +7,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.keys import READY, STORE
+from handlers.quota import counted
 
 WAITING = Gauge("leadbot_outbox_waiting", "Messages that have not reached their phone")
+USED = Gauge(
+    "leadbot_quota_used", "What is used of a platform's limit; of the busiest account", ["api", "span"]
+)
+ALLOWED = Gauge("leadbot_quota_allowed", "What a platform allows", ["api", "span"])
 PATIENCE = 2
 
 
@@ -31,6 +36,9 @@ async def ready(request: web.Request) -> web.Response:
 async def metrics(request: web.Request) -> web.Response:
     async with request.app[STORE].read() as tx:
         WAITING.set(await tx.outbox.waiting())
+        for used in await counted(tx):
+            USED.labels(used.meter.api, used.meter.span).set(used.count)
+            ALLOWED.labels(used.meter.api, used.meter.span).set(used.meter.allowed)
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

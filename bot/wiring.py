@@ -6,6 +6,7 @@ from typing import Any
 from bot.config import Settings, span
 from store.domain.calendar import WorkCalendar
 from store.domain.deadlines import Limits
+from store.domain.quota import EDITIONS, Allowance, meters
 from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
 
 
@@ -30,6 +31,21 @@ def rules(settings: Settings) -> Rules:
         dingtalk_group=bool(
             settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
         ),
+        meters=meters(allowance(settings)),
+    )
+
+
+def allowance(settings: Settings) -> Allowance:
+    """What the platforms allow accounts like ours; a platform that is off keeps its defaults."""
+    wecom, dingtalk = settings.wecom, settings.dingtalk
+    team = sum(1 for person in settings.team if person.wecom)
+    calls, pushes = EDITIONS[dingtalk.edition if dingtalk else "standard"]
+    return Allowance(
+        wecom_accounts=(wecom.accounts if wecom else 0) or max(team, 1),
+        wecom_mass_per_day=wecom.mass_per_day if wecom else 1,
+        dingtalk_calls=(dingtalk.calls_per_month if dingtalk else 0) or calls,
+        dingtalk_pushes=(dingtalk.pushes_per_month if dingtalk else 0) or pushes,
+        dingtalk_per_minute=dingtalk.member_per_minute if dingtalk else 20,
     )
 
 

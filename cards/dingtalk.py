@@ -49,6 +49,12 @@ def text(text: str) -> dict[str, Any]:
     }
 
 
+def webhook_text(text: str, call: Sequence[str]) -> dict[str, Any]:
+    """A text for a group robot's webhook that calls people: their staff ids stand in it, too."""
+    shown = fit(clean(text).strip() or "…", TEXT_CHARS)
+    return {"msgtype": "text", "text": {"content": shown}, "at": {"atUserIds": list(call)}}
+
+
 def group_message(title: str, markdown: str, buttons: Sequence[Button]) -> dict[str, Any]:
     """A card for a conversation, from markdown in which people's words are already unmarked."""
     param = {"title": _title(title), "text": _fitting(markdown)}

@@ -126,17 +126,61 @@ def _whose(lead: Lead) -> str:
     return f"{lead.owner.name} {STAGES[lead.stage]}" if lead.owner else STAGES[lead.stage]
 
 
+ROWS = 6
+NUMBERED = 24
+"""Leads that a list names by their number alone, below the rows."""
+AT_ONCE = 20  # numbers that one 领取 takes
+
+
 def many_card(leads: Sequence[Lead], count: int) -> Card:
-    """Many new leads at once are one list; ``count`` of them wait for a yes."""
+    """Many leads at once are one list; ``count`` of them wait to be looked at.
+
+    It says of each lead only what stays true, and every line can be pressed later.
+    """
+    offered = [lead for lead in leads if lead.offered]
+    what = "新分到你" if len(offered) == len(leads) else "等你看"
     return Card(
-        title=f"新分到你 {count} 条线索",
-        note="一条条看发「我的」",
-        rows=tuple((f"#{lead.id}", _line(lead, _wants(lead))) for lead in leads[:6]),
+        title=f"{what} {count} 条线索",
+        note="一条条看发「待看」",
+        rows=tuple(map(_unseen_row, leads[:ROWS])),
+        why=_numbers(leads[ROWS:], count - len(leads)),
         buttons=(
-            Button("我的线索", "/我的", primary=True),
-            *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in leads[:3]),
+            Button("一条条看", "/待看", primary=True),
+            *_accept_all(offered[:AT_ONCE]),
+            *(Button(f"接受 #{lead.id}", f"/领取 {lead.id}") for lead in offered[:2]),
         ),
     )
+
+
+def _numbers(leads: Sequence[Lead], more: int) -> str:
+    numbers = " ".join(f"#{lead.id}" for lead in leads)
+    rest = f"，另有 {more} 条" if more > 0 else ""
+    return f"还有 {numbers}{rest}" if numbers else ""
+
+
+def _accept_all(leads: Sequence[Lead]) -> tuple[Button, ...]:
+    numbers = " ".join(str(lead.id) for lead in leads)
+    caption = f"接受这 {len(leads)} 条"
+    return (Button(caption, f"/领取 {numbers}"),) if len(leads) > 1 else ()
+
+
+def unseen_card(leads: Sequence[Lead], count: int, page: int) -> Card:
+    """What only a list has named so far, a press each."""
+    if not leads:
+        return Card(title="没有还没看的线索", buttons=(Button("我的线索", "/我的"),))
+    shown, more = _paged(leads, count, page)
+    return Card(
+        title=f"待看 {count} 条",
+        rows=tuple(map(_unseen_row, shown)),
+        buttons=(
+            *(Button(f"看 #{lead.id}", f"/线索 {lead.id}") for lead in shown),
+            *_next("/待看", page, more=more),
+        ),
+    )
+
+
+def _unseen_row(lead: Lead) -> tuple[str, str]:
+    return f"#{lead.id}", _line(lead, _wants(lead), hidden=lead.owner is None)
 
 
 def nurtured_card(leads: Sequence[Lead], count: int) -> Card:

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from cards import render
 from cards.lead import View, lead_card
-from cards.lists import PAGE, many_card, nurtured_card, pool_card, waiting_card
+from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
+from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Member, Role
 from store.outbox import Put, Recent
@@ -48,6 +49,15 @@ class Audience:
 
     lead: Lead
     readers: Mapping[int, bool]
+    actors: frozenset[int | None] = frozenset()
+
+    def rank(self, reader: Member) -> Rank:
+        """What matters most to ``reader``: what rings, then what they did themselves."""
+        if self.readers[reader.id]:
+            return Rank.MATTERS
+        if reader.id in self.actors:
+            return Rank.ASKED
+        return Rank.KEPT if self.lead.owned_by(reader) else Rank.QUIET
 
 
 async def announce(tx: Tx, changes: Sequence[Change]) -> None:
@@ -106,7 +116,8 @@ async def _put_cards(
                 last=said.get(audience.lead.id, ""),
                 suggested=_suited(loads, audience.lead) if reader.manages else (),
             )
-            puts.append(card_put(audience.lead, reader, view, ring=ring))
+            rank = audience.rank(reader)
+            puts.append(card_put(audience.lead, reader, view, ring=ring, rank=rank))
     recent = await tx.outbox.recent(tx.now - AT_ONCE) if new else Recent()
     crowded = {m for m, leads in new.items() if len(leads) + recent.cards.get(m, 0) > MANY}
     kept = [p for p in puts if p.member_id not in crowded or p.lead_id in _held(holders, p)]
@@ -118,7 +129,9 @@ def _held(holders: Mapping[int, Sequence[int]], put: Put) -> set[int]:
     return {lead_id for lead_id, members in holders.items() if put.member_id in members}
 
 
-def card_put(lead: Lead, reader: Member, view: View, *, ring: bool) -> Put:
+def card_put(
+    lead: Lead, reader: Member, view: View, *, ring: bool, rank: Rank = Rank.ASKED
+) -> Put:
     """The card of ``lead`` for the phone of ``reader``, who has one."""
     channel, account = reader.phone or ("", "")
     return Put(
@@ -129,7 +142,16 @@ def card_put(lead: Lead, reader: Member, view: View, *, ring: bool) -> Put:
         ring=ring,
         lead_id=lead.id,
         member_id=reader.id,
+        rank=rank,
     )
+
+
+async def list_puts(tx: Tx, readers: Sequence[int]) -> Sequence[Put]:
+    """The lists for those whose phones have no room for more cards just now."""
+    team = await tx.members.all()
+    recent = await tx.outbox.recent(tx.now - AT_ONCE)
+    there = [team[m] for m in readers if m in team and team[m].phone]
+    return [await _list_put(tx, reader, again=reader.id in recent.lists) for reader in there]
 
 
 async def _list_put(tx: Tx, reader: Member, *, again: bool) -> Put:
@@ -144,18 +166,20 @@ async def _list_put(tx: Tx, reader: Member, *, again: bool) -> Put:
         ring=not again,
         member_id=reader.id,
         not_before=tx.now + GATHER if again else None,
+        rank=Rank.MATTERS,
     )
 
 
 async def _list_card(tx: Tx, reader: Member) -> Card:
     """What came lately and waits for this reader."""
-    if reader.manages:
-        return waiting_card(*await tx.leads.waiting(PAGE))
+    waiting, count = await tx.leads.waiting(PAGE) if reader.manages else ((), 0)
+    if waiting:
+        return waiting_card(waiting, count)
     if reader.role == Role.MARKETING:
         return nurtured_card(*await tx.leads.nurtured(PAGE))
-    offered, count = await tx.leads.offered(reader, 6)
-    if offered:
-        return many_card(offered, count)
+    unseen, count = await tx.leads.unseen(reader, ROWS + NUMBERED)
+    if unseen:
+        return many_card(unseen, count)
     return pool_card(*await tx.leads.pool(reader, "", tx.now, PAGE), "", 1)
 
 

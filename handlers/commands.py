@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import lists, manage, work
+from handlers import lists, manage, quota, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.reply import Reply
@@ -114,6 +114,8 @@ COMMANDS = (
             roles=ALL, parse=anything, handler=help_me),
     Command(names=("我的", "mine"), usage="我的", does="在跟的线索",
             roles=SALES, parse=page, handler=lists.mine),
+    Command(names=("待看", "unseen"), usage="待看", does="一下子来太多、还没看的线索",
+            roles=ALL, parse=page, handler=lists.unseen),
     Command(names=("今日", "today", "今天"), usage="今日", does="今天先做哪些",
             roles=SALES, parse=anything, handler=lists.today),
     Command(names=("线索", "lead"), usage="线索 42", does="看一条，或「线索 张三」按名字找",
@@ -148,6 +150,8 @@ COMMANDS = (
             roles=MANAGER, parse=about, handler=manage.assign),
     Command(names=("日报", "digest"), usage="日报", does="今天的数字",
             roles=MANAGER, parse=anything, handler=manage.digest),
+    Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
+            roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cards.lead import View, detail_text
-from cards.lists import PAGE, found_card, mine_card, pool_card, today_card
+from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unseen_card
 from cards.words import moment
 from handlers.announce import show
 from handlers.reply import Reply
@@ -40,6 +40,12 @@ async def mine(tx: Tx, by: Member, page: Page) -> Reply:
     leads, count = await tx.leads.mine(by, PAGE, page.skip)
     view = View(now=tx.now, rules=tx.rules)
     return Reply(card=mine_card(leads, count, page.number, view), private=True)
+
+
+async def unseen(tx: Tx, by: Member, page: Page) -> Reply:
+    """What was only named in a list so far, because too much came at once."""
+    leads, count = await tx.leads.unseen(by, PAGE, page.skip)
+    return Reply(card=unseen_card(leads, count, page.number), private=True)
 
 
 async def today(tx: Tx, by: Member, _: str) -> Reply:

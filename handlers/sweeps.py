@@ -1,5 +1,6 @@
 """What happens when the clock comes by: offers lapse, owners are warned, leads are reclaimed."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -12,10 +13,15 @@ from handlers.journeys import begin
 from store.db import Tx
 from store.domain.deadlines import reclaim_at
 from store.domain.lead import Due, Lead, LeadId
+from store.domain.quota import Level, paid_from
 from store.outbox import Put
 from store.reminders import Reminder
 
 BATCH = 100
+SEVERAL = 3
+"""More reminders than this at one minute for one person become one card."""
+AHEAD = {Level.TIGHT: timedelta(minutes=30), Level.CRITICAL: timedelta(hours=4)}
+"""How far ahead reminders are gathered when the allowance is tight."""
 LEADS = 20
 """Of one transaction: each takes milliseconds, and a capture must not wait long for the writer."""
 
@@ -53,17 +59,45 @@ async def reminders(tx: Tx) -> int:
     due = await tx.reminders.due(tx.now, BATCH)
     if not due:
         return 0
-    leads = {lead.id: lead for lead in await tx.leads.many(r.lead_id for r in due)}
+    ringing = [*due, *await _ahead(tx, due)]
+    leads = {lead.id: lead for lead in await tx.leads.many(r.lead_id for r in ringing)}
     mornings: dict[int, list[Reminder]] = {}
-    for reminder in due:
-        if reminder.date_only:
+    many = await _crowded(tx, ringing)
+    for reminder in ringing:
+        if reminder.date_only or reminder.member_id in many:
             mornings.setdefault(reminder.member_id, []).append(reminder)
         else:
             await _ring(tx, reminder, leads[reminder.lead_id])
     for member_id, together in mornings.items():
         await _morning(tx, member_id, together, leads)
-    await tx.reminders.rung([r.id for r in due])
+    await tx.reminders.rung([r.id for r in ringing])
     return len(due)
+
+
+async def _ahead(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:
+    """When the allowance is tight, what comes soon rings along: one message, early, not three."""
+    coming: list[Reminder] = []
+    for level, span in AHEAD.items():
+        members = [m for m in {r.member_id for r in due} if await _level(tx, m) == level]
+        if members:
+            coming += await tx.reminders.coming(members, tx.now + span)
+    return coming
+
+
+async def _crowded(tx: Tx, ringing: Sequence[Reminder]) -> set[int]:
+    """Who gets one card for everything: several at once, or two when it is tight."""
+    exact = Counter(r.member_id for r in ringing if not r.date_only)
+    return {
+        member
+        for member, count in exact.items()
+        if count > (SEVERAL if await _level(tx, member) == Level.PLENTY else 1)
+    }
+
+
+async def _level(tx: Tx, member_id: int) -> Level:
+    member = (await tx.members.all())[member_id]
+    fund = paid_from(*member.phone) if member.phone else None
+    return await tx.quota.level(fund) if fund else Level.PLENTY
 
 
 async def _ring(tx: Tx, reminder: Reminder, lead: Lead) -> None:
@@ -77,9 +111,15 @@ async def _morning(
     if len(together) == 1:
         await _ring(tx, together[0], leads[together[0].lead_id])
         return
-    card = morning_card([(leads[r.lead_id], r.text) for r in together])
+    card = morning_card([(leads[r.lead_id], _when(tx, r)) for r in together])
     day = tx.now.astimezone(tx.rules.zone).date()
     await _put(tx, f"morning:{day}/{member_id}/{together[0].id}", member_id, card)
+
+
+def _when(tx: Tx, reminder: Reminder) -> str:
+    """What to do, after the minute to do it at."""
+    at = "" if reminder.date_only else f"{reminder.due_at.astimezone(tx.rules.zone):%H:%M} "
+    return f"{at}{reminder.text}"
 
 
 async def _put(tx: Tx, key: str, member_id: int, card: Card) -> None:
@@ -100,3 +140,4 @@ async def forget(tx: Tx) -> None:
     await tx.inbox.forget(before)
     await tx.outbox.forget(before)
     await tx.pictures.forget(before)
+    await tx.quota.forget()

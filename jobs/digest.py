@@ -11,6 +11,7 @@ from cards.digest import digest_dingtalk_group, digest_wecom_group
 from cards.pictures import NoFont, funnel
 from store.db import Store, Tx
 from store.domain.figures import Figures
+from store.domain.quota import Api, Level, Rank
 from store.domain.team import Channel, Platform
 from store.outbox import Put
 
@@ -54,7 +55,10 @@ async def _posts(tx: Tx, figures: Figures, png: bytes | None) -> AsyncIterator[P
         for put in _wecom(figures, png):
             yield put
     targets = [""] if tx.rules.dingtalk_group else []
-    targets += [g.id for g in await tx.groups.all() if g.platform == Platform.DINGTALK]
+    if not targets or await tx.quota.level(Api.DINGTALK_CALLS) == Level.PLENTY:
+        targets += [g.id for g in await tx.groups.all() if g.platform == Platform.DINGTALK]
+    if await tx.quota.level(Api.DINGTALK_CALLS, Api.DINGTALK_PUSHES) > Level.PLENTY:
+        png = None
     if targets:
         url = f"{tx.rules.public_url}/p/{await tx.pictures.keep(png)}.png" if png else ""
         for target in targets:
@@ -64,10 +68,18 @@ async def _posts(tx: Tx, figures: Figures, png: bytes | None) -> AsyncIterator[P
 def _wecom(figures: Figures, png: bytes | None) -> Iterator[Put]:
     text = wecom.group_markdown(digest_wecom_group(figures))
     key = f"digest:{figures.day}/wecom"
-    yield Put(key=f"{key}/1-text", channel=Channel.WECOM_GROUP, account="", payload=text)
+    yield Put(
+        key=f"{key}/1-text", channel=Channel.WECOM_GROUP, account="", payload=text, rank=Rank.EXTRA
+    )
     if png:
         picture = wecom.group_picture(png)
-        yield Put(key=f"{key}/2-png", channel=Channel.WECOM_GROUP, account="", payload=picture)
+        yield Put(
+            key=f"{key}/2-png",
+            channel=Channel.WECOM_GROUP,
+            account="",
+            payload=picture,
+            rank=Rank.EXTRA,
+        )
 
 
 def _dingtalk(figures: Figures, url: str, target: str) -> Put:
@@ -78,4 +90,5 @@ def _dingtalk(figures: Figures, url: str, target: str) -> Put:
         channel=Channel.DINGTALK_GROUP,
         account=target,
         payload=draw_card(title, markdown, buttons),
+        rank=Rank.EXTRA,
     )

@@ -3,15 +3,18 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from prometheus_client import Counter as Metric
 
-from store.db import Store
-from store.domain.errors import Later, Undeliverable
+from jobs.pacing import admitted, arrived, refused
+from jobs.tally import Tally
+from store.db import Store, Tx
+from store.domain.errors import Anew, Later, Spent, Undeliverable
 from store.domain.team import Channel
 from store.outbox import LEASE, Due
 
@@ -35,9 +38,20 @@ class Sender(Protocol):
         """
 
 
+@runtime_checkable
+class Changes(Protocol):
+    """A sender that can change what a phone shows without a new message."""
+
+    def in_place(self, due: Due) -> bool:
+        """Whether ``show`` would do so for ``due``."""
+
+
 class Relay:
-    def __init__(self, store: Store, senders: Mapping[Channel, Sender]) -> None:
+    def __init__(
+        self, store: Store, senders: Mapping[Channel, Sender], tally: Tally | None = None
+    ) -> None:
         self._store = store
+        self._tally = tally or Tally(store)
         self._senders = senders
         self._woken = asyncio.Event()
         self._flying: dict[asyncio.Task[None], Channel] = {}
@@ -73,7 +87,11 @@ class Relay:
 
     async def drain(self) -> None:
         """Send everything that is due now, and what becomes due by it."""
-        while await self._take() or self._flying:
+        while True:
+            # Asked before the look: what lands during it may have put something.
+            flying = bool(self._flying)
+            if not await self._take() and not flying:
+                return
             if self._flying:
                 await asyncio.wait(set(self._flying), return_when=asyncio.FIRST_COMPLETED)
 
@@ -81,7 +99,7 @@ class Relay:
         counts = Counter(self._flying.values())
         busy = [c for c in Channel if counts[c] >= WIDTH or c not in self._senders]
         try:
-            dues = await self._lease(busy)
+            leased, dues = await self._lease(busy)
         except Exception:
             log.exception("the outbox could not be read")
             await asyncio.sleep(IDLE)
@@ -90,14 +108,22 @@ class Relay:
             task = asyncio.create_task(self._show(due), name=f"show {due.key}")
             self._flying[task] = due.channel
             task.add_done_callback(self._landed)
-        return len(dues)
+        return leased
 
-    async def _lease(self, busy: list[Channel]) -> list[Due]:
+    async def _lease(self, busy: list[Channel]) -> tuple[int, Sequence[Due]]:
+        """How many were due, and those of them that go out now."""
         async with self._store.read() as tx:
             if not await tx.outbox.any_due(busy):
-                return []
+                return 0, ()
         async with self._store.begin() as tx:
-            return list(await tx.outbox.lease(WIDTH, busy))
+            # Whoever counts the same phone at the same time would count past its limit.
+            await tx.lock("pace")
+            dues = await tx.outbox.lease(WIDTH, busy)
+            return len(dues), await admitted(tx, dues, self._in_place)
+
+    def _in_place(self, due: Due) -> bool:
+        sender = self._senders.get(due.channel)
+        return isinstance(sender, Changes) and sender.in_place(due)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         del self._flying[task]
@@ -109,8 +135,12 @@ class Relay:
         try:
             async with asyncio.timeout(TIMEOUT):
                 ref = await self._senders[due.channel].show(due)
+        except Anew as anew:
+            log.info("a card is sent anew", key=due.key, why=str(anew))
+            async with self._store.begin() as tx:
+                await tx.outbox.again(due)
         except Later as later:
-            await self._again(due, str(later), later.after)
+            await self._again(due, str(later), later.after, spent=isinstance(later, Spent))
         except TimeoutError:
             await self._again(due, "no answer in time", None)
         except Undeliverable as error:
@@ -121,22 +151,34 @@ class Relay:
             await self._again(due, type(error).__name__, None)
         else:
             SENT.labels(due.channel, "sent").inc()
-            async with self._store.begin() as tx:
+            async with self._settling(due) as tx:
                 await tx.outbox.sent(due, ref)
 
-    async def _again(self, due: Due, why: str, after: timedelta | None) -> None:
+    @asynccontextmanager
+    async def _settling(self, due: Due) -> AsyncIterator[Tx]:
+        """The transaction that says what became of ``due``, and what it cost."""
+        async with self._store.begin() as tx:
+            await arrived(tx, due)
+            await self._tally.write(tx)
+            yield tx
+
+    async def _again(
+        self, due: Due, why: str, after: timedelta | None, *, spent: bool = False
+    ) -> None:
         wait = after if after is not None else backoff(due.attempts)
         SENT.labels(due.channel, "later").inc()
         log.warning(
             "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
         )
-        async with self._store.begin() as tx:
+        async with self._settling(due) as tx:
             await tx.outbox.failed(due, why, tx.now + wait)
+            if after is not None:
+                await refused(tx, due, after, spent=spent)
 
     async def _give_up(self, due: Due, why: str) -> None:
         SENT.labels(due.channel, "undeliverable").inc()
         log.error("message given up", key=due.key, channel=due.channel, why=why)
-        async with self._store.begin() as tx:
+        async with self._settling(due) as tx:
             await tx.outbox.failed(due, why, None)
 
 

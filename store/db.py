@@ -19,6 +19,7 @@ from store.leases import Leases
 from store.members import BoundGroup, Groups, Members
 from store.outbox import Outbox
 from store.pictures import Pictures
+from store.quota import Ledger
 from store.reminders import Reminders
 from store.tables import metadata
 from store.ticks import Ticks
@@ -52,6 +53,7 @@ class Tx:
         self.links = Links(conn, now)
         self.groups = Groups(conn, now)
         self.pictures = Pictures(conn, now)
+        self.quota = Ledger(conn, now, rules.meters)
         self.leases = Leases(conn, now)
         self.tokens = Tokens(conn, now)
         self.figures = FiguresQuery(conn, self.members, rules)

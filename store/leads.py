@@ -10,11 +10,13 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    exists,
     func,
     insert,
     or_,
     select,
     text,
+    true,
     tuple_,
     update,
 )
@@ -242,19 +244,28 @@ class Leads:
         query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
         return await self._read(query), int(count or 0)
 
-    async def offered(self, by: Member, limit: int) -> tuple[Sequence[Lead], int]:
-        """What was given to ``by``, who has yet to accept it, the newest first."""
-        found = and_(t.leads.c.owner_id == by.id, OPEN, t.leads.c.accepted_at.is_(None))
-        return await self._newest(found, limit)
+    async def unseen(self, by: Member, limit: int, skip: int = 0) -> tuple[Sequence[Lead], int]:
+        """What ``by`` has yet to accept, or knows from a list only; the newest first."""
+        mine = t.leads.c.owner_id == by.id
+        listed = exists().where(
+            t.outbox.c.lead_id == t.leads.c.id,
+            t.outbox.c.member_id == by.id,
+            t.outbox.c.listed_at.is_not(None),
+        )
+        free = true() if by.manages else or_(mine, t.leads.c.owner_id.is_(None))
+        found = and_(OPEN, or_(and_(mine, t.leads.c.accepted_at.is_(None)), and_(listed, free)))
+        return await self._newest(found, limit, skip)
 
     async def nurtured(self, limit: int) -> tuple[Sequence[Lead], int]:
         """What marketing has, the newest first."""
         return await self._newest(and_(t.leads.c.place == Place.MARKETING, OPEN), limit)
 
-    async def _newest(self, found: ColumnElement[bool], limit: int) -> tuple[Sequence[Lead], int]:
-        count = await self.conn.scalar(select(func.count()).where(found))
+    async def _newest(
+        self, found: ColumnElement[bool], limit: int, skip: int = 0
+    ) -> tuple[Sequence[Lead], int]:
+        count = await self.conn.scalar(select(func.count()).select_from(t.leads).where(found))
         newest = select(t.leads).where(found).order_by(t.leads.c.placed_at.desc(), t.leads.c.id)
-        return await self._read(newest.limit(limit)), int(count or 0)
+        return await self._read(newest.offset(skip).limit(limit)), int(count or 0)
 
     async def page(
         self, source: str | None, after: int, limit: int, conditions: Mapping[str, str]

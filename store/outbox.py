@@ -21,6 +21,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    not_,
     or_,
     select,
     update,
@@ -28,10 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
+from store.domain.quota import Rank
 from store.domain.team import Channel
 from store.upsert import upsert
 
 LEASE = timedelta(seconds=60)
+CODE_LIFE = timedelta(hours=71, minutes=50)
+"""How long a card can be changed with a code: 72 h (D:94888), less the time it takes to get there."""
+FIRST = t.outbox.c.channel != Channel.WECOM_WELCOME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Put:
     """``ring``: a new message that is noticed, not a silent change of the one that is there.
 
     ``lead_id`` marks a card of one lead, so that everybody who holds one can be found.
+    ``rank``: what goes first when it gets tight.
     """
 
     key: str
@@ -49,6 +55,7 @@ class Put:
     lead_id: int | None = None
     member_id: int | None = None
     not_before: datetime | None = None
+    rank: Rank = Rank.TOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,20 @@ class Due:
     ring: bool
     ref: dict[str, Any] | None
     lease: str = field(repr=False, default="")
+    rank: Rank = Rank.TOLD
+    lead_id: int | None = None
+    member_id: int | None = None
+    counted_at: datetime | None = None  # in the ledger, as a message of its own
+
+
+def unspent(ref: Mapping[str, Any], now: datetime) -> Sequence[dict[str, str]]:
+    """The codes with which WeCom lets the card be changed, oldest first."""
+    codes = sorted(ref.get("codes", ()), key=_at)
+    return [code for code in codes if code["code"] and _at(code) > now - CODE_LIFE]
+
+
+def _at(code: Mapping[str, str]) -> datetime:
+    return datetime.fromisoformat(code["at"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +110,10 @@ class Outbox:
             insert.excluded.ring,
             cast(table.payload, String) != cast(insert.excluded.payload, String),
         )
+        # A lead that only a list has named gets its own card when there is news for the
+        # reader or the reader asks for it, not for a silent change.
+        heard = or_(insert.excluded.ring, insert.excluded.rank <= Rank.ASKED)
+        listed = and_(table.listed_at.is_not(None), not_(heard))
         await self.conn.execute(
             insert.on_conflict_do_update(
                 index_elements=[table.key],
@@ -100,6 +125,14 @@ class Outbox:
                     "put_at": insert.excluded.put_at,
                     # A ring that has not been sent yet is not taken back; one on its way is heard.
                     "ring": or_(insert.excluded.ring, and_(table.ring, table.lease.is_(None))),
+                    "rank": case(
+                        (
+                            and_(table.due_at.is_not(None), table.rank < insert.excluded.rank),
+                            table.rank,
+                        ),
+                        else_=insert.excluded.rank,
+                    ),
+                    "listed_at": case((listed, table.listed_at), else_=None),
                     # A row in flight stays leased: its holder will see the new version.
                     # What was to be shown sooner is not put off.
                     "due_at": case(
@@ -107,6 +140,7 @@ class Outbox:
                             or_(
                                 table.lease.is_not(None),
                                 table.due_at < insert.excluded.due_at,
+                                and_(listed, table.ref.is_(None)),
                             ),
                             table.due_at,
                         ),
@@ -133,6 +167,8 @@ class Outbox:
             "attempts": 0,
             "due_at": at,
             "put_at": at,
+            "rank": put.rank,
+            "listed_at": None,
         }
 
     async def holders(self, lead_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
@@ -218,6 +254,24 @@ class Outbox:
             .values(due_at=None, error="dropped")
         )
 
+    async def of_lead(self, lead_id: int, channel: Channel) -> Sequence[Put]:
+        """What was put last on this channel about this lead."""
+        rows = await self.conn.execute(
+            select(t.outbox)
+            .where(t.outbox.c.lead_id == lead_id, t.outbox.c.channel == channel)
+            .order_by(t.outbox.c.key)
+        )
+        return [
+            Put(
+                key=row.key,
+                channel=Channel(row.channel),
+                account=row.account,
+                payload=row.payload,
+                lead_id=row.lead_id,
+            )
+            for row in rows
+        ]
+
     async def drop_for(self, member_ids: Sequence[int]) -> None:
         """What has not reached these people yet never will: they left."""
         await self.conn.execute(
@@ -249,7 +303,7 @@ class Outbox:
         due = (
             select(t.outbox.c.key)
             .where(t.outbox.c.due_at <= self.now, t.outbox.c.channel.not_in(list(busy)))
-            .order_by(t.outbox.c.due_at)
+            .order_by(FIRST, t.outbox.c.rank, t.outbox.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)  # SQLite has one writer and ignores this
             .cte("due")
@@ -271,9 +325,47 @@ class Outbox:
                 ring=row.ring,
                 ref=row.ref,
                 lease=lease,
+                rank=Rank(row.rank),
+                lead_id=row.lead_id,
+                member_id=row.member_id,
             )
-            for row in sorted(rows, key=lambda row: (row.put_at, row.key))
+            for row in sorted(rows, key=lambda row: (row.rank, row.put_at, row.key))
         ]
+
+    async def wait(self, dues: Sequence[Due], until: datetime) -> None:
+        """Leased, but not tried: there is no room before ``until``."""
+        await self._release(dues, due_at=until, attempts=t.outbox.c.attempts - 1)
+
+    async def let_go(self, dues: Sequence[Due]) -> None:
+        """Leased, and not worth what is left of the day or the month. The next change may be."""
+        await self._release(dues, due_at=None, error="quota")
+
+    async def name_in_list(self, dues: Sequence[Due]) -> None:
+        """Leased, but a list names these leads instead."""
+        await self._release(dues, due_at=None, ring=False, listed_at=self.now)
+
+    async def ring_in_list(self, dues: Sequence[Due]) -> None:
+        """A list rings for these leads; their cards, which are there, change in silence."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key.in_([due.key for due in dues]))
+            .values(ring=False, listed_at=self.now)
+        )
+
+    async def _release(self, dues: Sequence[Due], **values: Any) -> None:
+        if dues:
+            await self.conn.execute(
+                update(t.outbox)
+                .where(
+                    t.outbox.c.key.in_([due.key for due in dues]),
+                    t.outbox.c.lease.in_({due.lease for due in dues}),
+                )
+                .values(lease=None, **values)
+            )
+
+    async def again(self, due: Due) -> None:
+        """The card that is there can no longer be changed: a new one is due, and counted as one."""
+        await self._settle(due, ref=None, error="card can no longer be changed", due_at=self.now)
 
     async def sent(self, due: Due, ref: dict[str, Any] | None) -> None:
         """The phone shows ``due``. A card pressed meanwhile keeps the code of the press."""

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,18 +50,31 @@ class Reminders:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return [
-            Reminder(
-                id=r.id,
-                lead_id=LeadId(r.lead_id),
-                member_id=MemberId(r.member_id),
-                text=r.text,
-                kind=r.kind,
-                date_only=r.date_only,
-                due_at=r.due_at,
+        return [_reminder(row) for row in rows]
+
+    async def coming(self, member_ids: Sequence[int], until: datetime) -> Sequence[Reminder]:
+        """What these people will be reminded of by then, earliest first."""
+        rows = await self.conn.execute(
+            select(t.reminders)
+            .where(
+                t.reminders.c.member_id.in_(member_ids),
+                t.reminders.c.due_at > self.now,
+                t.reminders.c.due_at <= until,
+                t.reminders.c.date_only.is_(False),
             )
-            for r in rows
-        ]
+            .order_by(t.reminders.c.due_at, t.reminders.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        return [_reminder(row) for row in rows]
+
+    async def of(self, lead_id: int) -> Sequence[Reminder]:
+        """What has not rung yet for this lead."""
+        rows = await self.conn.execute(
+            select(t.reminders)
+            .where(t.reminders.c.lead_id == lead_id, t.reminders.c.due_at.is_not(None))
+            .order_by(t.reminders.c.id)
+        )
+        return [_reminder(row) for row in rows]
 
     async def rung(self, ids: Sequence[int]) -> None:
         await self.conn.execute(
@@ -84,3 +98,15 @@ class Reminders:
             .where(t.reminders.c.lead_id.in_(lead_ids), t.reminders.c.due_at.is_not(None))
             .values(member_id=to)
         )
+
+
+def _reminder(row: Any) -> Reminder:
+    return Reminder(
+        id=row.id,
+        lead_id=LeadId(row.lead_id),
+        member_id=MemberId(row.member_id),
+        text=row.text,
+        kind=row.kind,
+        date_only=row.date_only,
+        due_at=row.due_at,
+    )

@@ -229,9 +229,24 @@ outbox = Table(
     Column("lease", String(32)),
     Column("error", String(512)),
     Column("put_at", UtcDateTime, nullable=False),
+    # What goes first: store.domain.quota.Rank.
+    Column("rank", Integer, nullable=False, server_default="2"),
+    # When a list named this lead, because there was no room for a card of its own.
+    Column("listed_at", UtcDateTime),
     Index("ix_outbox_due_at", "due_at"),
     Index("ix_outbox_lead_id", "lead_id"),
+    Index("ix_outbox_member_id", "member_id"),
     Index("ix_outbox_put_at", "put_at"),
+)
+# How much of what the platforms allow is used: one row per stretch of time, not per message.
+sent = Table(
+    "sent",
+    metadata,
+    Column("api", String(32), primary_key=True),
+    Column("account", String(300), primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Index("ix_sent_at", "at"),
 )
 inbox = Table(
     "inbox",

@@ -10,6 +10,8 @@ Every error the application raises on purpose.
     + BadCommand
   x Stale              somebody else changed the lead first; run the handler again
   x Later              a platform cannot take it now; the relay tries again
+    + Anew             the message that is there cannot be changed; a new one is due
+    + Spent            the allowance of the day or month is used up
   x Undeliverable      a platform will never take it; the relay gives up
   x BadCallback        a request that claims to come from a platform and does not
   x ConfigError        the configuration is wrong; every mistake at once
@@ -62,6 +64,17 @@ class Later(LeadbotError):
     def __init__(self, why: str, after: timedelta | None = None) -> None:
         super().__init__(why)
         self.after = after
+
+
+class Anew(Later):
+    """The message that is there can no longer be changed; a new one has to be sent, and counted."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, timedelta(0))
+
+
+class Spent(Later):
+    """The allowance of the day or month is used up. ``after``: until it begins anew."""
 
 
 class Undeliverable(LeadbotError):

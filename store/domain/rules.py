@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from store.domain.calendar import WorkCalendar
 from store.domain.deadlines import Limits
 from store.domain.directory import RoleRule
+from store.domain.quota import METERS, Api, Meter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +61,4 @@ class Rules:
     dingtalk_group: bool
     roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
     todo: bool = False  # reminders are to-do entries in DingTalk, too
+    meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow

@@ -132,7 +132,7 @@ async def test_a_press_during_delivery_keeps_its_code(store, relay, phone):
 async def test_relays_side_by_side_send_each_message_once(store):
     phones = [Phone() for _ in range(4)]
     for n in range(50):
-        await put(store, f"lead:{n}/1")
+        await put(store, f"lead:{n}/1", account=f"rep{n}")
 
     await asyncio.gather(*(Relay(store, {Channel.WECOM: p}).drain() for p in phones))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from store.domain.errors import Later, Undeliverable
+from store.domain.errors import Later, Spent, Undeliverable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -117,7 +117,7 @@ def _error(
         return TokenRefused(what, code)
     if code in QUOTA_USED_UP:
         log.error("dingtalk_quota_used_up", call=what, code=code)
-        return Later(f"{what}: the monthly quota is used up", _next_month(now) - now)
+        return Spent(f"{what}: the monthly quota is used up", _next_month(now) - now)
     if code in WAIT:
         return Later(f"{what}: {code}", WAIT[code])
     if code in NEEDS_AN_ADMIN:

@@ -15,11 +15,14 @@ from bot.config import DingTalk
 from bot.platforms.dingtalk.answers import BANNED, Banned, DingTalkError, TokenRefused, read_answer
 from bot.platforms.shared import OwnTokens, Tokens
 from store.domain.errors import Later
+from store.domain.quota import Api
 from store.tokens import Token, token_key
 
 TIMEOUT = ClientTimeout(total=20)
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
 PER_SECOND = 20  # calls of one API by one app (D:how-to-process-api-throttling)
+FREE = ("/topapi/v2/", "/topapi/user/", "/v1.0/contact/", "/v1.0/oauth2/", "/get_jsapi_ticket")
+"""Directory and login cost nothing of the month (D:basic-interfaces-such-as-log-off-and-address-book)."""
 WINDOW = 1.1  # seconds; calls sent a second apart may arrive closer together
 
 
@@ -74,8 +77,11 @@ class DingTalkClient:
         settings: DingTalk,
         clock: Callable[[], datetime],
         tokens: Tokens | None = None,
+        spend: Callable[[Api], None] = lambda _: None,
     ) -> None:
+        """``spend`` is told of every call that the month's allowance pays for."""
         self._session = session
+        self._spend = spend
         self._settings = settings
         self._clock = clock
         self._tokens = tokens or OwnTokens()
@@ -113,12 +119,15 @@ class DingTalkClient:
             address = URL(url).update_query(query) if query else URL(url)
         except ValueError:
             raise DingTalkError(what, "not an address") from None
+        self._spend(Api.DINGTALK_PUSHES)
         await self._once(Call("POST", address, what, message))
 
     async def _authorised(
         self, method: str, path: str, body: dict[str, Any] | None, token: str, *, old: bool
     ) -> dict[str, Any]:
         await self._window.enter(path)
+        if not path.startswith(FREE):
+            self._spend(Api.DINGTALK_CALLS)
         if old:
             url = URL(self._settings.oapi_base + path).update_query(access_token=token)
             return await self._once(Call(method, url, path, body))

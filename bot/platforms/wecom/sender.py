@@ -10,10 +10,9 @@ from typing import Any
 
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
-from store.domain.errors import Later, Undeliverable
-from store.outbox import Due
+from store.domain.errors import Anew, Later, Undeliverable
+from store.outbox import Due, unspent
 
-CODE_LIFE = timedelta(hours=71, minutes=50)  # 72 h (D:94888), less the time it takes to get there
 RECALLABLE = timedelta(hours=23, minutes=50)  # 24 h (D:94867), less the same
 MAX_TASK_ID = 128  # bytes (D:90236)
 NONCE = 6  # bytes, twice as many hex digits
@@ -45,6 +44,12 @@ def key_of(task_id: str) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def changes_in_place(due: Due, now: datetime) -> bool:
+    """Whether the card that is there is changed in silence: no message, and no limit, is used."""
+    card = due.payload["msgtype"] == "template_card"
+    return card and not due.ring and bool(unspent(due.ref or {}, now))
+
+
 @dataclass(frozen=True, slots=True)
 class AppSender:
     """A member's chat with our app.
@@ -62,30 +67,29 @@ class AppSender:
     agent_id: int
     clock: Callable[[], datetime]
 
+    def in_place(self, due: Due) -> bool:
+        """Whether it would change the card that is there, and be no new message."""
+        return changes_in_place(due, self.clock())
+
     async def show(self, due: Due) -> Ref | None:
         """Make the phone show it; the ref for the next time.
 
-        Raises Later, or Undeliverable when the member cannot be reached.
+        Raises Later, Anew when WeCom refuses every code that looked good, or
+        Undeliverable when the member cannot be reached.
         """
         if due.payload["msgtype"] != "template_card":
             return await self._send(due, due.payload)
-        if due.ref and not due.ring:
-            return await self._change(due, due.ref) or await self._send_card(due)
+        if changes_in_place(due, self.clock()):
+            return await self._change(due, due.ref or {})
         return await self._send_card(due)
 
-    async def _change(self, due: Due, ref: Ref) -> Ref | None:
-        codes = self._unspent(ref)
+    async def _change(self, due: Due, ref: Ref) -> Ref:
+        codes = list(unspent(ref, self.clock()))
         while codes:
             newest = codes.pop()
             if await self._update(due, newest["code"]):
                 return {**ref, "codes": codes}
-        return None
-
-    def _unspent(self, ref: Ref) -> list[dict[str, str]]:
-        """Oldest first."""
-        oldest = self.clock() - CODE_LIFE
-        codes = sorted(ref.get("codes", ()), key=_at)
-        return [code for code in codes if code["code"] and _at(code) > oldest]
+        raise Anew("every response code is spent")
 
     async def _update(self, due: Due, code: str) -> bool:
         """False: the code was spent. A change whose answer got lost spends it, too."""
@@ -126,10 +130,6 @@ class AppSender:
         code = answer.get("response_code")
         codes = [{"code": code, "at": self.clock().isoformat()}] if code else []
         return {"codes": codes, "msgid": answer.get("msgid", "")}
-
-
-def _at(code: dict[str, str]) -> datetime:
-    return datetime.fromisoformat(code["at"])
 
 
 def _check_reached(answer: Answer, account: str) -> None:

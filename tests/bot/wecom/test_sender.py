@@ -15,7 +15,7 @@ from bot.platforms.wecom.sender import (
     key_of,
     task_id,
 )
-from store.domain.errors import Later, Undeliverable
+from store.domain.errors import Anew, Later, Undeliverable
 from store.domain.team import Channel
 from store.outbox import Due
 from tests.bot.wecom.given import NOON, refusal
@@ -117,14 +117,14 @@ async def test_a_spent_code_gives_way_to_the_one_before_it(app, gateway):
     assert kept["codes"] == []
 
 
-async def test_when_every_code_is_spent_a_new_card_is_sent(app, gateway):
+async def test_when_every_code_is_spent_a_new_card_is_asked_for_and_not_sent_uncounted(app, gateway):
     gateway.always[UPDATE] = refusal(60140)
-    gateway.answers(SEND, SENT)
 
-    kept = await app.show(due(ref=ref(code("spent", hours=1))))
+    with pytest.raises(Anew):
+        await app.show(due(ref=ref(code("spent", hours=1))))
 
     assert len(gateway.calls(UPDATE)) == 1
-    assert [one["code"] for one in kept["codes"]] == ["rc-1"]
+    assert gateway.calls(SEND) == []
 
 
 async def test_a_notice_without_buttons_has_no_code_and_is_sent_anew(app, gateway):

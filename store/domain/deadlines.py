@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from store.domain.calendar import WorkCalendar
 from store.domain.lead import Due, Lead, Place
 
+MINUTE = timedelta(minutes=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -93,9 +95,13 @@ def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[d
 
 
 def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) -> list[datetime]:
-    """At half, and so long before; what lies before the lead was placed warns nobody."""
+    """At half, and so long before, but not while everybody sleeps.
+
+    What lies before the lead was placed warns nobody.
+    """
     moments = [at - before for before in limits.warn_before]
     if lead.contacted_at is None:
         moments.append(calendar.add(lead.placed_at, limits.no_contact / 2))
     base = lead.followed_at or lead.contacted_at or lead.placed_at
-    return [moment for moment in moments if base < moment < at]
+    awake = (min(calendar.opens(moment), at - MINUTE) for moment in moments)
+    return [moment for moment in awake if base < moment < at]

@@ -67,6 +67,14 @@ def test_each_warning_comes_once_and_the_reclaim_in_any_case():
     assert planned(replace(one, swept_at=one.due_at + DAY)).due == Due.RECLAIM
 
 
+def test_nobody_is_warned_in_the_night():
+    placed = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+    one = planned(lead(owner=LI, accepted=True, at=placed))
+    while one.due == Due.WARN:
+        assert CALENDAR.is_open(one.due_at)
+        one = planned(one.warn(one.due_at).lead)
+
+
 def test_a_followed_lead_is_reclaimed_after_the_nearest_of_the_limits():
     worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
 

@@ -110,6 +110,22 @@ def export(
     _run(export_leads(_settings(config), file, since, stage))
 
 
+@app.command()
+def channel(
+    name: Annotated[str, typer.Argument(help="渠道名，记在每位客户的线索上")],
+    to: Annotated[
+        list[str] | None, typer.Option(help="谁接待，可以写几次；不写是所有销售")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="做获客链接，不做活码")] = False,
+    out: Annotated[Path | None, typer.Option(help="图片存哪里，默认 渠道名.png")] = None,
+    config: Config = None,
+) -> None:
+    """做渠道活码或获客链接。A QR code or link for one channel of WeCom contacts."""
+    from bot.channel import make_channel  # noqa: PLC0415 - keeps --help quick
+
+    _run(make_channel(_settings(config), name, to or [], out, link=link))
+
+
 def main() -> None:
     """Errors are one readable line each, never a traceback."""
     try:

@@ -1,7 +1,7 @@
 """The one place that knows everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +22,10 @@ from bot.platforms.mail import MailSender
 from bot.platforms.shared import SharedTokens
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
+from bot.platforms.wecom.contacts import ProfileSender, StageTags, WaySender, WelcomeSender
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.wiring import rules, team
+from handlers import contacts, ways
 from handlers.capture import found
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
@@ -74,7 +76,7 @@ async def open_service(
 ) -> AsyncIterator[Service]:
     """The running service. ``role``: "web" listens, "worker" sends and ticks, "all" does both."""
     store = open_store(settings.database.url, rules(settings), clock)
-    async with ClientSession(connector=TCPConnector(limit=64)) as session:
+    async with ClientSession(connector=TCPConnector(limit=0)) as session:
         try:
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
@@ -161,6 +163,16 @@ def senders(
             Channel.WECOM_GROUP: GroupSender(wecom),
             Channel.WECOM_MASS: MassSender(wecom),
             Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),
+            Channel.WECOM_WELCOME: WelcomeSender(
+                wecom, store.clock, _noting(store, contacts.greeted)
+            ),
+            Channel.WECOM_PROFILE: ProfileSender(wecom, StageTags(wecom)),
+            Channel.WECOM_WAY: WaySender(
+                client=wecom,
+                made=_noting(store, ways.made),
+                failed=_noting(store, ways.failed),
+                read=ways.from_json,
+            ),
         }
     if settings.dingtalk is not None and dingtalk is not None:
         known |= {
@@ -170,6 +182,16 @@ def senders(
     if settings.mail is not None:
         known[Channel.MAIL] = MailSender(settings.mail, store.clock)
     return known
+
+
+def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """``note`` in a transaction of its own: what a platform answered, handed back."""
+
+    async def in_transaction(*what: Any) -> None:
+        async with store.begin() as tx:
+            await note(tx, *what)
+
+    return in_transaction
 
 
 def _remember(store: Store) -> Callable[[str, dict[str, Any]], Any]:

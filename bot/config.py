@@ -126,6 +126,22 @@ class AiBot(Section):
     url: Base = "wss://openws.work.weixin.qq.com"
 
 
+WELCOME = "你好，很高兴认识你。想了解什么，直接在这里发给我就行。"
+WELCOME_WORDS = frozenset({"name", "rep", "channel"})
+WELCOME_BYTES = 3000
+"""WeCom takes 4,000 (D:92137); the rest is room for the names."""
+
+
+def _fitting_welcome(text: str) -> str:
+    unknown = set(re.findall(r"\{(.*?)\}", text)) - WELCOME_WORDS
+    if unknown:
+        raise ValueError(f"{{{min(unknown)}}} is none of {{name}}, {{rep}}, {{channel}}")
+    if len(text.encode()) > WELCOME_BYTES:
+        most = f"{WELCOME_BYTES} bytes, about {WELCOME_BYTES // 3} characters"
+        raise ValueError(f"longer than {most}")
+    return text
+
+
 class WeCom(Section):
     corp_id: str
     agent_id: int
@@ -136,6 +152,10 @@ class WeCom(Section):
     group_webhook: SecretStr = SecretStr("")
     accounts: int = Field(default=0, ge=0)  # of the corp, for its messages a day; 0 = the team's
     mass_per_day: int = Field(default=1, ge=1)  # 群发 tasks one customer may be in
+    welcome: str = WELCOME
+    welcomes: dict[str, str] = {}
+    remarks: bool = False
+    tags: bool = False
     aibot: AiBot | None = None
 
     @field_validator("encoding_aes_key")
@@ -144,6 +164,16 @@ class WeCom(Section):
         if not re.fullmatch(r"[A-Za-z0-9+/]{43}", key.get_secret_value()):
             raise ValueError("copy the 43 letters and digits from the console")
         return key
+
+    @field_validator("welcome")
+    @classmethod
+    def _a_welcome(cls, text: str) -> str:
+        return _fitting_welcome(text)
+
+    @field_validator("welcomes")
+    @classmethod
+    def _some_welcomes(cls, texts: dict[str, str]) -> dict[str, str]:
+        return {channel: _fitting_welcome(text) for channel, text in texts.items()}
 
 
 class DingTalk(Section):

@@ -128,6 +128,7 @@ def _values(
         "database": {"url": f"sqlite+aiosqlite:///{data / 'leadbot.db'}"},
         "api": {"keys": {"website": key}},
         **platforms,
+        "wecom": {**platforms["wecom"], "remarks": True, "tags": True},
         "team": list(TEAM),
         "form": [FORM],
     }

@@ -4,25 +4,37 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from bot.incoming import Answer, ContactAdded, Entered, Heard, Incoming
+from prometheus_client import Counter
+
+from bot.incoming import (
+    Answer,
+    ContactAdded,
+    ContactEdited,
+    ContactEvent,
+    ContactLost,
+    Entered,
+    HandoverFailed,
+    Heard,
+    Incoming,
+    LinkNews,
+)
 from bot.platforms.wecom.sender import key_of
 from cards import aibot, render, render_text
 from cards.lists import answered_card
+from handlers import contacts
 from handlers.announce import show
-from handlers.capture import capture
 from handlers.commands import Run, understand
 from handlers.greet import greet
 from handlers.reply import Reply
 from store.db import Store, Tx
 from store.domain.errors import LeadbotError, NotAllowed, Refused, Stale
-from store.domain.match import Key
 from store.domain.names import clean
-from store.domain.newlead import NewLead
 from store.domain.quota import Api, Rank
 from store.domain.team import Channel, Member, Platform
 from store.members import BoundGroup
 from store.outbox import Put
 
+CONTACTS = Counter("leadbot_contacts", "WeCom contacts made and lost", ["event"])
 TRIES = 5
 ASKS = "/ask"
 """Ends the key of a card that one press answers; a list is pressed line by line."""
@@ -45,18 +57,18 @@ async def hear(store: Store, heard: Heard) -> Answer:
         try:
             if isinstance(heard, Entered):
                 return await _enter(store, heard)
-            if isinstance(heard, ContactAdded):
-                return await _meet(store, heard)
-            return await _do(store, heard)
+            if isinstance(heard, Incoming):
+                return await _do(store, heard)
+            return await _note(store, heard)
         except Stale:
             continue
     raise LeadbotError("too many at once")
 
 
 def _possible(heard: Heard) -> bool:
-    if isinstance(heard, ContactAdded):
-        return max(len(heard.external_userid), len(heard.userid)) <= LONGEST_USERID
-    return len(heard.account) <= LONGEST_USERID and len(heard.id) <= LONGEST_ID
+    if isinstance(heard, Incoming | Entered):
+        return len(heard.account) <= LONGEST_USERID and len(heard.id) <= LONGEST_ID
+    return max(len(heard.external_userid), len(heard.userid)) <= LONGEST_USERID
 
 
 async def _do(store: Store, said: Incoming) -> Answer:
@@ -203,27 +215,52 @@ async def _send(
     await tx.outbox.put([put])
 
 
-async def _meet(store: Store, met: ContactAdded) -> Answer:
-    """A new WeCom contact is a lead of the member they added, until we know more."""
+async def _note(store: Store, heard: ContactEvent) -> Answer:
+    """What became of a WeCom contact, or what 获客助手 has to say; nobody waits for an answer."""
     async with store.begin() as tx:
-        known = Key("external_userid", met.external_userid)
-        if not await tx.inbox.first(f"wecom:{met.id}") or await tx.leads.known([known]):
-            return Answer()
-        member = await tx.members.by_account(Platform.WECOM, met.userid)
-        lead = NewLead(
-            source="wecom",
-            external_userid=met.external_userid,
-            channel=met.state[:LONGEST_STATE],
-            rep=member.name if member else "",
-            fields={"wecom_userid": met.userid},
-        )
-        [captured] = await capture(tx, [lead])
-        lookup = Put(
-            key=f"contact:{captured.id}",
-            channel=Channel.WECOM_CONTACT,
-            account=met.external_userid,
-            payload={"userid": met.userid},
-            lead_id=captured.id,
-        )
-        await tx.outbox.put([lookup])
+        if await tx.inbox.first(f"wecom:{heard.id}"):
+            await _take(tx, heard)
     return Answer()
+
+
+async def _take(tx: Tx, heard: ContactEvent) -> None:
+    match heard:
+        case ContactAdded():
+            if await contacts.meet(tx, _met(heard)):
+                CONTACTS.labels("added").inc()
+        case ContactLost():
+            await _lose(tx, heard)
+        case ContactEdited():
+            await contacts.edited(tx, heard.external_userid, heard.userid)
+        case HandoverFailed():
+            who = heard.external_userid, heard.userid
+            await contacts.handover_failed(tx, *who, heard.reason)
+        case LinkNews():
+            await _tell(tx, heard)
+
+
+def _met(heard: ContactAdded) -> contacts.Met:
+    return contacts.Met(
+        external_userid=heard.external_userid,
+        userid=heard.userid,
+        state=heard.state[:LONGEST_STATE],
+        welcome_code=heard.welcome_code,
+    )
+
+
+async def _lose(tx: Tx, heard: ContactLost) -> None:
+    if await contacts.parted(
+        tx,
+        heard.external_userid,
+        heard.userid,
+        by_customer=heard.by_customer,
+        handed_over=heard.handed_over,
+    ):
+        CONTACTS.labels("deleted_by_customer" if heard.by_customer else "deleted_by_member").inc()
+
+
+async def _tell(tx: Tx, heard: LinkNews) -> None:
+    """Who has begun to talk is their rep's news, everything else the managers'."""
+    if heard.change == "customer_start_chat" and await contacts.spoke(tx, heard.external_userid):
+        return
+    await contacts.notice(tx, heard.change, heard.link_id, heard.left, heard.expires)

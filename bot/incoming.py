@@ -83,5 +83,49 @@ class ContactAdded:
     welcome_code: str
 
 
-Heard = Incoming | Entered | ContactAdded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactEdited:
+    """The member changed their remark or tags of the contact."""
+
+    id: str
+    external_userid: str
+    userid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactLost:
+    """One deleted the other. ``handed_over``: the member, because a colleague takes over."""
+
+    id: str
+    external_userid: str
+    userid: str
+    by_customer: bool
+    handed_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandoverFailed:
+    """The contact did not become one of ``userid``. ``reason``: WeCom's word for it."""
+
+    id: str
+    external_userid: str
+    userid: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNews:
+    """What 获客助手 reports. ``expires``: seconds since 1970 as text; "" where it is not said."""
+
+    id: str
+    change: str
+    link_id: str = ""
+    external_userid: str = ""
+    userid: str = ""
+    left: str = ""
+    expires: str = ""
+
+
+ContactEvent = ContactAdded | ContactEdited | ContactLost | HandoverFailed | LinkNews
+Heard = Incoming | Entered | ContactEvent
 """Everything an adapter can hand over; whatever else arrives is acknowledged and dropped."""

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Any
 
-from bot.config import Settings, span
+from bot.config import Settings, WeCom, span
 from store.domain.calendar import WorkCalendar
 from store.domain.deadlines import Limits
 from store.domain.quota import EDITIONS, Allowance, meters
@@ -31,6 +31,7 @@ def rules(settings: Settings) -> Rules:
         dingtalk_group=bool(
             settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
         ),
+        **_contacts(settings.wecom),
         meters=meters(allowance(settings)),
     )
 
@@ -47,6 +48,12 @@ def allowance(settings: Settings) -> Allowance:
         dingtalk_pushes=(dingtalk.pushes_per_month if dingtalk else 0) or pushes,
         dingtalk_per_minute=dingtalk.member_per_minute if dingtalk else 20,
     )
+
+
+def _contacts(wecom: WeCom | None) -> dict[str, Any]:
+    if wecom is None:
+        return {}
+    return wecom.model_dump(include={"welcome", "welcomes", "remarks", "tags"})
 
 
 def _calendar(settings: Settings) -> WorkCalendar:

@@ -40,6 +40,7 @@ def digest_wecom_group(figures: Figures) -> str:
         f"**{_day(figures.day)}日报** · {_headline(figures)}",
         f"新增 **{figures.new}**　按时响应 **{figures.responded_in_time}**　超时 {late}",
         f"领取 **{figures.claimed}**　成交 {won}　公海 {figures.pool}",
+        f"被客户删除 **{figures.unfriended}** 位" if figures.unfriended else "",
         *(f"> {line}" for line in _by_source(figures)),
         *(f"> {line}" for line in _by_person(figures)),
         *(f"超时 #{lead} {name}（{owner}）" for lead, name, owner in _named(figures)),
@@ -93,7 +94,8 @@ def _won(figures: Figures) -> str:
 
 
 def _waiting(figures: Figures) -> str:
-    return f"公海 {figures.pool} 条，市场培育 {figures.marketing} 条"
+    lost = f"，被客户删除 {figures.unfriended} 位" if figures.unfriended else ""
+    return f"公海 {figures.pool} 条，市场培育 {figures.marketing} 条{lost}"
 
 
 def _rows(figures: Figures) -> Iterator[tuple[str, str]]:

@@ -280,7 +280,7 @@ def _facts(lead: Lead, *, known: bool = False, whole: bool = False) -> tuple[tup
     reach = dialled(lead) or lead.wechat or lead.email
     label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
     if not reach and lead.external_userid:
-        label, reach = "微信", "已加企业微信好友"
+        label, reach = "微信", "企业微信好友已删除" if lead.parted_at else "已加企业微信好友"
     tries = f"{lead.attempts}/{ATTEMPTS}" if lead.attempts else ""
     rows = (
         (label, reach),

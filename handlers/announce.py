@@ -8,6 +8,7 @@ from cards import render
 from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
+from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
@@ -21,7 +22,9 @@ MANY = 5
 AT_ONCE = timedelta(minutes=1)
 GATHER = timedelta(seconds=5)
 """How long a list that has just been sent waits before it is sent again with what came since."""
-OWNER_HEARS = {Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED}
+OWNER_HEARS = {
+    Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
+}  # fmt: skip
 SUGGESTED = 3
 
 
@@ -72,6 +75,7 @@ async def announce(tx: Tx, changes: Sequence[Change]) -> None:
         for lead in leads.values()
     ]
     await _put_cards(tx, audiences, holders)
+    await keep_profiles(tx, leads.values())
 
 
 async def _readers(

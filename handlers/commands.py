@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import lists, manage, quota, work
+from handlers import lists, manage, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.reply import Reply
@@ -25,6 +25,7 @@ from store.domain.team import Member, Role
 REP = (Role.REP,)
 SALES = (Role.REP, Role.MANAGER)
 MANAGER = (Role.MANAGER,)
+MARKET = (Role.MARKETING, Role.MANAGER)
 ALL = (Role.REP, Role.MANAGER, Role.MARKETING)
 Run = Callable[[Tx, Member], Awaitable[Reply]]
 
@@ -152,6 +153,10 @@ COMMANDS = (
             roles=MANAGER, parse=anything, handler=manage.digest),
     Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
             roles=MANAGER, parse=anything, handler=quota.quota),
+    Command(names=("活码", "qrcode", "渠道活码"), usage="活码 展会 李雷", does="做一个渠道的二维码，扫了就是线索",
+            roles=MARKET, parse=ways.wanted, handler=ways.code),
+    Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",
+            roles=MARKET, parse=ways.wanted, handler=ways.link),
     Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip

@@ -44,7 +44,8 @@ def _reachable(tx: Tx, lead: Lead, plan: JourneyPlan) -> bool:
 def _channel(tx: Tx, lead: Lead, step: JourneyStep) -> Channel | None:
     """How this step reaches this person; a WeCom contact without an address gets a 群发 task."""
     mail = Channel.MAIL if lead.email and tx.rules.mails else None
-    mass = Channel.WECOM_MASS if lead.external_userid and tx.rules.wecom else None
+    befriended = lead.external_userid and lead.parted_at is None
+    mass = Channel.WECOM_MASS if befriended and tx.rules.wecom else None
     return (mass or mail) if step.channel == "wecom" else (mail or mass)
 
 
@@ -120,6 +121,9 @@ async def _send(tx: Tx, lead: Lead, journey: Journey, step: JourneyStep) -> None
 async def _sender(tx: Tx, lead: Lead) -> str:
     """The member who confirms a 群发: the contact's own, who is the last owner."""
     followed = str(lead.fields.get("wecom_userid") or "")
+    followers = await tx.contacts.followers(lead.external_userid)
+    if followers:
+        return followed if followed in followers else followers[-1]
     if followed:
         return followed
     team = await tx.members.all()

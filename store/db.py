@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from store.contacts import Contacts
 from store.domain.rules import Rules
 from store.figures import FiguresQuery
 from store.inbox import Inbox
@@ -52,6 +53,7 @@ class Tx:
         self.journeys = Journeys(conn, now)
         self.links = Links(conn, now)
         self.groups = Groups(conn, now)
+        self.contacts = Contacts(conn, now)
         self.pictures = Pictures(conn, now)
         self.quota = Ledger(conn, now, rules.meters)
         self.leases = Leases(conn, now)

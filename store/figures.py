@@ -47,6 +47,7 @@ class FiguresQuery:
             claimed=sum(e["kind"] == Kind.CLAIMED for e in events),
             won=len(won),
             won_amount=sum(int(e["data"].get("amount") or 0) for e in won),
+            unfriended=sum(e["kind"] == Kind.UNFRIENDED for e in events),
             pool=await self._count(Place.POOL),
             marketing=await self._count(Place.MARKETING),
             funnel=await self._funnel(end - FUNNEL_SPAN, end),
@@ -66,7 +67,7 @@ class FiguresQuery:
         return rows.mappings().all()
 
     async def _events(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
-        counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED]
+        counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED, Kind.UNFRIENDED]
         rows = await self.conn.execute(
             select(t.events.c.kind, t.events.c.by_id, t.events.c.data, t.leads.c.source)
             .join(t.leads, t.leads.c.id == t.events.c.lead_id)

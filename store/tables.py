@@ -125,6 +125,8 @@ leads = Table(
     Column("due_at", UtcDateTime),
     Column("due", String(16), nullable=False),
     Column("doubles", Json, nullable=False),
+    # Nobody of the team has this WeCom contact any more.
+    Column("parted_at", UtcDateTime),
     Column("version", Integer, nullable=False),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_leads_owner_id_stage", "owner_id", "stage"),
@@ -210,6 +212,27 @@ pictures = Table(
     Column("token", String(64), primary_key=True),
     Column("png", Text, nullable=False),  # base64: one type on both databases
     Column("made_at", UtcDateTime, nullable=False),
+)
+contacts = Table(
+    "contacts",
+    metadata,
+    Column("external_userid", String(64), primary_key=True),
+    Column("userid", String(64), primary_key=True),
+    Column("state", String(100), nullable=False),
+    Column("met_at", UtcDateTime, nullable=False),
+    Column("gone_at", UtcDateTime),
+    Column("gone", String(16), nullable=False),  # who ended it: "customer", "member"
+)
+ways = Table(
+    "ways",
+    metadata,
+    Column("id", String(128), primary_key=True),  # WeCom's config_id or link_id
+    Column("kind", String(16), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("userids", Json, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_ways_kind_name", "kind", "name"),
 )
 outbox = Table(
     "outbox",

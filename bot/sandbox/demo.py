@@ -108,6 +108,7 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
     ]
     wecom_url, dingtalk_url = [await _listen(runner) for runner in runners]
     dingtalk.hand.base = dingtalk_url
+    wecom.ways.base = wecom_url
     own_host = urlsplit(product_url).netloc
     page = Page(
         state=state,

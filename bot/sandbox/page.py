@@ -76,6 +76,8 @@ class Page:
             "say": self._say,
             "press": self._press,
             "contacts": self._meet,
+            "scan": self._scan,
+            "part": self._part,
             "confirm": self._confirm,
             "clock": self._clock,
         }
@@ -163,6 +165,19 @@ class Page:
             raise Wrong("没有这位企业微信成员")
         name = str(body.get("name") or "微信客户")[:40]
         await self.wecom.hand.meet(phone.account, name, str(body.get("state") or "")[:30])
+
+    async def _scan(self, body: Body) -> None:
+        way = self.wecom.ways.named(str(body.get("state", "")))
+        if way is None:
+            raise Wrong("没有这个渠道的活码，先在聊天里发「活码」做一个")
+        await self.wecom.hand.scan(way, str(body.get("name") or "微信客户")[:40])
+
+    async def _part(self, body: Body) -> None:
+        contact = self.state.contacts.get(str(body.get("contact", "")))
+        userid = str(body.get("userid", ""))
+        if contact is None or userid not in contact.follows:
+            raise Wrong("他们不是好友")
+        await self.wecom.hand.part(contact, userid, by_customer=body.get("by") != "member")
 
     async def _confirm(self, body: Body) -> None:
         self.wecom.contacts.confirm(self._message(body))

@@ -89,6 +89,8 @@ class Contact:
     external_userid: str
     name: str
     follows: dict[str, tuple[datetime, str]] = field(default_factory=dict)
+    remarks: dict[str, dict[str, Any]] = field(default_factory=dict)  # what each member noted
+    tags: dict[str, set[str]] = field(default_factory=dict)  # tag ids, by member
 
     def json(self) -> dict[str, Any]:
         return {"id": self.external_userid, "name": self.name, "userids": list(self.follows)}

@@ -114,8 +114,14 @@ async def _exchange(
         call=f"{request.method} {address(request)}",
         status=response.status,
         asked=await _body(request),
-        answered=parsed(response.text or ""),
+        answered=_words(response),
     )
+
+
+def _words(response: web.Response) -> Any:
+    if response.content_type.startswith("image/"):
+        return "（图片）"
+    return parsed(response.text or "")
 
 
 async def _body(request: web.Request) -> Any:

@@ -27,7 +27,8 @@ class PersonFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """One local day. ``won_amount`` in yuan; ``pool`` and ``marketing`` are how it stands now.
+    """One local day. ``won_amount`` in yuan; ``unfriended``: customers who
+    deleted their rep in WeCom; ``pool`` and ``marketing`` are how it stands now.
 
     ``funnel`` holds (stage, leads that came at least that far) of the leads captured in
     the 30 days up to ``day``, first stage first: each count is part of the one before.
@@ -41,6 +42,7 @@ class Figures:
     claimed: int = 0
     won: int = 0
     won_amount: int = 0
+    unfriended: int = 0
     pool: int = 0
     marketing: int = 0
     funnel: tuple[tuple[str, int], ...] = ()

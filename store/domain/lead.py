@@ -107,6 +107,13 @@ class Kind(StrEnum):
     OPTED_OUT = "opted_out"
     ENRICHED = "enriched"
     DOUBLE = "double"
+    FRIENDED = "friended"  # a WeCom contact again, or of one more member
+    GREETED = "greeted"
+    UNGREETED = "ungreeted"
+    UNFRIENDED = "unfriended"  # the customer deleted the member
+    DROPPED = "dropped"  # the member deleted the customer
+    HANDOVER_FAILED = "handover_failed"
+    SPOKE = "spoke"  # the first words after a 获客 link
 
 
 KINDS: Mapping[Kind, str] = {
@@ -139,6 +146,13 @@ KINDS: Mapping[Kind, str] = {
     Kind.OPTED_OUT: "要求停止联系",
     Kind.ENRICHED: "补充资料",
     Kind.DOUBLE: "疑似重复",
+    Kind.FRIENDED: "加为企业微信好友",
+    Kind.GREETED: "欢迎语已发",
+    Kind.UNGREETED: "欢迎语没发出",
+    Kind.UNFRIENDED: "被客户删除好友",
+    Kind.DROPPED: "删除了客户好友",
+    Kind.HANDOVER_FAILED: "客户接替没成功",
+    Kind.SPOKE: "客户开口了",
 }
 
 
@@ -209,6 +223,8 @@ class Lead:
     due: Due
     doubles: tuple[int, ...]
     version: int
+    parted_at: datetime | None = None
+    """Since when nobody of the team has this WeCom contact any more."""
 
     @property
     def open(self) -> bool:
@@ -441,6 +457,23 @@ class Lead:
 
     def click(self, at: datetime, what: str) -> Change:
         return Change(replace(self, asked_at=at), Event(kind=Kind.CLICKED, at=at, text=what))
+
+    def speak(self, at: datetime) -> Change:
+        """The first words of a customer who came by a 获客 link."""
+        return Change(replace(self, asked_at=at), Event(kind=Kind.SPOKE, at=at))
+
+    def befriended(self, at: datetime, who: str) -> Change:
+        return Change(
+            replace(self, parted_at=None), Event(kind=Kind.FRIENDED, at=at, text=who)
+        )
+
+    def part(self, kind: Kind, at: datetime, text: str, *, alone: bool) -> Change:
+        """A member and the customer are no longer contacts; ``alone``: nobody of us is."""
+        parted = self.parted_at or at
+        return Change(
+            replace(self, parted_at=parted if alone else None),
+            Event(kind=kind, at=at, text=text),
+        )
 
     # -- helpers -------------------------------------------------------------
 

@@ -61,4 +61,8 @@ class Rules:
     dingtalk_group: bool
     roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
     todo: bool = False  # reminders are to-do entries in DingTalk, too
+    welcome: str = ""  # to a new WeCom contact; "" = none
+    welcomes: Mapping[str, str] = field(default_factory=dict)  # channel → its own welcome
+    remarks: bool = False  # new contacts get a remark
+    tags: bool = False  # contacts are tagged with their lead's stage
     meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow

@@ -19,6 +19,9 @@ class Channel(StrEnum):
     WECOM_GROUP = "wecom_group"  # a WeCom group robot; account = "" (the configured webhook)
     WECOM_CONTACT = "wecom_contact"  # ask who an external contact is; account = external_userid
     WECOM_MASS = "wecom_mass"  # a 企业群发 task to one contact; account = external_userid
+    WECOM_WELCOME = "wecom_welcome"  # the first words to a contact; account = external_userid
+    WECOM_PROFILE = "wecom_profile"  # remark and tag of a contact; account = external_userid
+    WECOM_WAY = "wecom_way"  # make a 渠道活码 or 获客链接; account = the channel's name
     DINGTALK = "dingtalk"  # a member's chat with our DingTalk bot; account = staffId
     DINGTALK_GROUP = "dingtalk_group"  # account = openConversationId, "" = the configured webhook
     MAIL = "mail"  # a prospect's mailbox; account = the address

@@ -23,9 +23,10 @@ async def test_a_contact_added_by_qr_code_is_a_lead_and_is_nurtured_by_its_owner
     task = await the_task(li)
     assert "苏禾" in task.body["text"]
     assert task.body["customers"] == ["苏禾"]
-    assert not customers_chat(world)
+    [welcome] = customers_chat(world)
     await world.act("confirm", message=task.id)
-    assert "苏禾" in customers_chat(world)[0].body["text"]
+    assert "很高兴认识你" in welcome.body["text"]
+    assert "苏禾" in customers_chat(world)[1].body["text"]
 
 
 async def number_of(world: World, name: str) -> int:

@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.config import WeCom
-from bot.incoming import ContactAdded, Entered, Heard, Incoming, Press
+from bot.incoming import (
+    ContactAdded,
+    ContactEdited,
+    ContactEvent,
+    ContactLost,
+    Entered,
+    HandoverFailed,
+    Heard,
+    Incoming,
+    LinkNews,
+    Press,
+)
 from bot.platforms.wecom.crypto import Query, WeComCrypto
 from bot.platforms.wecom.xml import ILLEGAL, cdata, parse_xml
 from store.domain.errors import BadCallback
@@ -16,6 +27,7 @@ from store.domain.team import Platform
 MAX_TEXT = 2048  # bytes of a passive text reply; WeCom cuts the rest (D:90241)
 CARD_EVENTS = {"template_card_event", "template_card_menu_event"}
 CONTACT_ADDED = {"add_external_contact", "add_half_external_contact"}
+CONTACT_LOST = {"del_external_contact", "del_follow_user"}
 IDENTITY = (
     "FromUserName",
     "CreateTime",
@@ -23,6 +35,8 @@ IDENTITY = (
     "ChangeType",
     "UserID",
     "ExternalUserID",
+    "LinkId",
+    "State",
     "EventKey",
     "TaskId",
     "ResponseCode",
@@ -132,7 +146,7 @@ def heard(message: dict[str, str]) -> Heard | None:
         return _entered(message)
     if event in CARD_EVENTS:
         return _incoming(message, message.get("EventKey", ""), _press(message))
-    return _contact(message) if event == "change_external_contact" else None
+    return _about_customers(message, event)
 
 
 def _incoming(message: dict[str, str], line: str, press: Press | None = None) -> Incoming | None:
@@ -156,17 +170,44 @@ def _press(message: dict[str, str]) -> Press:
     return Press(task_id=message.get("TaskId", ""), code=message.get("ResponseCode", ""))
 
 
-def _contact(message: dict[str, str]) -> ContactAdded | None:
-    """State and WelcomeCode may both be missing (D:92130)."""
+def _about_customers(message: dict[str, str], event: str) -> ContactEvent | None:
+    if event == "customer_acquisition":
+        return _link_news(message)
+    return _contact(message) if event == "change_external_contact" else None
+
+
+def _contact(message: dict[str, str]) -> ContactEvent | None:
+    """State, WelcomeCode, Source and FailReason may each be missing (D:92130)."""
     external, userid = message.get("ExternalUserID", ""), message.get("UserID", "")
-    if message.get("ChangeType") not in CONTACT_ADDED or not (external and userid):
+    change = message.get("ChangeType", "")
+    if not (external and userid):
         return None
-    return ContactAdded(
+    about = {"id": identity(message), "external_userid": external, "userid": userid}
+    if change in CONTACT_ADDED:
+        state, code = message.get("State", ""), message.get("WelcomeCode", "")
+        return ContactAdded(**about, state=state, welcome_code=code)
+    if change in CONTACT_LOST:
+        handed_over = message.get("Source") == "DELETE_BY_TRANSFER"
+        by_customer = change == "del_follow_user"
+        return ContactLost(**about, by_customer=by_customer, handed_over=handed_over)
+    if change == "transfer_fail":
+        return HandoverFailed(**about, reason=message.get("FailReason", ""))
+    return ContactEdited(**about) if change == "edit_external_contact" else None
+
+
+def _link_news(message: dict[str, str]) -> LinkNews | None:
+    """D:97299. ``sys`` says it, so who it is about is in the fields."""
+    change = message.get("ChangeType", "")
+    if not change:
+        return None
+    return LinkNews(
         id=identity(message),
-        external_userid=external,
-        userid=userid,
-        state=message.get("State", ""),
-        welcome_code=message.get("WelcomeCode", ""),
+        change=change,
+        link_id=message.get("LinkId", ""),
+        external_userid=message.get("ExternalUserID", ""),
+        userid=message.get("UserID", ""),
+        left=message.get("ExpireQuotaNum", ""),
+        expires=message.get("ExpireTime", ""),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
+from bot.platforms.wecom.pictures import uploaded
 from store.domain.errors import Anew, Later, Undeliverable
 from store.outbox import Due, unspent
 
@@ -77,6 +78,8 @@ class AppSender:
         Raises Later, Anew when WeCom refuses every code that looked good, or
         Undeliverable when the member cannot be reached.
         """
+        if due.payload["msgtype"] == "image":
+            return await self._send(due, await uploaded(self.client, due.payload))
         if due.payload["msgtype"] != "template_card":
             return await self._send(due, due.payload)
         if changes_in_place(due, self.clock()):

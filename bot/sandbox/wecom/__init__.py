@@ -13,6 +13,7 @@ from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.messages import Messages
 from bot.sandbox.wecom.phone import Hand
 from bot.sandbox.wecom.robot import Robot
+from bot.sandbox.wecom.ways import Ways
 from bot.sandbox.wire import logged
 
 
@@ -39,6 +40,7 @@ class WeCom:
         self.api = Api(company, state)
         self.messages = Messages(company, state)
         self.contacts = Contacts(state)
+        self.ways = Ways(state)
         self.courier = Courier(company, state, session, gap)
         self.hand = Hand(company, state, self.messages, self.contacts, self.courier)
         self._state = state
@@ -53,6 +55,16 @@ class WeCom:
             ("externalcontact/get_groupmsg_task", self.contacts.task),
             ("externalcontact/get_groupmsg_send_result", self.contacts.result),
             ("externalcontact/send_welcome_msg", self.contacts.welcome),
+            ("externalcontact/remark", self.contacts.remark),
+            ("externalcontact/mark_tag", self.contacts.mark),
+            ("externalcontact/get_corp_tag_list", self.contacts.tags.listed),
+            ("externalcontact/add_corp_tag", self.contacts.tags.add),
+            ("externalcontact/add_contact_way", self.ways.add),
+            ("externalcontact/get_contact_way", self.ways.get),
+            ("externalcontact/update_contact_way", self.ways.update),
+            ("externalcontact/del_contact_way", self.ways.delete),
+            ("externalcontact/customer_acquisition/create_link", self.ways.create_link),
+            ("externalcontact/customer_acquisition/update_link", self.ways.update_link),
         ):
             self.api.add(path, Endpoint(method="POST", answer=answer))
         self._add_reading()
@@ -79,4 +91,5 @@ class WeCom:
             middlewares=[logged(self._state, "wecom"), only_known], client_max_size=32 << 20
         )
         self.api.routes(app)
+        app.router.add_get("/qr/{config_id}.png", self.ways.picture)
         return app

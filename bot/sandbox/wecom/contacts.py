@@ -1,4 +1,4 @@
-"""Customers: externalcontact/get, welcome words, mass sending (D:92114, D:92135, D:92137)."""
+"""Customers: who they are, welcome, remarks, tags, mass sending (D:92114-92117, D:92135, D:92137)."""
 
 import time
 from collections.abc import Mapping
@@ -12,11 +12,17 @@ from bot.sandbox.state import Contact, Message, State
 from bot.sandbox.wecom.api import Call
 from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.messages import chat_of
+from bot.sandbox.wecom.tags import Tags
 
 CONTENT_BYTES = 4000
 MOST_CUSTOMERS = 10_000
 MOST_ATTACHMENTS = 9
 WELCOME_SECONDS = 20.0  # of real time, however fast the demo's clock runs
+REMARKS = {  # D:92115: what it is called in externalcontact/get, and its characters
+    "remark": ("remark", 20),
+    "description": ("description", 150),
+    "remark_company": ("remark_corp_name", 20),
+}
 UNSENT, SENT, NOT_A_FRIEND, HAD_ANOTHER = 0, 1, 2, 3
 
 
@@ -46,10 +52,13 @@ class Contacts:
         self._tasks: dict[str, Task] = {}
         self._welcomes: dict[str, Welcome] = {}
         self._last_mass: dict[str, date] = {}
+        self.tags = Tags()
 
-    def meet(self, userid: str, name: str, channel: str) -> tuple[Contact, str]:
+    def meet(
+        self, userid: str, name: str, channel: str, known: Contact | None = None
+    ) -> tuple[Contact, str]:
         """A customer scanned a member's QR code. Gives the contact and the welcome code."""
-        contact = Contact(external_userid=f"wm{token_urlsafe(22)}", name=name)
+        contact = known or Contact(external_userid=f"wm{token_urlsafe(22)}", name=name)
         contact.follows[userid] = (self._state.clock(), channel)
         self._state.met(contact)
         code = token_urlsafe(32)
@@ -57,14 +66,34 @@ class Contacts:
         self._welcomes[code] = Welcome(contact=contact, until=until)
         return contact, code
 
+    def part(self, contact: Contact, userid: str) -> None:
+        """One of the two deleted the other: what the member noted is gone with it."""
+        for noted in (contact.follows, contact.remarks, contact.tags):
+            noted.pop(userid, None)
+        self._state.met(contact)
+
     def get(self, call: Call) -> dict[str, Any]:
         contact = self._known(call.query.get("external_userid", ""))
-        follow = [_follow(contact, *item) for item in contact.follows.items()]
+        follow = [self._follow(contact, *item) for item in contact.follows.items()]
         if not follow:
             raise No(84061, "not external contact")
         person = {"external_userid": contact.external_userid, "name": contact.name}
         about = {**person, "avatar": "", "type": 1, "gender": 0}
         return {"external_contact": about, "follow_user": follow, "next_cursor": ""}
+
+    def _follow(self, contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:
+        at, channel = since
+        noted = {"remark": contact.name, "description": "", "remark_mobiles": []}
+        return {
+            **noted,
+            **contact.remarks.get(userid, {}),
+            "userid": userid,
+            "createtime": int(at.timestamp()),
+            "tags": [self.tags.shown(tag) for tag in sorted(contact.tags.get(userid, ()))],
+            "add_way": 1,
+            "oper_userid": contact.external_userid,
+            "state": channel,
+        }
 
     def _known(self, external_userid: str) -> Contact:
         if not external_userid:
@@ -94,6 +123,40 @@ class Contacts:
         welcome.used = True
         self._tell(welcome.contact, next(iter(welcome.contact.follows)), text)
         return {}
+
+    def remark(self, call: Call) -> dict[str, Any]:
+        """What a member calls the customer; the mobiles replace those that were there."""
+        contact, userid = self._followed(call.body)
+        noted = contact.remarks.setdefault(userid, {})
+        for name, (key, most) in REMARKS.items():
+            if name in call.body:
+                noted[key] = _short(call.body[name], most)
+        if "remark_mobiles" in call.body:
+            noted["remark_mobiles"] = _texts(call.body, "remark_mobiles")
+        return {}
+
+    def mark(self, call: Call) -> dict[str, Any]:
+        """Corp tags on and off a customer, as one member sees it."""
+        contact, userid = self._followed(call.body)
+        add, remove = _texts(call.body, "add_tag"), _texts(call.body, "remove_tag")
+        if not add and not remove:
+            raise No(40063, "some parameters are empty: add_tag and remove_tag")
+        if not self.tags.known([*add, *remove]):
+            raise No(40068, "invalid tagid")
+        held = contact.tags.setdefault(userid, set())
+        held -= set(remove)
+        held |= set(add)
+        return {}
+
+    def _followed(self, body: Mapping[str, Any]) -> tuple[Contact, str]:
+        userid = str(body.get("userid", ""))
+        if chat_of(self._state, userid) not in self._state.phones:
+            raise No(40003, "invalid userid")
+        contact = self._known(str(body.get("external_userid", "")))
+        followers = {known.lower(): known for known in contact.follows}
+        if userid.lower() not in followers:
+            raise No(84061, "not external contact")
+        return contact, followers[userid.lower()]
 
     def add_template(self, call: Call) -> dict[str, Any]:
         """Makes a task for one member; nothing is sent before they confirm."""
@@ -182,21 +245,6 @@ class Contacts:
         return task
 
 
-def _follow(contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:
-    at, channel = since
-    return {
-        "userid": userid,
-        "remark": contact.name,
-        "description": "",
-        "createtime": int(at.timestamp()),
-        "tags": [],
-        "remark_mobiles": [],
-        "add_way": 1,
-        "oper_userid": contact.external_userid,
-        "state": channel,
-    }
-
-
 def _content(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
     text, attachments = body.get("text") or {}, body.get("attachments") or []
     if not isinstance(text, dict) or not isinstance(attachments, list):
@@ -209,6 +257,19 @@ def _content(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
     if len(attachments) > MOST_ATTACHMENTS:
         raise No(41064, "too many attachments")
     return content, attachments
+
+
+def _short(value: Any, most: int) -> str:
+    if not isinstance(value, str) or len(value) > most:
+        raise No(40035, f"invalid parameter: a remark of more than {most} characters")
+    return value
+
+
+def _texts(body: Mapping[str, Any], name: str) -> list[str]:
+    values = body.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise No(40035, f"invalid parameter: {name} is an array")
+    return values
 
 
 def _customers(body: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from bot.sandbox.wecom.courier import Courier, Value
 from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.messages import TEXT_BYTES, Messages, chat_of
 from bot.sandbox.wecom.replies import card_of
+from bot.sandbox.wecom.ways import Way
 
 REPLY_BYTES = TEXT_BYTES
 
@@ -62,19 +63,43 @@ class Hand:
             self._redraw(message, answer)
         return True
 
-    async def meet(self, userid: str, name: str, channel: str) -> Contact:
+    async def meet(
+        self, userid: str, name: str, channel: str, known: Contact | None = None
+    ) -> Contact:
         """A customer scans a member's QR code and becomes a contact (D:92130)."""
-        contact, welcome_code = self._contacts.meet(userid, name, channel)
-        event: dict[str, Value] = {
+        contact, welcome_code = self._contacts.meet(userid, name, channel, known)
+        more = {"State": channel, "WelcomeCode": welcome_code}
+        await self.report("add_external_contact", contact, userid, **more)
+        return contact
+
+    async def scan(self, way: Way, name: str) -> Contact:
+        """A customer scans a 渠道活码: first half added, then whole (D:92130)."""
+        userid = way.next_member()
+        contact, welcome_code = self._contacts.meet(userid, name, way.state)
+        more = {"State": way.state, "WelcomeCode": welcome_code}
+        await self.report("add_half_external_contact", contact, userid, **more)
+        await self.report("add_external_contact", contact, userid, State=way.state)
+        return contact
+
+    async def part(self, contact: Contact, userid: str, *, by_customer: bool) -> None:
+        """One of the two deletes the other."""
+        self._contacts.part(contact, userid)
+        change = "del_follow_user" if by_customer else "del_external_contact"
+        await self.report(change, contact, userid)
+
+    async def report(self, change: str, contact: Contact, userid: str, **more: Value) -> None:
+        event = {
             "Event": "change_external_contact",
-            "ChangeType": "add_external_contact",
+            "ChangeType": change,
             "UserID": userid,
             "ExternalUserID": contact.external_userid,
-            "State": channel,
-            "WelcomeCode": welcome_code,
         }
-        await self._courier.carry({**self._head("sys", "event"), **event})
-        return contact
+        await self._courier.carry({**self._head("sys", "event"), **event, **more})
+
+    async def report_links(self, change: str, **more: Value) -> None:
+        """What 获客助手 tells the app (D:97299)."""
+        event = {"Event": "customer_acquisition", "ChangeType": change}
+        await self._courier.carry({**self._head("sys", "event"), **event, **more})
 
     def _head(self, sender: str, kind: str) -> Mapping[str, Value]:
         at = int(self._state.clock().timestamp())

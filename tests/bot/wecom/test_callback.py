@@ -5,7 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from bot.incoming import ContactAdded, Entered, Incoming, Press
+from bot.incoming import (
+    ContactAdded,
+    ContactEdited,
+    ContactLost,
+    Entered,
+    HandoverFailed,
+    Incoming,
+    LinkNews,
+    Press,
+)
 from bot.platforms.wecom.callback import WeComCallback, cut
 from bot.platforms.wecom.crypto import WeComCrypto
 from bot.platforms.wecom.xml import parse_xml
@@ -15,7 +24,14 @@ from tests.bot.wecom import given as g
 
 CRYPTO = WeComCrypto(g.TOKEN, g.AES_KEY, g.CORP)
 CALLBACK = WeComCallback(g.settings(), lambda: g.NOON)
-ADDED = ("event/change_external_contact/add_", "event/change_external_contact/add_half_")
+CHANGES = {
+    "add_external_contact": ContactAdded,
+    "add_half_external_contact": ContactAdded,
+    "edit_external_contact": ContactEdited,
+    "del_external_contact": ContactLost,
+    "del_follow_user": ContactLost,
+    "transfer_fail": HandoverFailed,
+}
 
 PRESS = """<xml><ToUserName><![CDATA[ww12ab]]></ToUserName>
 <FromUserName><![CDATA[wangwu]]></FromUserName><CreateTime>1760000100</CreateTime>
@@ -32,6 +48,11 @@ CONTACT = """<xml><ToUserName>ww12ab</ToUserName><FromUserName>sys</FromUserName
 <Event>change_external_contact</Event><ChangeType>add_external_contact</ChangeType>
 <UserID>wangwu</UserID><ExternalUserID>wmEXAMPLE</ExternalUserID><State>expo2026</State>
 <WelcomeCode>WC1</WelcomeCode></xml>"""
+
+NEWS = """<xml><ToUserName>ww12ab</ToUserName><FromUserName>sys</FromUserName>
+<CreateTime>1760000300</CreateTime><MsgType>event</MsgType>
+<Event>customer_acquisition</Event><ChangeType>balance_low</ChangeType>
+<LinkId>ca1</LinkId></xml>"""
 
 
 def query(encrypt, nonce="n"):
@@ -67,8 +88,11 @@ def due_for(fields, event_key):
         return Incoming, fields["EventKey"]
     if event_key.lower() == "event/enter_agent":
         return Entered, None
-    if event_key.startswith(ADDED):
-        return ContactAdded, fields["ExternalUserID"]
+    if event_key.startswith("event/customer_acquisition"):
+        return LinkNews, fields.get("ExternalUserID", "")
+    kind = CHANGES.get(fields.get("ChangeType", ""))
+    if event_key.startswith("event/change_external_contact/") and kind is not None:
+        return kind, fields["ExternalUserID"]
     return type(None), None
 
 
@@ -192,9 +216,58 @@ def test_a_half_added_contact_without_state_and_welcome_code_is_heard():
 
 
 @pytest.mark.parametrize(
+    ("change", "more", "lost"),
+    [
+        ("del_follow_user", "", (True, False)),
+        ("del_external_contact", "", (False, False)),
+        ("del_external_contact", "<Source>DELETE_BY_TRANSFER</Source>", (False, True)),
+    ],
+)
+def test_who_deleted_whom_is_heard(change, more, lost):
+    heard = read(
+        CONTACT.replace("add_external_contact", change).replace("<State>", f"{more}<State>")
+    )
+
+    assert isinstance(heard, ContactLost)
+    assert (heard.external_userid, heard.userid) == ("wmEXAMPLE", "wangwu")
+    assert (heard.by_customer, heard.handed_over) == lost
+
+
+def test_a_takeover_that_failed_is_heard_with_the_reason():
+    failed = CONTACT.replace("add_external_contact", "transfer_fail")
+
+    heard = read(failed.replace("<State>", "<FailReason>customer_refused</FailReason><State>"))
+
+    assert isinstance(heard, HandoverFailed)
+    assert heard.reason == "customer_refused"
+
+
+def test_a_remark_that_was_changed_is_heard():
+    assert isinstance(
+        read(CONTACT.replace("add_external_contact", "edit_external_contact")), ContactEdited
+    )
+
+
+def test_what_the_links_report_is_heard():
+    news = NEWS.replace("balance_low", "quota_expire_soon").replace(
+        "</xml>", "<ExpireTime>1760000000</ExpireTime><ExpireQuotaNum>20</ExpireQuotaNum></xml>"
+    )
+
+    heard = read(news)
+
+    assert isinstance(heard, LinkNews)
+    assert (heard.change, heard.left, heard.expires) == ("quota_expire_soon", "20", "1760000000")
+
+
+def test_two_links_of_one_second_are_two():
+    assert read(NEWS).id != read(NEWS.replace("<LinkId>ca1", "<LinkId>ca2")).id
+
+
+@pytest.mark.parametrize(
     "plain",
     [
-        CONTACT.replace("add_external_contact", "del_follow_user"),
+        CONTACT.replace("add_external_contact", "msg_audit_approved"),
+        NEWS.replace("<ChangeType>balance_low</ChangeType>", ""),
         CONTACT.replace("<UserID>wangwu</UserID>", ""),
         TEXT.replace("<FromUserName>wangwu</FromUserName>", ""),
         TEXT.replace("<MsgType>text", "<MsgType>image"),

@@ -1,0 +1,299 @@
+"""The relay's senders for external contacts: welcome, remark and tag, QR codes and links."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from bot.platforms.wecom.client import Answer, WeComClient, WeComError
+from bot.platforms.wecom.errcodes import NO_RELATION
+from bot.platforms.wecom.pictures import drawn, fetched
+from bot.platforms.wecom.sender import LOOKUP_PAUSE, LOOKUP_TRIES
+from store.domain.errors import Later, Undeliverable
+from store.domain.ways import Way, WayKind
+from store.outbox import Due
+
+Ref = dict[str, Any]
+Greeted = Callable[[str, str, str], Awaitable[None]]
+"""(external_userid, userid, why not) → noted."""
+
+WINDOW = timedelta(seconds=20)  # of a welcome code (D:92137)
+TRY = 5.0  # seconds of one call: a connection that hangs must not use up the window
+PAUSE = timedelta(seconds=1)
+OTHER_APP_SENDS, GREETED_ALREADY, TOO_LATE = 41096, 41051, 41050
+TAG_UNKNOWN, TAG_EXISTS = 40068, 40071
+REMARK_CHARS = 20  # of a remark and of a company (D:92115)
+GROUP = "线索阶段"
+PICTURE_TRIES = 3
+MEMBER_PROBLEMS: Mapping[int, str] = {
+    40003: "有人不在企业微信里，核对账号",
+    40098: "有人还没实名，请先在手机上实名",
+    41041: "接待的人超过 100 个",
+    41045: "企业的活码数量用完了，用已有的",
+    41054: "有人还没激活企业微信",
+    41095: "获客链接数量用完了，用已有的",
+    48002: "应用没有客户联系权限，请管理员在「可调用接口的应用」里加上它",
+    60011: "有人不在应用的可见范围里",
+    60111: "有人不在企业微信里，核对账号",
+    84074: "有人没有客户联系权限，请管理员加到使用范围",
+    84083: "有人没有客户联系权限，请管理员加到使用范围",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeSender:
+    """The first words to a new contact: once, within 20 seconds of the event (D:92137).
+
+    What ends well or badly is told to ``greeted``, so that the member knows
+    whether to greet. A repeated try is harmless: the second answer is 41051.
+    """
+
+    client: WeComClient
+    clock: Callable[[], datetime]
+    greeted: Greeted
+
+    async def show(self, due: Due) -> None:
+        """Raises Later within the window, Undeliverable after it."""
+        payload, who = due.payload, (due.account, due.payload["userid"])
+        late = self.clock() >= datetime.fromisoformat(payload["since"]) + WINDOW
+        # The first try is made in any case: only WeCom knows when its 20 seconds began.
+        if late and due.attempts > 1:
+            await self._give_up(who, "超过 20 秒")
+        try:
+            await self._send(payload)
+        except WeComError as error:
+            if error.code != GREETED_ALREADY:
+                await self._give_up(who, "超过 20 秒" if error.code == TOO_LATE else said(error))
+        await self.greeted(*who, "")
+
+    async def _send(self, payload: Mapping[str, Any]) -> None:
+        body = {"welcome_code": payload["welcome_code"], "text": payload["text"]}
+        try:
+            async with asyncio.timeout(TRY):
+                await self.client.call("externalcontact/send_welcome_msg", body)
+        except TimeoutError:
+            raise Later("send_welcome_msg: no answer", timedelta(0)) from None
+        except Later as later:
+            raise Later(str(later), min(later.after or PAUSE, PAUSE)) from None
+        except WeComError as error:
+            if error.code == OTHER_APP_SENDS:
+                raise Later(str(error), PAUSE) from None
+            raise
+
+    async def _give_up(self, who: tuple[str, str], why: str) -> None:
+        await self.greeted(*who, why)
+        raise Undeliverable(f"no welcome: {why}")
+
+
+@dataclass(slots=True)
+class StageTags:
+    """The corp tags that stand for stages, in one group (D:92117)."""
+
+    client: WeComClient
+    group: str = GROUP
+    _ids: dict[str, str] | None = None
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def id_of(self, name: str) -> str:
+        """The tag's id, made if there is none. Raises as ``client.call`` does."""
+        async with self._one:  # two at once would make the tag twice
+            if self._ids is None:
+                self._ids = await self._listed()
+            if name not in self._ids:
+                self._ids[name] = await self._made(name)
+            return self._ids[name]
+
+    def forget(self) -> None:
+        """Somebody deleted a tag in the console."""
+        self._ids = None
+
+    async def _listed(self) -> dict[str, str]:
+        answer = await self.client.call("externalcontact/get_corp_tag_list", {})
+        groups = [g for g in answer.get("tag_group") or () if g.get("group_name") == self.group]
+        return {tag["name"]: tag["id"] for group in groups for tag in group.get("tag") or ()}
+
+    async def _made(self, name: str) -> str:
+        body = {"group_name": self.group, "tag": [{"name": name}]}
+        try:
+            answer = await self.client.call("externalcontact/add_corp_tag", body)
+        except WeComError as error:
+            if error.code != TAG_EXISTS:
+                raise
+            self._ids = None  # another process was quicker
+            raise Later(str(error), PAUSE) from None
+        made = (answer.get("tag_group") or {}).get("tag") or ()
+        return next(str(tag["id"]) for tag in made if tag["name"] == name)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSender:
+    """A contact's remark and tag as one member sees them; what is so already costs no call.
+
+    The remark is only written over an empty one, the nickname, or our own: what a
+    member wrote stays. Their phone numbers are added to, never replaced (D:92115).
+    """
+
+    client: WeComClient
+    tags: StageTags
+
+    async def show(self, due: Due) -> Ref:
+        """Raises Later, or Undeliverable when the two are no contacts (any more)."""
+        try:
+            return await self._write(due)
+        except WeComError as error:
+            # The event can be ahead of the data (D:92114).
+            if error.code == NO_RELATION and due.attempts < LOOKUP_TRIES:
+                raise Later(str(error), LOOKUP_PAUSE) from None
+            raise
+
+    async def _write(self, due: Due) -> Ref:
+        ref = dict(due.ref or {})
+        who = {"userid": due.payload["userid"], "external_userid": due.account}
+        wanted = due.payload["remark"]
+        if wanted and wanted != ref.get("remark"):
+            await self._remark(who, wanted, ref.get("remark") or {})
+            ref["remark"] = wanted
+        tag = due.payload["tag"]
+        if tag and tag != ref.get("tag"):
+            ref |= {"tag": tag, "tag_id": await self._mark(who, tag, ref.get("tag_id", ""))}
+        return ref
+
+    async def _mark(self, who: Mapping[str, str], tag: str, old: str) -> str:
+        new = await self.tags.id_of(tag)
+        remove = {"remove_tag": [old]} if old and old != new else {}
+        try:
+            await self.client.call("externalcontact/mark_tag", {**who, "add_tag": [new], **remove})
+        except WeComError as error:
+            if error.code != TAG_UNKNOWN:
+                raise
+            await self._mark_anew(who, tag)
+            return await self.tags.id_of(tag)
+        return new
+
+    async def _mark_anew(self, who: Mapping[str, str], tag: str) -> None:
+        """The ids we knew are gone: ask for the list once more, remove nothing."""
+        self.tags.forget()
+        body = {**who, "add_tag": [await self.tags.id_of(tag)]}
+        await self.client.call("externalcontact/mark_tag", body)
+
+    async def _remark(
+        self, who: Mapping[str, str], wanted: Mapping[str, str], ours: Mapping[str, str]
+    ) -> None:
+        query = {"external_userid": who["external_userid"]}
+        answer = await self.client.call("externalcontact/get", params=query)
+        body = _changes(answer, who["userid"], wanted, ours)
+        if body:
+            await self.client.call("externalcontact/remark", {**who, **body})
+
+
+def _changes(
+    answer: Answer, userid: str, wanted: Mapping[str, str], ours: Mapping[str, str]
+) -> dict[str, Any]:
+    """What externalcontact/remark is to be asked for; raises WeComError when ``userid`` left."""
+    contact = answer.get("external_contact") or {}
+    follower = next(
+        (one for one in answer.get("follow_user") or () if _same(one.get("userid"), userid)), None
+    )
+    if follower is None:
+        raise WeComError(NO_RELATION, "the member and the customer are not contacts")
+    body: dict[str, Any] = {}
+    remark = str(follower.get("remark") or "")
+    new = wanted.get("remark", "")[:REMARK_CHARS]
+    if new != remark and remark in {"", contact.get("name", ""), ours.get("remark", "")}:
+        body["remark"] = new
+    if "company" in wanted and contact.get("type") == 1 and not follower.get("remark_corp_name"):
+        body["remark_company"] = wanted["company"][:REMARK_CHARS]
+    mobiles = [mobile for mobile in follower.get("remark_mobiles") or () if mobile]
+    if "phone" in wanted and not any(_same_number(m, wanted["phone"]) for m in mobiles):
+        body["remark_mobiles"] = [*mobiles, wanted["phone"].removeprefix("+86")]
+    return {name: value for name, value in body.items() if value}
+
+
+def _same(userid: object, other: str) -> bool:
+    return str(userid).casefold() == other.casefold()
+
+
+def _same_number(one: str, other: str) -> bool:
+    return one.removeprefix("+86") == other.removeprefix("+86")
+
+
+# -- codes and links ---------------------------------------------------------
+
+
+async def make(client: WeComClient, way: Way) -> Way:
+    """``way`` as WeCom made or changed it. Raises as ``client.call`` does.
+
+    WeCom has no key against repeats: an answer that gets lost leaves a code
+    nobody uses.
+    """
+    return await (_code(client, way) if way.kind == WayKind.CODE else _link(client, way))
+
+
+async def _code(client: WeComClient, way: Way) -> Way:
+    """D:92572. type 1 is for exactly one member; scene 2 answers with a picture."""
+    people = {"user": list(way.userids), "remark": way.name, "state": way.name}
+    if way.id:
+        body = {"config_id": way.id, "skip_verify": True, **people}
+        await client.call("externalcontact/update_contact_way", body)
+        return way
+    kind = 1 if len(way.userids) == 1 else 2
+    body = {"type": kind, "scene": 2, "skip_verify": True, **people}
+    answer = await client.call("externalcontact/add_contact_way", body)
+    return replace(way, id=str(answer["config_id"]), url=str(answer.get("qr_code") or ""))
+
+
+async def _link(client: WeComClient, way: Way) -> Way:
+    """D:97297. The channel travels in the address and comes back as State."""
+    path = "externalcontact/customer_acquisition/"
+    about = {"link_name": way.name, "range": {"user_list": list(way.userids)}, "skip_verify": True}
+    if way.id:
+        await client.call(f"{path}update_link", {"link_id": way.id, **about})
+        return way
+    link = (await client.call(f"{path}create_link", about)).get("link") or {}
+    url = f"{link['url']}?customer_channel={quote(way.name, safe='')}"
+    return replace(way, id=str(link["link_id"]), url=url)
+
+
+async def picture(client: WeComClient, way: Way) -> bytes:
+    """Its QR code: WeCom's own for a code, ours for a link. Raises Later."""
+    return drawn(way.url) if way.kind == WayKind.LINK else await fetched(client, way.url)
+
+
+def said(error: WeComError) -> str:
+    """What somebody can do about it, in Chinese."""
+    return MEMBER_PROBLEMS.get(error.code, f"企业微信返回 {error.code}，请管理员看日志")
+
+
+Made = Callable[[Way, int, bytes | None], Awaitable[None]]
+Failed = Callable[[Way, int, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class WaySender:
+    """Makes what was ordered and hands it to ``made``, or what went wrong to ``failed``."""
+
+    client: WeComClient
+    made: Made
+    failed: Failed
+    read: Callable[[dict[str, Any]], Way]
+
+    async def show(self, due: Due) -> Ref:
+        """Raises Later before anything was made, Undeliverable when WeCom says no."""
+        ordered, by = self.read(due.payload["way"]), due.payload["by"]
+        try:
+            way = await make(self.client, ordered)
+        except WeComError as error:
+            await self.failed(ordered, by, said(error))
+            raise
+        await self.made(way, by, await self._picture(way))
+        return {"id": way.id}
+
+    async def _picture(self, way: Way) -> bytes | None:
+        for _ in range(PICTURE_TRIES):
+            try:
+                return await picture(self.client, way)
+            except Later:
+                await asyncio.sleep(PAUSE.total_seconds())
+        return None  # the address is told instead

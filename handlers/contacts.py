@@ -1,0 +1,206 @@
+"""WeCom contacts: who added whom, who left, and what the links report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from cards import render, render_text
+from cards.contacts import handover_text, notice_text, parted_card, ungreeted_text, welcome
+from cards.lead import shown_name
+from handlers.announce import record
+from handlers.capture import capture
+from store.db import Tx
+from store.domain.lead import Event, Kind, Lead, LeadId
+from store.domain.match import Key
+from store.domain.newlead import NewLead
+from store.domain.team import Channel, Member, Platform, Role
+from store.outbox import Put
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """A customer and a member became contacts. ``state``: the channel; it and the code may be ""."""
+
+    external_userid: str
+    userid: str
+    state: str = ""
+    welcome_code: str = ""
+
+
+async def meet(tx: Tx, met: Met) -> bool:
+    """A lead of that member, greeted and looked up. False: they were contacts already.
+
+    Half and whole, and whatever else WeCom reports of the same two, is one contact.
+    """
+    member = await tx.members.by_account(Platform.WECOM, met.userid)
+    await _greet(tx, met, member)
+    if not await tx.contacts.meet(met.external_userid, met.userid, met.state):
+        return False
+    lead = NewLead(
+        source="wecom",
+        external_userid=met.external_userid,
+        channel=met.state,
+        rep=member.name if member else "",
+        fields={"wecom_userid": met.userid},
+    )
+    [captured] = await capture(tx, [lead])
+    if captured.duplicate:
+        known = await tx.leads.get(captured.id)
+        await record(tx, known.befriended(tx.now, member.name if member else met.userid))
+    await look_up(tx, captured.id, met.external_userid, met.userid)
+    return True
+
+
+async def look_up(tx: Tx, lead_id: LeadId, external_userid: str, userid: str) -> None:
+    """Ask WeCom who this is, now or once more."""
+    lookup = Put(
+        key=f"contact:{lead_id}",
+        channel=Channel.WECOM_CONTACT,
+        account=external_userid,
+        payload={"userid": userid},
+        ring=True,
+        lead_id=lead_id,
+    )
+    await tx.outbox.put([lookup])
+
+
+async def _greet(tx: Tx, met: Met, member: Member | None) -> None:
+    template = tx.rules.welcomes.get(met.state, tx.rules.welcome)
+    if not (met.welcome_code and template):
+        return
+    name = next((lead.name for lead in await leads_of(tx, met.external_userid)), "")
+    rep = member.name if member else ""
+    content = welcome(template, name=name, rep=rep, channel=met.state)
+    words = {"welcome_code": met.welcome_code, "text": {"content": content}}
+    put = Put(
+        key="welcome:" + sha256(met.welcome_code.encode()).hexdigest()[:40],
+        channel=Channel.WECOM_WELCOME,
+        account=met.external_userid,
+        payload={**words, "userid": met.userid, "since": tx.now.isoformat()},
+    )
+    await tx.outbox.put([put])
+
+
+async def leads_of(tx: Tx, external_userid: str) -> Sequence[Lead]:
+    """The leads of a contact, almost always one."""
+    key = Key("external_userid", external_userid)
+    return await tx.leads.many((await tx.leads.known([key])).get(key, ()), lock=True)
+
+
+async def greeted(tx: Tx, external_userid: str, userid: str, why: str) -> None:
+    """The welcome went out, or never will (``why``): then the member has to greet."""
+    kind = Kind.UNGREETED if why else Kind.GREETED
+    member = await tx.members.by_account(Platform.WECOM, userid)
+    for lead in await leads_of(tx, external_userid):
+        event = Event(kind=kind, by=member.id if member else None, at=tx.now, text=why)
+        await tx.leads.write([(lead.id, event)])
+        if why and member is not None:
+            await tell(tx, [member], f"ungreeted:{lead.id}", ungreeted_text(lead))
+
+
+async def edited(tx: Tx, external_userid: str, userid: str) -> None:
+    """A member wrote a remark: there may be a phone number in it now."""
+    for lead in await leads_of(tx, external_userid):
+        await look_up(tx, lead.id, external_userid, userid)
+
+
+async def parted(
+    tx: Tx, external_userid: str, userid: str, *, by_customer: bool, handed_over: bool = False
+) -> bool:
+    """One of them deleted the other. False when that is known.
+
+    Without anybody left who has the contact, nothing more is sent to it.
+    """
+    if not await tx.contacts.part(
+        external_userid, userid, "customer" if by_customer else "member"
+    ):
+        return False
+    alone = not await tx.contacts.followers(external_userid)
+    member = await tx.members.by_account(Platform.WECOM, userid)
+    who = member.name if member else userid
+    kind = Kind.UNFRIENDED if by_customer else Kind.DROPPED
+    for lead in await leads_of(tx, external_userid):
+        text = f"{who}，转给了同事" if handed_over else who
+        if alone:
+            await tx.outbox.drop_waiting(lead.id, [Channel.WECOM_MASS, Channel.WECOM_PROFILE])
+        [after] = await record(tx, lead.part(kind, tx.now, text, alone=alone))
+        if by_customer:
+            await _tell_parted(tx, after, member)
+    return True
+
+
+async def _tell_parted(tx: Tx, lead: Lead, member: Member | None) -> None:
+    concerned = {m.id: m for m in (member, lead.owner) if m is not None and m.active}
+    puts = []
+    for reader in concerned.values():
+        if reader.phone is not None:
+            channel, account = reader.phone
+            who = "你" if member is not None and reader.id == member.id else member_name(member)
+            key = f"parted:{lead.id}/{reader.id}"
+            payload = render(parted_card(lead, who), channel)
+            puts.append(Put(key=key, channel=channel, account=account, payload=payload, ring=True))
+    await tx.outbox.put(puts)
+
+
+def member_name(member: Member | None) -> str:
+    return member.name if member else "原来的同事"
+
+
+async def handover_failed(tx: Tx, external_userid: str, userid: str, reason: str) -> None:
+    """A takeover of the contact by ``userid`` did not happen: the managers decide what now."""
+    member = await tx.members.by_account(Platform.WECOM, userid)
+    to = member.name if member else userid
+    managers = await tx.members.active(Role.MANAGER)
+    leads = await leads_of(tx, external_userid)
+    text = handover_text("一位客户", to, reason)
+    for lead in leads:
+        text = handover_text(f"#{lead.id} {shown_name(lead)}", to, reason)
+        event = Event(kind=Kind.HANDOVER_FAILED, at=tx.now, text=f"{to} {reason}".strip())
+        await tx.leads.write([(lead.id, event)])
+    about = f"{external_userid}/{userid}/{tx.now.isoformat()}"
+    await tell(tx, managers, f"handover:{sha256(about.encode()).hexdigest()[:32]}", text)
+
+
+async def spoke(tx: Tx, external_userid: str) -> bool:
+    """A customer who came by a link wrote the first words. False: nobody we know."""
+    leads = await leads_of(tx, external_userid)
+    for lead in leads:
+        await record(tx, lead.speak(tx.now))
+    return bool(leads)
+
+
+async def notice(tx: Tx, change: str, link_id: str = "", left: str = "", until: str = "") -> None:
+    """What 获客助手 reports, to managers and marketing: once per kind, link and day."""
+    way = await tx.contacts.way(link_id) if link_id else None
+    text = notice_text(change, way.name if way else "", left, _day(tx, until))
+    if not text:
+        return
+    readers = [*await tx.members.active(Role.MANAGER), *await tx.members.active(Role.MARKETING)]
+    day = tx.now.astimezone(tx.rules.zone).date()
+    about = sha256(f"{change}/{link_id}".encode()).hexdigest()[:16]
+    await tell(tx, readers, f"notice:{day}/{about}", text)
+
+
+def _day(tx: Tx, expires: str) -> str:
+    """Seconds since 1970 as a day; anything else as it was said (D:97299 gives no example)."""
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 10):
+        return expires[:30]
+    day = datetime.fromtimestamp(int(expires), tx.rules.zone)
+    return f"{day.month}月{day.day}日"
+
+
+async def tell(tx: Tx, readers: Sequence[Member], key: str, text: str) -> None:
+    """A text on the phone of each of them; the same key says it once."""
+    phones = [(reader, *reader.phone) for reader in readers if reader.phone]
+    await tx.outbox.put(
+        [
+            Put(
+                key=f"{key}/{reader.id}",
+                channel=channel,
+                account=account,
+                payload=render_text(text, channel),
+            )
+            for reader, channel, account in phones
+        ]
+    )

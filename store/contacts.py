@@ -1,0 +1,109 @@
+"""Which WeCom customers are whose contacts, and the QR codes and links they come by."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store import tables as t
+from store.domain.ways import Way, WayKind
+from store.upsert import upsert
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    conn: AsyncConnection
+    now: datetime
+
+    async def meet(self, external_userid: str, userid: str, state: str) -> bool:
+        """They are contacts now; False if they were already. A second event waits for our commit."""
+        insert = upsert(self.conn, t.contacts).values(
+            external_userid=external_userid, userid=userid, state=state, met_at=self.now, gone=""
+        )
+        done = await self.conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=[t.contacts.c.external_userid, t.contacts.c.userid],
+                set_={"state": state, "met_at": self.now, "gone_at": None, "gone": ""},
+                where=t.contacts.c.gone_at.is_not(None),
+            )
+        )
+        return done.rowcount == 1
+
+    async def part(self, external_userid: str, userid: str, gone: str) -> bool:
+        """They no longer are; ``gone`` says who ended it. False if that is known."""
+        insert = upsert(self.conn, t.contacts).values(
+            external_userid=external_userid,
+            userid=userid,
+            state="",
+            met_at=self.now,
+            gone_at=self.now,
+            gone=gone,
+        )
+        done = await self.conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=[t.contacts.c.external_userid, t.contacts.c.userid],
+                set_={"gone_at": self.now, "gone": gone},
+                where=t.contacts.c.gone_at.is_(None),
+            )
+        )
+        return done.rowcount == 1
+
+    async def followers(self, external_userid: str) -> Sequence[str]:
+        """The userids of those who have this contact, the first one first."""
+        rows = await self.conn.scalars(
+            select(t.contacts.c.userid)
+            .where(t.contacts.c.external_userid == external_userid, t.contacts.c.gone_at.is_(None))
+            .order_by(t.contacts.c.met_at, t.contacts.c.userid)
+        )
+        return list(rows)
+
+    async def keep_way(self, way: Way) -> None:
+        """Remember a QR code or link; one that is there already has other members from now on."""
+        insert = upsert(self.conn, t.ways).values(
+            id=way.id,
+            kind=way.kind,
+            name=way.name,
+            url=way.url,
+            userids=list(way.userids),
+            made_at=self.now,
+        )
+        kept = {name: insert.excluded[name] for name in ("url", "userids")}
+        await self.conn.execute(
+            insert.on_conflict_do_update(index_elements=[t.ways.c.id], set_=kept)
+        )
+
+    async def ways(self, kind: WayKind, limit: int = 20) -> Sequence[Way]:
+        """The newest first."""
+        rows = await self.conn.execute(
+            select(t.ways)
+            .where(t.ways.c.kind == kind)
+            .order_by(t.ways.c.made_at.desc(), t.ways.c.id)
+            .limit(limit)
+        )
+        return [_way(row) for row in rows.mappings()]
+
+    async def named(self, kind: WayKind, name: str) -> Sequence[Way]:
+        """Those of one channel, the newest first."""
+        rows = await self.conn.execute(
+            select(t.ways)
+            .where(t.ways.c.kind == kind, t.ways.c.name == name)
+            .order_by(t.ways.c.made_at.desc(), t.ways.c.id)
+        )
+        return [_way(row) for row in rows.mappings()]
+
+    async def way(self, way_id: str) -> Way | None:
+        row = (await self.conn.execute(select(t.ways).where(t.ways.c.id == way_id))).mappings()
+        found = row.one_or_none()
+        return _way(found) if found else None
+
+
+def _way(row: RowMapping) -> Way:
+    return Way(
+        kind=WayKind(row["kind"]),
+        name=row["name"],
+        userids=tuple(row["userids"]),
+        id=row["id"],
+        url=row["url"],
+    )

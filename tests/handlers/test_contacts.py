@@ -1,0 +1,464 @@
+"""WeCom contacts, handler by handler: met, greeted, left; codes and links; once each."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from bot.dispatch import hear
+from bot.incoming import (
+    ContactAdded,
+    ContactEdited,
+    ContactLost,
+    HandoverFailed,
+    LinkNews,
+)
+from handlers import contacts, ways
+from handlers.contacts import leads_of
+from store import tables as t
+from store.domain.lead import Kind
+from store.domain.team import Channel
+from store.domain.ways import Way, WayKind
+from tests.handlers.people import IDS, answers, says
+
+SU = "wmSUHE"
+ANY = {"external_userid": SU, "userid": "lilei"}
+WELCOME = "你好{name}，我是{rep}，{channel}上见过"
+
+
+@pytest.fixture
+def store(store):
+    return replace(
+        store,
+        rules=replace(store.rules, wecom=True, welcome="你好", welcomes={"展会": WELCOME}),
+    )
+
+
+@pytest.fixture
+def tagging(store):
+    return replace(store, rules=replace(store.rules, tags=True, remarks=True))
+
+
+def event(kind, **values):
+    return kind(id=f"e{next(IDS)}", **values)
+
+
+async def met(store, **values):
+    given = ANY | {"state": "展会", "welcome_code": f"WC{next(IDS)}"} | values
+    await hear(store, event(ContactAdded, **given))
+    return await the_lead(store, given["external_userid"])
+
+
+async def the_lead(store, external_userid=SU):
+    async with store.begin() as tx:
+        [lead] = await leads_of(tx, external_userid)
+        return lead
+
+
+async def kinds(store, lead):
+    async with store.read() as tx:
+        lines = (await tx.leads.history([lead.id]))[lead.id]
+        return [line.kind for line in lines]
+
+
+async def rows(store, channel):
+    return [row for row in (await answers(store)).values() if row.channel == channel]
+
+
+async def words(store, account):
+    return "\n".join(
+        str(row.payload) for row in (await answers(store)).values() if row.account == account
+    )
+
+
+# -- met -----------------------------------------------------------------------
+
+
+async def test_a_contact_is_a_lead_of_the_channel_and_of_the_member(store):
+    lead = await met(store)
+
+    assert (lead.channel, lead.owner.name, lead.source) == ("展会", "李雷", "wecom")
+    assert len(await rows(store, Channel.WECOM_CONTACT)) == 1
+
+
+async def test_half_and_whole_are_one_lead_and_one_welcome(store):
+    await met(store, welcome_code="WC")
+    lead = await met(store, welcome_code="")
+
+    assert len(await rows(store, Channel.WECOM_WELCOME)) == 1
+    assert (await kinds(store, lead)).count(Kind.CAPTURED) == 1
+    assert Kind.ASKED_AGAIN not in await kinds(store, lead)
+
+
+async def test_the_same_event_twice_is_one(store):
+    once = ContactAdded(id="same", **ANY, state="", welcome_code="")
+
+    await hear(store, once)
+    await hear(store, once)
+
+    assert len(await kinds(store, await the_lead(store))) == 2  # captured, assigned
+
+
+async def test_a_second_member_wakes_the_lead_and_takes_nothing(store):
+    await met(store)
+
+    lead = await met(store, userid="hanmei", state="")
+
+    assert lead.owner.name == "李雷"
+    assert {Kind.ASKED_AGAIN, Kind.FRIENDED} <= set(await kinds(store, lead))
+
+
+async def test_somebody_outside_the_team_brings_a_lead_for_the_rules(store):
+    lead = await met(store, userid="nobody")
+
+    assert lead.owner is not None
+    assert lead.rep == ""
+
+
+async def test_each_channel_has_its_welcome_and_its_names(store):
+    await met(store)
+    await met(store, external_userid="wmOTHER", state="官网")
+
+    said = [row.payload["text"]["content"] for row in await rows(store, Channel.WECOM_WELCOME)]
+
+    assert sorted(said) == ["你好", "你好，我是李雷，展会上见过"]
+
+
+async def test_without_a_code_or_a_welcome_nobody_is_greeted(store):
+    await met(store, welcome_code="")
+    silent = replace(store, rules=replace(store.rules, welcome="", welcomes={}))
+    await met(silent, external_userid="wmOTHER")
+
+    assert await rows(store, Channel.WECOM_WELCOME) == []
+
+
+async def test_a_welcome_overtakes_whatever_waits(store):
+    async with store.begin() as tx:
+        members = await tx.members.active()
+        for number in range(40):
+            await contacts.tell(tx, members[:1], f"backlog:{number}", "旧的")
+    await met(store)
+
+    async with store.begin() as tx:
+        leased = await tx.outbox.lease(3)
+
+    assert Channel.WECOM_WELCOME in {due.channel for due in leased}
+
+
+async def test_a_welcome_that_went_out_is_in_the_history(store):
+    lead = await met(store)
+
+    async with store.begin() as tx:
+        await contacts.greeted(tx, SU, "lilei", "")
+
+    assert Kind.GREETED in await kinds(store, lead)
+
+
+async def test_a_welcome_that_did_not_is_told_to_the_member(store):
+    lead = await met(store)
+
+    async with store.begin() as tx:
+        await contacts.greeted(tx, SU, "lilei", "超过 20 秒")
+
+    assert Kind.UNGREETED in await kinds(store, lead)
+    assert "先去打个招呼" in await words(store, "lilei")
+
+
+async def test_a_remark_that_was_edited_is_looked_up_again(store):
+    lead = await met(store)
+    async with store.begin() as tx:
+        [due] = [d for d in await tx.outbox.lease(9) if d.channel == Channel.WECOM_CONTACT]
+        await tx.outbox.sent(due, None)
+
+    await hear(store, event(ContactEdited, **ANY))
+
+    waiting = (await answers(store))[f"contact:{lead.id}"]
+    assert waiting.due_at is not None
+
+
+# -- left ----------------------------------------------------------------------
+
+
+async def test_a_customer_who_deletes_the_rep_is_told_and_counted(store):
+    lead = await met(store)
+
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+
+    after = await the_lead(store)
+    assert after.parted_at is not None
+    assert Kind.UNFRIENDED in await kinds(store, lead)
+    assert "删除了你" in await words(store, "lilei")
+    async with store.read() as tx:
+        today = tx.now.astimezone(tx.rules.zone).date()
+        assert (await tx.figures.of(today, tx.now)).unfriended == 1
+
+
+async def test_the_same_loss_reported_twice_is_told_once(store):
+    lead = await met(store)
+
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+
+    assert (await kinds(store, lead)).count(Kind.UNFRIENDED) == 1
+
+
+async def test_who_deletes_one_of_two_members_can_still_be_reached(store):
+    await met(store)
+    await met(store, userid="hanmei")
+
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+
+    assert (await the_lead(store)).parted_at is None
+
+
+async def test_nobody_who_left_gets_a_mass_message(store, clock):
+    lead = await met(store)
+    await says(store, "lilei", f"领取 {lead.id}")
+    await says(store, "lilei", f"退回 {lead.id} 明年再说")
+    [journey] = await journeys(store)
+
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+    clock.tick(days=1, minutes=1)
+    await step(store, clock)
+
+    assert journey
+    assert await rows(store, Channel.WECOM_MASS) == []
+
+
+async def journeys(store):
+    async with store.read() as tx:
+        return list(await tx.conn.execute(select(t.journeys)))
+
+
+async def step(store, clock):
+    from handlers.journeys import advance  # noqa: PLC0415 - only here
+
+    async with store.begin() as tx:
+        for journey in await tx.journeys.due(clock(), 9):
+            await advance(tx, journey)
+
+
+async def test_a_member_who_deletes_the_customer_is_only_noted(store):
+    lead = await met(store)
+
+    await hear(store, event(ContactLost, **ANY, by_customer=False, handed_over=True))
+
+    assert Kind.DROPPED in await kinds(store, lead)
+    assert "删除了你" not in await words(store, "lilei")
+    assert (await the_lead(store)).parted_at is not None
+
+
+async def test_a_customer_who_comes_back_is_reachable_again(store):
+    await met(store)
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+
+    lead = await met(store)
+
+    assert lead.parted_at is None
+    assert Kind.FRIENDED in await kinds(store, lead)
+
+
+async def test_a_loss_of_somebody_unknown_is_only_kept(store):
+    await hear(store, event(ContactLost, **ANY, by_customer=True))
+
+    async with store.read() as tx:
+        assert await tx.contacts.followers(SU) == []
+
+
+async def test_a_takeover_that_failed_is_told_to_the_managers(store):
+    lead = await met(store)
+
+    await hear(
+        store,
+        event(HandoverFailed, external_userid=SU, userid="hanmei", reason="customer_refused"),
+    )
+
+    assert Kind.HANDOVER_FAILED in await kinds(store, lead)
+    told = await words(store, "chenzg")
+    assert "韩梅" in told
+    assert "客户拒绝了" in told
+
+
+# -- remark and tag ------------------------------------------------------------
+
+
+async def test_a_stage_is_one_tag_however_often_it_changes(tagging):
+    lead = await met(tagging)
+    await says(tagging, "lilei", f"领取 {lead.id}")
+    for stage in ("跟进中", "意向", "已报价"):
+        await says(tagging, "lilei", f"阶段 {lead.id} {stage}")
+
+    [row] = await rows(tagging, Channel.WECOM_PROFILE)
+
+    assert row.payload["tag"] == "已报价"
+    assert row.payload["userid"] == "lilei"
+
+
+async def test_neither_is_written_unless_asked_for(store):
+    await met(store)
+
+    assert await rows(store, Channel.WECOM_PROFILE) == []
+
+
+async def test_each_member_has_a_row_of_their_own(tagging):
+    await met(tagging)
+    await met(tagging, userid="hanmei")
+
+    assert {r.payload["userid"] for r in await rows(tagging, Channel.WECOM_PROFILE)} == {
+        "lilei",
+        "hanmei",
+    }
+
+
+async def test_nothing_is_written_on_somebody_who_left(tagging):
+    lead = await met(tagging)
+    await hear(tagging, event(ContactLost, **ANY, by_customer=True))
+    await says(tagging, "lilei", f"领取 {lead.id}")
+
+    [row] = await rows(tagging, Channel.WECOM_PROFILE)
+
+    assert row.due_at is None
+
+
+# -- codes and links -----------------------------------------------------------
+
+
+async def ordered(store, line, account="zhousc"):
+    said = await says(store, account, line)
+    return said, [row.payload for row in await rows(store, Channel.WECOM_WAY)]
+
+
+async def test_marketing_orders_a_code_for_two_people(store):
+    said, [order] = await ordered(store, "活码 展会 李雷 韩梅")
+
+    assert "好了发给你" in said
+    assert order["way"]["userids"] == ["lilei", "hanmei"]
+    assert (order["way"]["name"], order["way"]["kind"]) == ("展会", "code")
+
+
+async def test_without_names_every_rep_in_wecom_receives(store):
+    _, [order] = await ordered(store, "/获客 官网", account="chenzg")
+
+    assert order["way"]["userids"] == ["lilei", "hanmei"]
+    assert order["way"]["kind"] == "link"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("活码 展会 王强", "企业微信里没有「王强」"),
+        (f"活码 {'长' * 31}", "最多 30 个字"),
+        (f"获客 {'长' * 22}", "最多 21 个汉字"),
+        ("活码", "还没有活码"),
+    ],
+)
+async def test_an_order_that_cannot_be_is_told_why(store, line, told):
+    said, orders = await ordered(store, line)
+
+    assert told in said
+    assert orders == []
+
+
+async def test_a_rep_does_not_make_codes(store):
+    said, orders = await ordered(store, "活码 展会", account="lilei")
+
+    assert "市场" in said
+    assert orders == []
+
+
+async def test_what_was_made_is_kept_and_shown_with_its_picture(store):
+    async with store.begin() as tx:
+        zhou = await tx.members.by_name("周市场")
+        await ways.made(tx, code(), zhou.id, b"\x89PNG")
+
+    said = await says(store, "zhousc", "活码")
+    pictures = [
+        row
+        for row in (await answers(store)).values()
+        if row.account == "zhousc" and row.payload.get("msgtype") == "image"
+    ]
+
+    assert "展会（李雷、韩梅）" in said
+    assert len(pictures) == 1
+    assert "李雷、韩梅接待" in await words(store, "zhousc")
+
+
+async def test_asked_for_again_the_printed_code_stays(store):
+    async with store.begin() as tx:
+        await ways.made(tx, code(), 0, None)
+
+    _, [same] = await ordered(store, "活码 展会")
+    _, [fewer] = await ordered(store, "活码 展会 韩梅 李雷")
+    _, [one] = await ordered(store, "活码 展会 李雷")
+
+    assert (same["way"]["id"], fewer["way"]["id"]) == ("cfg1", "cfg1")
+    assert one["way"]["id"] == ""  # a code for one member is another kind (D:92572)
+
+
+def code(**values):
+    given = {"kind": WayKind.CODE, "name": "展会", "userids": ("lilei", "hanmei")}
+    return Way(**given | {"id": "cfg1", "url": "https://p.example/1.png"} | values)
+
+
+async def test_the_picture_reaches_a_phone_in_dingtalk_by_address(store):
+    async with store.begin() as tx:
+        wang = await tx.members.by_name("王强")
+        await ways.made(tx, code(), wang.id, b"\x89PNG")
+
+    assert "/p/" in await words(store, "wangqiang")
+
+
+async def test_why_a_code_was_not_made_is_told(store):
+    async with store.begin() as tx:
+        zhou = await tx.members.by_name("周市场")
+        await ways.failed(tx, code(), zhou.id, "有人还没激活企业微信")
+
+    assert "没做成：有人还没激活企业微信" in await words(store, "zhousc")
+
+
+# -- what the links report -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "told"),
+    [
+        ("balance_low", {}, "快用完了"),
+        ("balance_exhausted", {}, "用完了"),
+        ("quota_expire_soon", {"left": "20", "expires": "1772409600"}, "20 次在 3月2日 到期"),
+        ("link_unavailable", {"link_id": "ca1"}, "「官网」失效了"),
+        ("friend_request", {"link_id": "ca1"}, "申请加好友"),
+        ("customer_start_chat", {"external_userid": "wmNEW"}, "还没有这位客户"),
+    ],
+)
+async def test_what_the_links_report_is_told_once_a_day(store, clock, change, more, told):
+    async with store.begin() as tx:
+        link = code(
+            kind=WayKind.LINK, id="ca1", name="官网", url="https://work.weixin.qq.com/ca/1"
+        )
+        await tx.contacts.keep_way(link)
+
+    for _ in range(3):
+        await hear(store, event(LinkNews, change=change, **more))
+        clock.tick(minutes=1)
+
+    for account in ("chenzg", "zhousc"):
+        assert (await words(store, account)).count(told) == 1
+
+
+async def test_first_words_reach_the_rep(store):
+    lead = await met(store)
+    await says(store, "lilei", f"领取 {lead.id}")
+
+    await hear(store, event(LinkNews, change="customer_start_chat", **ANY))
+
+    assert Kind.SPOKE in await kinds(store, lead)
+    assert await words(store, "chenzg") == ""
+    card = (await answers(store))[f"lead:{lead.id}/{lead.owner.id}"]
+    assert card.ring
+
+
+async def test_what_asks_nothing_is_told_to_nobody(store):
+    await hear(store, event(LinkNews, change="balance_increased"))
+    await hear(store, event(LinkNews, change="of_next_year"))
+
+    assert await answers(store) == {}

@@ -34,11 +34,10 @@ from store.domain.team import Channel
 from store.upsert import upsert
 
 LEASE = timedelta(seconds=60)
-FIRST = t.outbox.c.channel != Channel.WECOM_WELCOME
-"""A welcome is worth nothing after 20 seconds (D:92137): it overtakes whatever waits."""
 CODE_LIFE = timedelta(hours=71, minutes=50)
 """How long a card can be changed with a code: 72 h (D:94888), less the time it takes to get there."""
 FIRST = t.outbox.c.channel != Channel.WECOM_WELCOME
+"""A welcome is worth nothing after 20 seconds (D:92137): it overtakes whatever waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cards.contacts import parted_card
 from cards.lead import View, lead_card
 from cards.lists import (
     assign_card,
@@ -62,6 +63,7 @@ def every_card():
         assign_card(many[0], [(LI, 3), (HAN, 5)]),
         reminder_card(many[0], "打电话"),
         morning_card([(one, "打电话") for one in many]),
+        parted_card(many[0], "你"),
     )
 
 

@@ -566,7 +566,8 @@ function showWeChat(fresh) {
   const people = [...world.contacts.values()].reverse();
   if (!people.length) return $("wechat").replaceChildren(el("p", { class: "empty" }, "客户在展会上扫了销售的码，就会成为企业微信联系人，也是一条线索"));
   $("wechat").replaceChildren(...people.flatMap((contact) => [
-    el("div", { class: "when" }, `${contact.name}的微信 · 已添加 ${contact.userids.map(nameOf).join("、")}`),
+    el("div", { class: "when" }, `${contact.name}的微信 · ${contact.userids.length ? `已添加 ${contact.userids.map(nameOf).join("、")}` : "已删除好友"} `,
+      ...contact.userids.map((userid) => el("button", { onclick: () => act("part", { contact: contact.id, userid }) }, `删除${nameOf(userid)}`))),
     ...(world.messages.get(`wechat:${contact.id}`) || []).map((message) => el("div", { class: "message theirs" }, el("div", { class: "by" }, message.by), DRAWN.text(message))),
   ]));
   if (fresh) markTab("wechat");

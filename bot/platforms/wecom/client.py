@@ -14,17 +14,21 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
+import structlog
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import WeCom
 from bot.platforms.shared import OwnTokens, Tokens
-from bot.platforms.wecom.errcodes import BUSY, STALE_TOKEN, meaning
+from bot.platforms.wecom.errcodes import BUSY, NEEDS_AN_ADMIN, STALE_TOKEN, meaning
 from store.domain.errors import Later, Undeliverable
 from store.tokens import Token, token_key
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 TIMEOUT = ClientTimeout(total=20)
 MARGIN = timedelta(minutes=5)  # a token is renewed this long before it runs out
 HOLD = timedelta(minutes=10)  # asking often with a wrong secret bans our address for an hour
+MENDING = timedelta(minutes=10)  # how soon an admin may have put it right
 LIFETIME = 7200  # seconds, should expires_in be missing (D:91039)
 HEADERS = {"Content-Type": "application/json"}
 BOUNDARY = f"leadbot-{token_hex(16)}"  # no file has it by chance
@@ -38,6 +42,14 @@ class WeComError(Undeliverable):
     def __init__(self, code: int, why: str) -> None:
         super().__init__(why)
         self.code = code
+
+
+class Unmended(WeComError, Later):
+    """WeCom answered with an error that trying again would not change before an admin acts."""
+
+    def __init__(self, code: int, why: str) -> None:
+        super().__init__(code, why)
+        self.after = MENDING
 
 
 class WeComClient:
@@ -65,7 +77,7 @@ class WeComClient:
         """``POST /cgi-bin/{path}`` with ``body`` as JSON, without one ``GET``.
 
         Raises Later when it may go better later, WeComError with its ``code`` when
-        WeCom says no, Undeliverable when ``api_base`` is not WeCom.
+        WeCom says no, Unmended (both) when it says no until an admin acts, Undeliverable when ``api_base`` is not WeCom.
         """
         answer = await self._once(path, body, params)
         if _code(answer) in STALE_TOKEN:
@@ -170,6 +182,9 @@ class WeComClient:
             raise Later(why, BUSY[code])
         if code in STALE_TOKEN:
             raise Later(why)
+        if code in NEEDS_AN_ADMIN:
+            log.error("wecom_needs_an_admin", call=path, code=code, why=why)
+            raise Unmended(code, why)
         raise WeComError(code, why)
 
     def _without_secrets(self, errmsg: str) -> str:

@@ -12,6 +12,11 @@ CODE_SPENT = 60140  # a response_code that was used or is older than 72 h
 NO_RELATION = 84061
 UNTRUSTED_ADDRESS = 60020
 
+NEEDS_AN_ADMIN = frozenset(
+    {40001, 40013, 40056, 41004, 43012, 48002, 48006, 50003, UNTRUSTED_ADDRESS, 301002}
+)
+"""About the app and not about the message: it goes out once an admin has mended it."""
+
 BUSY: dict[int, timedelta | None] = {
     -1: None,
     45009: timedelta(seconds=60),  # the shortest window (D:90312)

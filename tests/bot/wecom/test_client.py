@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import traceback
+from datetime import timedelta
 
 import pytest
 from aiohttp import web
@@ -150,6 +151,17 @@ async def test_a_no_is_final_and_tells_its_code(client, gateway, code):
 
     assert refused.value.code == code
     assert isinstance(refused.value, Undeliverable)
+    assert len(gateway.calls("message/send")) == 1
+
+
+@pytest.mark.parametrize("code", [40056, 43012, 48002, 60020, 301002])
+async def test_what_an_admin_can_mend_waits_for_the_admin(client, gateway, code):
+    gateway.always["message/send"] = refusal(code, HINTED)
+
+    with pytest.raises(Later) as later:
+        await client.call("message/send", {})
+
+    assert later.value.after == timedelta(minutes=10)
     assert len(gateway.calls("message/send")) == 1
 
 

@@ -75,12 +75,12 @@ class WelcomeSender:
                 await self.client.call("externalcontact/send_welcome_msg", body)
         except TimeoutError:
             raise Later("send_welcome_msg: no answer", timedelta(0)) from None
-        except Later as later:
-            raise Later(str(later), min(later.after or PAUSE, PAUSE)) from None
-        except WeComError as error:
+        except WeComError as error:  # before Later: no admin is quick enough
             if error.code == OTHER_APP_SENDS:
                 raise Later(str(error), PAUSE) from None
             raise
+        except Later as later:
+            raise Later(str(later), min(later.after or PAUSE, PAUSE)) from None
 
     async def _give_up(self, who: tuple[str, str], why: str) -> None:
         await self.greeted(*who, why)
@@ -286,7 +286,7 @@ class WaySender:
             way = await make(self.client, ordered)
         except WeComError as error:
             await self.failed(ordered, by, said(error))
-            raise
+            raise WeComError(error.code, str(error)) from None  # told once, so tried once
         await self.made(way, by, await self._picture(way))
         return {"id": way.id}
 

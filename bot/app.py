@@ -9,20 +9,25 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession, TCPConnector, web
 
-from bot import keys, routes_api, routes_ops, routes_platforms, routes_public
+from bot import keys, routes_api, routes_app, routes_ops, routes_platforms, routes_public
 from bot.config import Settings
 from bot.dispatch import hear
 from bot.gather import Gatherer
-from bot.incoming import Heard
+from bot.incoming import Answer, Heard
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.http import DingTalkHttp
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
 from bot.platforms.dingtalk.stream import DingTalkStream
+from bot.platforms.login import LoginProvider
 from bot.platforms.mail import MailSender
-from bot.platforms.shared import SharedTokens
+from bot.platforms.shared import SharedClaim, SharedTokens
+from bot.platforms.wecom.aibot import AiBot
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
 from bot.platforms.wecom.contacts import ProfileSender, StageTags, WaySender, WelcomeSender
+from bot.platforms.wecom.jssdk import JsSdk
+from bot.platforms.wecom.login import WeComLogin
+from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.wiring import rules, team
 from handlers import contacts, ways
@@ -55,11 +60,16 @@ class Service:
     wecom: WeComClient | None = None
     dingtalk: DingTalkClient | None = None
     stream: DingTalkStream | None = None
+    aibot: AiBot | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def hear(self, heard: Heard) -> None:
-        await hear(self.store, heard)
+        await self.answer(heard)
+
+    async def answer(self, heard: Heard) -> Answer:
+        answer = await hear(self.store, heard)
         self.relay.wake()
+        return answer
 
     def start(self, name: str, run: Callable[[], Any]) -> None:
         self.tasks.append(asyncio.create_task(run(), name=name))
@@ -104,7 +114,17 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
     )
     if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
         service.stream = DingTalkStream(session, settings.dingtalk, service.hear)
+    service.aibot = _aibot(service)
     return service
+
+
+def _aibot(service: Service) -> AiBot | None:
+    """The connection of the AI bot, which of all processes one holds."""
+    wecom = service.settings.wecom
+    if wecom is None or wecom.aibot is None:
+        return None
+    claim = SharedClaim(service.store, f"aibot:{wecom.aibot.bot_id}"[:100])
+    return AiBot(service.session, wecom.aibot, wecom.corp_id, service.answer, claim)
 
 
 def _clients(
@@ -125,8 +145,11 @@ async def _running(service: Service, role: str) -> AsyncIterator[None]:
     if role in {"all", "worker"}:
         service.start(RELAY, service.relay.run)
         scheduler = service.clockwork.start()
+        _publish_menu(service)
     if role in {"all", "web"} and service.stream is not None:
         service.start("dingtalk stream", service.stream.run)
+    if role in {"all", "web"} and service.aibot is not None:
+        service.start("wecom aibot", service.aibot.run)
     try:
         yield
     finally:
@@ -136,6 +159,12 @@ async def _running(service: Service, role: str) -> AsyncIterator[None]:
         await _stop(service)
         if scheduler is not None:
             scheduler.shutdown(wait=False)
+
+
+def _publish_menu(service: Service) -> None:
+    wecom, client = service.settings.wecom, service.wecom
+    if wecom is not None and client is not None:
+        service.start("wecom menu", lambda: keep_published(client, wecom.agent_id))
 
 
 async def _stop(service: Service) -> None:
@@ -226,11 +255,23 @@ def create_app(service: Service) -> web.Application:
     app[keys.READY] = _checks(service)
     if settings.wecom is not None:
         app[keys.WECOM] = WeComCallback(settings.wecom, service.store.clock)
+    _add_logins(app, service)
     if settings.dingtalk is not None and settings.dingtalk.mode == "http":
         app[keys.DINGTALK] = DingTalkHttp(settings.dingtalk)
-    for routes in (routes_api, routes_platforms, routes_public, routes_ops):
+    for routes in (routes_api, routes_app, routes_platforms, routes_public, routes_ops):
         routes.add_routes(app)
     return app
+
+
+def _add_logins(app: web.Application, service: Service) -> None:
+    """How people of each platform log in to the pages."""
+    logins: list[LoginProvider] = []
+    wecom, client = service.settings.wecom, service.wecom
+    if wecom is not None and client is not None:
+        clock, tokens = service.store.clock, SharedTokens(service.store)
+        logins.append(WeComLogin(client, wecom))
+        app[keys.JSSDK] = JsSdk(client, wecom, clock, tokens)
+    app[keys.LOGINS] = logins
 
 
 def _checks(service: Service) -> dict[str, Callable[[], bool]]:
@@ -240,4 +281,7 @@ def _checks(service: Service) -> dict[str, Callable[[], bool]]:
     stream = service.stream
     if stream is not None:
         checks["dingtalk"] = lambda: stream.connected
+    aibot = service.aibot
+    if aibot is not None:
+        checks["aibot"] = lambda: aibot.well
     return checks

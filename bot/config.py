@@ -149,6 +149,7 @@ class WeCom(Section):
     token: SecretStr
     encoding_aes_key: SecretStr
     api_base: Base = "https://qyapi.weixin.qq.com"
+    login_base: Base = "https://open.weixin.qq.com"
     group_webhook: SecretStr = SecretStr("")
     accounts: int = Field(default=0, ge=0)  # of the corp, for its messages a day; 0 = the team's
     mass_per_day: int = Field(default=1, ge=1)  # 群发 tasks one customer may be in

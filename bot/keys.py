@@ -7,7 +7,9 @@ from aiohttp import web
 from bot.config import Settings
 from bot.gather import Gatherer
 from bot.platforms.dingtalk.http import DingTalkHttp
+from bot.platforms.login import LoginProvider
 from bot.platforms.wecom.callback import WeComCallback
+from bot.platforms.wecom.jssdk import JsSdk
 from jobs.relay import Relay
 from store.db import Store
 
@@ -17,4 +19,6 @@ RELAY = web.AppKey("relay", Relay)
 GATHERER = web.AppKey("gatherer", Gatherer)
 WECOM = web.AppKey("wecom", WeComCallback)
 DINGTALK = web.AppKey("dingtalk", DingTalkHttp)
+LOGINS = web.AppKey[list[LoginProvider]]("logins", list)
+JSSDK = web.AppKey("jssdk", JsSdk)
 READY = web.AppKey[dict[str, Callable[[], bool]]]("ready", dict)

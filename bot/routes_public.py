@@ -7,29 +7,16 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from bot.config import Form
 from bot.gather import Busy
+from bot.html import page, says
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
 from handlers.journeys import clicked, opt_out
 from store.domain.intake import BadFields, read_fields
 from store.domain.names import clean
 from store.domain.newlead import NewLead
 
-PAGES = Environment(
-    loader=PackageLoader("bot", "pages"),
-    autoescape=select_autoescape(default=True, default_for_string=True),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-)
-HEADERS = {
-    # The form may stand inside other sites; nothing on it may come from elsewhere.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 ASKED = ("name", "phone", "email", "company", "product", "message")
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 KEPT = (*UTM, "keyword")
@@ -39,16 +26,6 @@ SAID = {
     413: ("内容太长了", "请返回上一页，写短一些再提交"),
 }
 OTHERWISE = ("没有收到", "请返回上一页再试一次")
-
-
-def page(name: str, status: int = 200, **values: Any) -> web.Response:
-    html = PAGES.get_template(name).render(**values)
-    return web.Response(text=html, status=status, content_type="text/html", headers=HEADERS)
-
-
-def says(title: str, text: str, status: int = 200, **more: str) -> web.Response:
-    values = {"button": "", "link": "", "link_text": "", **more}
-    return page("says.html.jinja", status, title=title, text=text, **values)
 
 
 @web.middleware

@@ -11,7 +11,7 @@ from store.db import Tx
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import Lead
 from store.domain.routing import fits
-from store.domain.team import Member, Role
+from store.domain.team import Member, Platform, Role
 
 
 async def assign(tx: Tx, by: Member, about: About) -> Reply:
@@ -55,6 +55,8 @@ async def bind(tx: Tx, by: Member, _: str) -> Reply:
     """This group gets the digest."""
     if tx.group is None:
         raise BadCommand("到要收日报的群里 @我 发「绑定」")
+    if tx.group.platform == Platform.WECOM:
+        raise BadCommand("企业微信群的日报由群机器人发，请管理员在配置里填上它的地址")
     await tx.groups.bind(tx.group, by)
     at = f"{tx.rules.digest_at:%H:%M}"
     return Reply(text=f"好，每个工作日 {at} 把日报发到「{tx.group.title or '这个群'}」")

@@ -3,7 +3,10 @@
 import asyncio
 import random
 from collections import OrderedDict
+from collections.abc import Awaitable
+from typing import TypeVar
 
+T = TypeVar("T")
 REMEMBERED = 10_000  # message ids; a redelivery comes within a minute or two
 
 
@@ -54,3 +57,13 @@ async def finish(tasks: set[asyncio.Task[None]], seconds: float) -> None:
     for task in unfinished:
         task.cancel()
     await settle(unfinished, seconds)
+
+
+async def uncut(work: Awaitable[T]) -> T:
+    """``work`` comes to its end also when we are cancelled: half a statement costs a connection."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

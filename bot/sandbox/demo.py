@@ -64,7 +64,13 @@ class Sandbox:
             "token": company.token,
             "encoding_aes_key": company.aes_key,
             "api_base": self.wecom_url,
+            "login_base": self.wecom_url,
             "group_webhook": f"{self.wecom_url}/cgi-bin/webhook/send?key={company.robot_key}",
+            "aibot": {
+                "bot_id": self.wecom.aibot.bot_id,
+                "secret": self.wecom.aibot.secret,
+                "url": self.wecom.aibot.url,
+            },
         }
 
     def _dingtalk_section(self) -> dict[str, Any]:
@@ -108,6 +114,7 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
     ]
     wecom_url, dingtalk_url = [await _listen(runner) for runner in runners]
     dingtalk.hand.base = dingtalk_url
+    wecom.aibot.url = f"{wecom_url.replace('http', 'ws', 1)}/aibot"
     wecom.ways.base = wecom_url
     own_host = urlsplit(product_url).netloc
     page = Page(

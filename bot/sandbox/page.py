@@ -139,9 +139,20 @@ class Page:
 
     async def _say_in_group(self, group: Phone, by: str, text: str) -> None:
         if group.platform == "wecom":
-            raise Wrong("企业微信的应用收不到群里的话，请在自己的手机上说")
+            await self._say_to_aibot(by, text)
+            return
         if not await self.dingtalk.hand.say(by, text, in_group=True):
             raise Wrong("先选是谁在说")
+
+    async def _say_to_aibot(self, by: str, text: str) -> None:
+        """Apps hear nothing in groups; the AI bot hears who mentions it."""
+        phone = self.state.phones.get(f"wecom:{by}")
+        if phone is None:
+            raise Wrong("先选是谁在说")
+        if not await self.wecom.aibot.say(
+            phone.account, f"@线索助手 {text}", in_group=True, name=phone.name
+        ):
+            raise Wrong("智能机器人没有连上", 503)
 
     async def _press(self, body: Body) -> None:
         message, value = self._message(body), str(body.get("value", ""))

@@ -5,11 +5,14 @@ import secrets
 from aiohttp import ClientSession, web
 
 from bot.sandbox.state import State
+from bot.sandbox.wecom.aibot import Gateway
 from bot.sandbox.wecom.api import Api, Call, Company, Endpoint, only_known
 from bot.sandbox.wecom.contacts import Contacts
 from bot.sandbox.wecom.courier import Courier
 from bot.sandbox.wecom.envelope import new_key
 from bot.sandbox.wecom.errors import No
+from bot.sandbox.wecom.login import Login
+from bot.sandbox.wecom.menu import Menu
 from bot.sandbox.wecom.messages import Messages
 from bot.sandbox.wecom.phone import Hand
 from bot.sandbox.wecom.robot import Robot
@@ -43,6 +46,9 @@ class WeCom:
         self.ways = Ways(state)
         self.courier = Courier(company, state, session, gap)
         self.hand = Hand(company, state, self.messages, self.contacts, self.courier)
+        self.menu = Menu(company, self.hand)
+        self.login = Login(company, state)
+        self.aibot = Gateway(f"aib{secrets.token_hex(8)}", secrets.token_urlsafe(32), state)
         self._state = state
         self._add_endpoints(Robot(company, state))
 
@@ -67,6 +73,9 @@ class WeCom:
             ("externalcontact/customer_acquisition/update_link", self.ways.update_link),
         ):
             self.api.add(path, Endpoint(method="POST", answer=answer))
+        for endpoints in (self.menu.endpoints(), self.login.endpoints()):
+            for path, endpoint in endpoints.items():
+                self.api.add(path, endpoint)
         self._add_reading()
         self.api.add("webhook/send", Endpoint(method="POST", answer=robot.send, needs_token=False))
 
@@ -91,5 +100,7 @@ class WeCom:
             middlewares=[logged(self._state, "wecom"), only_known], client_max_size=32 << 20
         )
         self.api.routes(app)
+        app.router.add_get("/aibot", self.aibot.connect)
+        app.router.add_get("/connect/oauth2/authorize", self.login.authorize)
         app.router.add_get("/qr/{config_id}.png", self.ways.picture)
         return app

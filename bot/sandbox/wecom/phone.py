@@ -44,6 +44,20 @@ class Hand:
         if answer is not None:
             self._show_reply(userid, answer)
 
+    async def click(self, userid: str, key: str) -> None:
+        """A member presses an entry of the app's menu."""
+        await self._told(userid, {"Event": "click", "EventKey": key})
+
+    async def enter(self, userid: str) -> None:
+        """A member opens the app's chat."""
+        await self._told(userid, {"Event": "enter_agent", "EventKey": ""})
+
+    async def _told(self, userid: str, event: Mapping[str, Value]) -> None:
+        fields = {**self._head(userid, "event"), **event, "AgentID": self._company.agent_id}
+        answer = await self._courier.carry(fields)
+        if answer is not None:
+            self._show_reply(userid, answer)
+
     async def press(self, message: Message, key: str) -> bool:
         """A member presses a button. False if the card no longer has it."""
         sent = self._messages.of(message)

@@ -60,7 +60,9 @@ async def _claim_one(tx: Tx, by: Member, lead_id: LeadId) -> str:
     await tx.journeys.stop(lead_id, "claimed")
     await record(tx, change)
     verb = "接受" if change.event.kind == Kind.ACCEPTED else "领取"
-    return f"已{verb} #{lead_id}，{_reach(lead)}"
+    # In a group everybody reads along: who and how to reach them stands on the card.
+    reach = _reach(lead) if tx.group is None else "怎么联系在你的卡片上"
+    return f"已{verb} #{lead_id}，{reach}"
 
 
 def _reach(lead: Lead) -> str:

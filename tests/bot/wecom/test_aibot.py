@@ -195,6 +195,18 @@ async def test_what_is_private_goes_to_the_member_s_own_chat(gateway, state, sto
     assert "欧阳文静" in str([row.payload for row in replies])
 
 
+async def test_claiming_in_a_group_tells_neither_name_nor_number(gateway, state, store, start):
+    lead = await captured(store, rep="韩梅", name="欧阳文静", phone="13912345678")
+    await says(store, "hanmei", f"领取 {lead.id}")
+    await says(store, "hanmei", f"放回 {lead.id}")
+    await start()
+
+    await gateway.say("lilei", f"@线索助手 领取 {lead.id}", in_group=True)
+    text = await answered(state, GROUP)
+
+    assert text == f"已领取 #{lead.id}，怎么联系在你的卡片上"
+
+
 async def test_a_refusal_and_a_stranger_are_told_why(gateway, state, start):
     await start()
 

@@ -1,0 +1,85 @@
+"""For those who do not type, for those who talk in the group, and when a process dies."""
+
+import asyncio
+from datetime import UTC, timedelta
+
+import pytest
+
+from bot.app import open_service
+from bot.config import load
+from bot.demo import open_demo
+from bot.platforms.shared import CONNECTED
+from bot.sandbox.clock import MovableClock
+from store.db import utcnow
+from tests.scenarios.served import open_served
+from tests.scenarios.world import MONDAY, World, eventually, shown
+
+
+@pytest.fixture
+async def demo(tmp_path):
+    """The demo itself, for what the sandbox's page has no button for."""
+    clock = MovableClock(start=MONDAY.astimezone(UTC))
+    async with open_demo(tmp_path, clock=clock) as demo:
+        yield demo
+
+
+def chat(demo, name: str) -> list[str]:
+    return [shown(m) for m in demo.sandbox.state.chats.get(name, ()) if not m.mine]
+
+
+async def test_the_menu_is_there_from_the_start_and_its_entries_are_lines(demo):
+    menu = demo.sandbox.wecom.menu
+    await eventually(lambda: menu.buttons, lambda: "no menu")
+
+    pressed = [await menu.press("lilei", key) for key in ("/帮助", "/录入", "/nothing")]
+
+    assert pressed == [True, True, False]
+    assert "延期 42" in str(chat(demo, "wecom:lilei"))
+    assert "这样写：录入" in str(chat(demo, "wecom:lilei"))
+    assert menu.made == 1
+
+
+async def test_opening_the_app_greets_once(demo):
+    hand, clock = demo.sandbox.wecom.hand, demo.sandbox.state.clock
+
+    await hand.enter("lilei")
+    clock.forward(timedelta(minutes=1))
+    await hand.enter("lilei")
+
+    assert len([text for text in chat(demo, "wecom:lilei") if text.startswith("李雷，")]) == 1
+
+
+async def test_a_line_said_in_the_wecom_group_is_done_and_answered_there(world: World):
+    number = await world.pooled("wecom:hanmei", name="欧阳文静", phone="13912345678")
+    group = world.phone("wecom-group")
+
+    await group.says(f"领取 {number}", by="lilei")
+
+    await group.sees(f"#{number}")
+    assert (await world.lead(number))["owner"]["name"] == "李雷"
+    assert "欧阳" not in group.text()
+    assert "13912345678" not in group.text()
+
+
+async def test_a_process_that_is_killed_is_followed_by_another(tmp_path):
+    ahead = [timedelta(0)]
+    async with open_served(tmp_path) as served:
+        await served.start()
+        await connections(served.world, 1)
+        settings = load(served.config)
+        async with open_service(settings, lambda: utcnow() + ahead[0], role="web") as second:
+            await served.kill()
+            waited = second.aibot.connected
+            ahead[0] = CONNECTED  # what the dead process held has run out
+
+            await connections(served.world, 2)
+            assert (waited, second.aibot.well) == (False, True)
+
+
+async def connections(world: World, number: int) -> None:
+    """Until so many have subscribed as the AI bot, in all."""
+    for _ in range(300):
+        if len(world.calls("aibot_subscribe")) >= number:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{len(world.calls('aibot_subscribe'))} have subscribed")

@@ -1,6 +1,7 @@
 """``leadbot``: the command line. ``python -m bot`` is the same program."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -82,6 +83,25 @@ def check(config: Config = None) -> None:
     from bot.check import explain  # noqa: PLC0415 - keeps --help quick
 
     typer.echo(explain(_settings(config)))
+
+
+@app.command()
+def doctor(config: Config = None) -> None:
+    """问一遍平台，一项一行，不对的说怎么办。Ask the platforms; exit 1 if anything fails."""
+    # What the clients log for operators would stand between the lines.
+    logs.set_up(level=logging.CRITICAL)
+    _run(_examine(_settings(config)))
+
+
+async def _examine(settings: Settings) -> None:
+    from bot.doctor import examine  # noqa: PLC0415 - keeps --help quick
+
+    failed = 0
+    async for one in examine(settings):
+        typer.echo(one.line)
+        failed += not one.ok
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 @app.command(name="import")

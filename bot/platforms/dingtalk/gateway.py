@@ -39,6 +39,14 @@ async def open_gateway(session: ClientSession, settings: DingTalk) -> ClientWebS
         raise NotOpened(type(error).__name__) from None
 
 
+async def may_connect(session: ClientSession, settings: DingTalk) -> None:
+    """Whether DingTalk would let us connect; nothing is opened. Raises Refused or NotOpened."""
+    try:
+        await _ticket(session, settings)
+    except (ClientError, TimeoutError, OSError) as error:
+        raise NotOpened(type(error).__name__) from None
+
+
 async def _ticket(session: ClientSession, settings: DingTalk) -> URL:
     url = f"{settings.api_base}/v1.0/gateway/connections/open"
     # Without this Accept the reply is XML.

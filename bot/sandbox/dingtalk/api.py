@@ -41,6 +41,10 @@ class Api:
     def __init__(self, org: Org, state: State) -> None:
         self._org = org
         self.tokens = Tokens(state.clock)
+        self.refusals: dict[str, Fault] = {}
+        """What to refuse, by path."""
+        self.calls_left: int | None = None
+        """Of the month, for the calls that are paid for; None: more than anybody counts."""
 
     def access_token(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The same token comes back while it is valid."""
@@ -48,6 +52,20 @@ class Api:
         if asked != (self._org.client_id, self._org.client_secret):
             raise Fault(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
         return {"accessToken": self.tokens.issue(), "expireIn": self.tokens.life}
+
+    @web.middleware
+    async def refuse(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in self.refusals:
+            raise self.refusals[request.path]
+        return await handler(request)
+
+    def _pay(self) -> None:
+        """The standard edition's month (3.3): free calls are not counted, refused ones neither."""
+        if self.calls_left == 0:
+            why = "企业调用次数超限"
+            raise Fault(403, "Forbidden.AccessDenied.ApiCountLimitForOrg", why)
+        if self.calls_left is not None:
+            self.calls_left -= 1
 
     def open(self, answer: Answer) -> Handler:
         """A call of the new API that needs no token."""
@@ -63,6 +81,7 @@ class Api:
         async def handle(request: web.Request) -> web.StreamResponse:
             if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
                 raise Fault(400, "InvalidAuthentication", "不合法的access_token")
+            self._pay()
             return reply(answer(await json_body(request)))
 
         return handle
@@ -116,7 +135,7 @@ def reply(answer: Mapping[str, Any], status: int = 200) -> web.Response:
 
 def refused(fault: Fault) -> web.Response:
     answer = {"code": fault.code, "requestid": token_hex(16).upper(), "message": fault.message}
-    return reply(answer, fault.status)
+    return reply(answer | fault.fields, fault.status)
 
 
 Middle = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]

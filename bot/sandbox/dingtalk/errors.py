@@ -4,8 +4,10 @@
 class Fault(Exception):
     """A refusal of api.dingtalk.com (3.2 of the fact sheet)."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, **fields: object) -> None:
+        """``fields`` go into the answer beside code and message."""
         super().__init__(message)
+        self.fields = fields
         self.status = status
         self.code = code
         self.message = message

@@ -57,6 +57,8 @@ class Api:
         self._state = state
         self.tokens = Tokens(state.clock)
         self._endpoints: dict[str, Endpoint] = {}
+        self.refusals: dict[str, No] = {}
+        """What to refuse, by path; "*" is everything but the token."""
         self.add("gettoken", Endpoint(method="GET", answer=self._gettoken, needs_token=False))
 
     def add(self, path: str, endpoint: Endpoint) -> None:
@@ -72,10 +74,16 @@ class Api:
             raise web.HTTPNotFound
         raw = await request.read()
         try:
+            self._refuse(request.match_info["path"])
             answer = {"errcode": 0, "errmsg": "ok", **self._asked(endpoint, request, raw)}
         except No as no:
             answer = _refusal(no, endpoint.empty)
         return reply(answer)
+
+    def _refuse(self, path: str) -> None:
+        refusal = self.refusals.get(path) or self.refusals.get("*")
+        if refusal is not None and (path != "gettoken" or path in self.refusals):
+            raise refusal
 
     def _asked(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> dict[str, Any]:
         if endpoint.needs_token:

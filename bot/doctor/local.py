@@ -1,0 +1,109 @@
+"""What can be wrong on our own side: the clock, the database, the font, and what is used up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.config import Settings
+from bot.doctor.check import Check, bad, good
+from bot.wiring import rules
+from cards.pictures import NoFont, funnel
+from cards.quota import amount
+from handlers.quota import counted
+from store.db import Store, open_store
+from store.domain.figures import Figures
+from store.domain.quota import Level
+from store.migrate import is_current
+
+PATIENCE = ClientTimeout(total=10)
+SKEW = timedelta(seconds=60)
+"""DingTalk refuses robot signatures an hour off; tokens and deadlines go wrong before."""
+TRY = "doctor"
+Clock = Callable[[], datetime]
+
+
+async def clock_skew(session: ClientSession, settings: Settings, clock: Clock) -> Check:
+    """Against the ``Date`` of whichever platform is configured."""
+    bases = [section.api_base for section in (settings.wecom, settings.dingtalk) if section]
+    for base in bases:
+        try:
+            async with session.get(base, timeout=PATIENCE, allow_redirects=False) as answer:
+                at = parsedate_to_datetime(answer.headers["Date"])
+        except (ClientError, OSError, TimeoutError, KeyError, ValueError):
+            continue
+        return _skew(datetime.now(UTC) - at)
+    return bad("时钟", "问不到平台的时间", "检查网络")
+
+
+def _skew(ahead: timedelta) -> Check:
+    if abs(ahead) <= SKEW:
+        return good("时钟")
+    minutes = round(abs(ahead).total_seconds() / 60, 1)
+    which = "快" if ahead > timedelta(0) else "慢"
+    do = "打开时间同步：timedatectl set-ntp true"
+    return bad("时钟", f"比平台{which} {minutes:g} 分钟", do)
+
+
+async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
+    """The database first: what is used up stands in it."""
+    store = open_store(settings.database.url, rules(settings), clock)
+    try:
+        database = await _database(store)
+        yield database
+        if database.ok:
+            yield await _quota(store)
+    finally:
+        await store.close()
+    yield await asyncio.to_thread(_font)
+
+
+async def _database(store: Store) -> Check:
+    if _missing(store):
+        return bad("数据库", "还没有建", "运行 leadbot migrate")
+    try:
+        if not await is_current(store.engine):
+            return bad("数据库", "表结构不是这个版本的", "运行 leadbot migrate")
+        await _write(store)
+    except (SQLAlchemyError, OSError) as error:
+        lines = str(getattr(error, "orig", None) or error).splitlines()
+        why = lines[0] if lines else type(error).__name__
+        return bad("数据库", f"用不了（{why}）", "看 [database] url、目录权限和磁盘空间")
+    return good("数据库", store.engine.dialect.name)
+
+
+def _missing(store: Store) -> bool:
+    """Looking at it would make an empty file of it."""
+    url = make_url(str(store.engine.url.render_as_string(hide_password=True)))
+    name = url.database or ""
+    return url.get_backend_name() == "sqlite" and name != ":memory:" and not Path(name).exists()
+
+
+async def _write(store: Store) -> None:
+    async with store.begin() as tx:
+        await tx.leases.take(TRY, TRY, timedelta(seconds=1))
+        await tx.leases.drop(TRY, TRY)
+
+
+async def _quota(store: Store) -> Check:
+    async with store.read() as tx:
+        used = [one for one in await counted(tx) if not one.meter.each]
+    says = "；".join(f"{one.meter.name} {amount(one)}" for one in used) or "没有配置平台"
+    worst = max((one.level for one in used), default=Level.PLENTY)
+    if worst == Level.CRITICAL:
+        return bad("配额", says, "只剩最要紧的还在发：换更高的版本，或在配置里写上买了多少")
+    return good("配额", says + ("，快用完了" if worst == Level.TIGHT else ""))
+
+
+def _font() -> Check:
+    try:
+        funnel(Figures(day=datetime.now(UTC).date()))
+    except (NoFont, OSError) as error:
+        do = "重新安装 pylopdf-fonts-zh-cn，没有它日报只有文字"
+        return bad("字体", f"画不了中文（{error}）", do)
+    return good("字体")

@@ -1,0 +1,160 @@
+"""What can be wrong between us and WeCom: secret, address, app, people, contacts, callback."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from bot.config import Settings, WeCom
+from bot.doctor.check import Check, bad, good, names
+from bot.platforms.wecom.client import Answer, WeComClient, WeComError
+from bot.platforms.wecom.crypto import WeComCrypto
+from store.domain.errors import Later, Undeliverable
+
+PATIENCE = ClientTimeout(total=1)  # the console gives the callback no longer (D:90930)
+SECRET = {
+    40001: ("Secret 不对，或应用被停用", "到管理后台的应用页重新复制 Secret"),
+    40013: ("corp_id 不对", "抄「我的企业 → 企业信息」最下面的企业 ID"),
+    41004: ("secret 是空的", "到管理后台的应用页复制 Secret"),
+}
+APP = {
+    40056: ("agent_id 不对", "抄应用页的 AgentId，要和 Secret 是同一个应用"),
+    301002: ("agent_id 和 Secret 不是同一个应用", "抄同一个应用页的 AgentId 和 Secret"),
+    50003: ("应用被停用", "到管理后台启用它"),
+    48006: ("长期没用，权限被收回", "到管理后台重新启用应用"),
+}
+CONTACTS = {
+    48002: ("应用没有客户联系的权限", "客户联系 → 客户 → API → 可调用接口的应用，勾上这个应用"),
+    84074: ("没有成员能用客户联系", "客户联系 → 权限配置 → 使用范围，加上销售"),
+}
+UNTRUSTED = 60020
+UNSEEN = {50002, 60011, 60021}
+UNKNOWN = {60111, 40003, 301021}
+Clock = Callable[[], datetime]
+
+
+async def checks(session: ClientSession, settings: Settings, clock: Clock) -> AsyncIterator[Check]:
+    """In the order in which they have to be mended."""
+    wecom = settings.wecom
+    if wecom is None:
+        return
+    client = WeComClient(session, wecom, clock)
+    async for check in _account(client, wecom, settings):
+        yield check
+    yield await _callback(session, wecom, settings.server.public_url, clock)
+
+
+async def _account(client: WeComClient, wecom: WeCom, settings: Settings) -> AsyncIterator[Check]:
+    answer, error = await _asked(client, "agent/get", agentid=str(wecom.agent_id))
+    code = error.code if isinstance(error, WeComError) else 0
+    if error is not None and (code in SECRET or not code):
+        yield _secret(error, code, wecom)
+        return
+    yield good("企业微信密钥")
+    yield _address(error) if code == UNTRUSTED else good("企业微信可信 IP")
+    if code == UNTRUSTED:
+        return
+    yield _app(answer, error, code)
+    if error is None:
+        yield await _seen(client, answer, settings)
+        yield await _contacts(client)
+
+
+async def _asked(
+    client: WeComClient, path: str, **params: str
+) -> tuple[Answer, WeComError | Later | Undeliverable | None]:
+    try:
+        return await client.call(path, params=params), None
+    except (Later, Undeliverable) as error:
+        return {}, error
+
+
+def _secret(error: Exception, code: int, wecom: WeCom) -> Check:
+    if code in SECRET:
+        return bad("企业微信密钥", *SECRET[code])
+    return bad("企业微信密钥", f"问不到 {wecom.api_base}（{error}）", "检查网络和 api_base")
+
+
+def _address(error: Exception | None) -> Check:
+    found = re.search(r"\(([0-9A-Fa-f.:]+)\)", str(error))
+    ours = found[1] if found else "这台机器的出口 IP"
+    do = "填到应用页的「企业可信IP」，一分钟后生效；要先设好接收消息或可信域名才填得了"
+    return bad("企业微信可信 IP", f"{ours} 不在名单里", do)
+
+
+def _app(answer: Answer, error: Exception | None, code: int) -> Check:
+    if error is None and not answer.get("close"):
+        return good("企业微信应用", str(answer.get("name") or "正常"))
+    wrong, do = APP.get(code, (str(error or "应用被停用"), "到管理后台看应用的状态"))
+    return bad("企业微信应用", wrong, do)
+
+
+async def _seen(client: WeComClient, app: Answer, settings: Settings) -> Check:
+    """Whether the app may write to everybody of the team; others it drops without a word."""
+    if not _anybody(app):
+        do = "应用页 → 可见范围，加上销售所在的部门"
+        return bad("企业微信可见范围", "应用对谁都不可见", do)
+    unseen, unknown = [], []
+    for person in (one for one in settings.team if one.wecom):
+        _, error = await _asked(client, "user/get", userid=person.wecom)
+        code = error.code if isinstance(error, WeComError) else 0
+        unseen += [person.name] * (code in UNSEEN)
+        unknown += [f"{person.name}（{person.wecom}）"] * (code in UNKNOWN)
+    if unknown:
+        do = "抄通讯录里的账号到 [[team]] wecom；也可能不在应用的可见范围里"
+        return bad("企业微信可见范围", f"没有 {names(unknown)}", do)
+    if unseen:
+        return bad("企业微信可见范围", f"看不到 {names(unseen)}", "应用页 → 可见范围，加上他们")
+    return good("企业微信可见范围", f"团队 {sum(bool(p.wecom) for p in settings.team)} 人都在")
+
+
+def _anybody(app: Answer) -> bool:
+    """Of the app's people, departments and tags (D:90227)."""
+    lists = (("allow_userinfos", "user"), ("allow_partys", "partyid"), ("allow_tags", "tagid"))
+    return any((app.get(kind) or {}).get(inside) for kind, inside in lists)
+
+
+async def _contacts(client: WeComClient) -> Check:
+    answer, error = await _asked(client, "externalcontact/get_follow_user_list")
+    if error is None and answer.get("follow_user"):
+        return good("企业微信客户联系", f"{len(answer['follow_user'])} 人可用")
+    code = error.code if isinstance(error, WeComError) else 84074
+    wrong, do = CONTACTS.get(code, (str(error), "到管理后台看客户联系的权限"))
+    return bad("企业微信客户联系", wrong, do)
+
+
+async def _callback(session: ClientSession, wecom: WeCom, public_url: str, clock: Clock) -> Check:
+    """What the console does when the URL is saved: GET, one second, byte by byte (D:90930)."""
+    key, token = wecom.encoding_aes_key.get_secret_value(), wecom.token.get_secret_value()
+    crypto = WeComCrypto(token, key, wecom.corp_id, clock=clock)
+    words, nonce, timestamp = (
+        secrets.token_hex(8),
+        secrets.token_hex(4),
+        str(int(clock().timestamp())),
+    )
+    echo = crypto.encrypt(words)
+    query = {"timestamp": timestamp, "nonce": nonce, "echostr": echo}
+    query["msg_signature"] = crypto.sign(timestamp, nonce, echo)
+    url = f"{public_url}/wecom/callback"
+    try:
+        async with session.get(url, params=query, timeout=PATIENCE) as answer:
+            status, body = answer.status, await answer.read()
+    except TimeoutError:
+        return bad("企业微信回调", f"{url} 一秒内没有回答", "看 leadbot 和反向代理慢在哪里")
+    except (ClientError, OSError, ValueError):
+        do = "看 leadbot 在不在运行、public_url 对不对、反向代理通不通"
+        return bad("企业微信回调", f"{url} 打不开", do)
+    if status == 200 and body == words.encode():
+        return good("企业微信回调", url)
+    return _wrong_callback(url, status)
+
+
+def _wrong_callback(url: str, status: int) -> Check:
+    if status in {400, 401}:
+        do = "运行中的 leadbot 和这份配置不同：重启它，再核对控制台的 Token 和 EncodingAESKey"
+        return bad("企业微信回调", "Token 或 EncodingAESKey 对不上", do)
+    if status == 200:
+        return bad("企业微信回调", f"{url} 的回答不是原文", "反向代理改了内容，让它原样转发")
+    return bad("企业微信回调", f"{url} 回答 {status}", "让反向代理把 /wecom/callback 转给 leadbot")

@@ -1,0 +1,339 @@
+"""``leadbot doctor`` against the stand-ins: one line each, and each fault says what to do."""
+
+import asyncio
+import sys
+
+import pytest
+from aiohttp import web
+
+from bot.config import parse
+from bot.demo import open_demo
+from bot.doctor import examine
+from bot.sandbox.dingtalk.errors import Fault, OldFault
+from bot.sandbox.wecom.errors import No
+from cards import pictures
+from store.domain.quota import Api
+from tests.scenarios.world import eventually
+
+EVERYTHING = [
+    "企业微信密钥", "企业微信可信 IP", "企业微信应用", "企业微信可见范围", "企业微信客户联系",
+    "企业微信回调", "钉钉密钥", "钉钉可信 IP", "钉钉权限", "钉钉可见范围", "钉钉长连接",
+    "时钟", "数据库", "配额", "字体",
+]  # fmt: skip
+
+
+@pytest.fixture
+async def demo(tmp_path):
+    async with open_demo(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ask(demo):
+    """The doctor's lines, by name; ``changes``: what is written differently in a section."""
+
+    async def lines(**changes):
+        settings = parse(changed(demo.settings, changes))
+        found = [check async for check in examine(settings, demo.service.store.clock)]
+        return {check.name: check for check in found}
+
+    return lines
+
+
+def changed(settings, changes):
+    values = settings.model_dump(by_alias=True, exclude_unset=True)
+    plain = {name: reveal(value) for name, value in values.items()}
+    for section, more in changes.items():
+        plain[section] = more if isinstance(more, list) else {**plain[section], **more}
+    return plain
+
+
+def reveal(value):
+    if isinstance(value, dict):
+        return {name: reveal(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [reveal(inner) for inner in value]
+    return value.get_secret_value() if hasattr(value, "get_secret_value") else value
+
+
+def only_fault(found):
+    """The one line that is not good."""
+    [wrong] = [check for check in found.values() if not check.ok]
+    return wrong.line
+
+
+async def test_when_all_is_well_every_line_says_so(ask):
+    found = await ask()
+
+    assert list(found) == EVERYTHING
+    assert [check.line for check in found.values() if not check.ok] == []
+    assert all(check.line.startswith("✓ ") for check in found.values())
+    assert "团队 4 人都在" in found["企业微信可见范围"].line
+    assert "/ 5,000（" in found["配额"].line
+
+
+# -- WeCom -----------------------------------------------------------------------
+
+
+async def test_a_wrong_secret_is_told_and_nothing_behind_it_is_asked(ask, demo):
+    found = await ask(wecom={"secret": "wrong"})
+
+    assert "Secret 不对" in only_fault(found)
+    assert "企业微信应用" not in found
+
+
+async def test_a_wrong_corp_id_is_told(ask):
+    assert "corp_id 不对" in (await ask(wecom={"corp_id": "wwother"}))["企业微信密钥"].line
+
+
+async def test_a_wrong_agent_is_told(ask):
+    found = await ask(wecom={"agent_id": 1000009})
+
+    assert found["企业微信密钥"].ok
+    assert "agent_id 和 Secret 不是同一个应用" in only_fault(found)
+
+
+async def test_an_untrusted_address_is_told_with_the_address(ask, demo):
+    demo.sandbox.wecom.api.refusals["*"] = No(60020, "not allow to access from your ip")
+
+    line = only_fault(await ask())
+
+    assert line.startswith("✗ 企业微信可信 IP：127.0.0.1 不在名单里")
+    assert "企业可信IP" in line
+
+
+async def test_a_platform_that_cannot_be_reached_is_told(ask):
+    found = await ask(wecom={"api_base": "http://127.0.0.1:9"})
+
+    assert "问不到 http://127.0.0.1:9" in found["企业微信密钥"].line
+    assert "检查网络" in found["企业微信密钥"].line
+
+
+async def test_an_app_nobody_sees_is_told(ask, demo):
+    for person in demo.sandbox.wecom.staff.people.values():
+        person.seen = False
+
+    assert "对谁都不可见" in (await ask())["企业微信可见范围"].line
+
+
+async def test_members_outside_the_visible_range_are_named(ask, demo):
+    demo.sandbox.wecom.staff.find("lilei").seen = False
+
+    assert "看不到 李雷" in only_fault(await ask())
+
+
+async def test_an_account_that_does_not_exist_is_named(ask):
+    found = await ask(
+        team=[{"name": "李雷", "wecom": "lilei"}, {"name": "错了", "wecom": "nobody"}]
+    )
+
+    assert "没有 错了（nobody）" in only_fault(found)
+
+
+@pytest.mark.parametrize(("code", "says"), [(48002, "可调用接口的应用"), (84074, "使用范围")])
+async def test_no_right_on_customers_is_told(ask, demo, code, says):
+    path = "externalcontact/get_follow_user_list"
+    demo.sandbox.wecom.api.refusals[path] = No(code, "no right")
+
+    assert says in only_fault(await ask())
+
+
+async def test_a_callback_that_cannot_be_reached_is_told(ask):
+    found = await ask(server={"public_url": "http://127.0.0.1:9"})
+
+    assert "/wecom/callback 打不开" in only_fault(found)
+
+
+async def test_a_callback_with_another_token_is_told(ask):
+    assert "Token 或 EncodingAESKey 对不上" in only_fault(await ask(wecom={"token": "another"}))
+
+
+async def test_a_proxy_that_does_not_pass_the_callback_on_is_told(ask, somebody_else):
+    url = await somebody_else(status=404)
+
+    assert "回答 404" in only_fault(await ask(server={"public_url": url}))
+
+
+async def test_a_proxy_that_changes_the_answer_is_told(ask, somebody_else):
+    url = await somebody_else(status=200)
+
+    assert "不是原文" in only_fault(await ask(server={"public_url": url}))
+
+
+@pytest.fixture
+async def somebody_else():
+    """Another web server where leadbot should be."""
+    runners = []
+
+    async def listen(status):
+        async def answer(request):
+            return web.Response(status=status, text="hello")
+
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(app)
+        runners.append(runner)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    yield listen
+    for runner in runners:
+        await runner.cleanup()
+
+
+# -- DingTalk ----------------------------------------------------------------------
+
+
+async def test_a_wrong_dingtalk_secret_is_told_by_the_token_and_by_the_stream(ask):
+    found = await ask(dingtalk={"client_secret": "wrong"})
+
+    assert "client_id 或 client_secret 不对" in found["钉钉密钥"].line
+    assert "401" in found["钉钉长连接"].line
+    assert "钉钉权限" not in found
+
+
+async def test_a_missing_scope_is_told_by_its_name(ask, demo):
+    denied = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+    detail = {"requiredScopes": ["qyapi_robot_sendmsg"]}
+    demo.sandbox.dingtalk.api.refusals["/v1.0/robot/oToMessages/batchSend"] = Fault(
+        403, denied, "没有调用该接口的权限", accessdenieddetail=detail
+    )
+
+    line = only_fault(await ask())
+
+    assert line.startswith("✗ 钉钉权限：缺 qyapi_robot_sendmsg")
+    assert "权限管理" in line
+
+
+async def test_a_scope_of_the_old_api_is_told_by_its_name_too(ask, demo, monkeypatch):
+    def refuse(request, body):
+        raise OldFault(60011, "没有调用该接口的权限")
+
+    demo.sandbox.dingtalk.directory.below = refuse
+    demo.sandbox.dingtalk.api.refusals["/topapi/v2/department/listsub"] = Fault(
+        403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有权限"
+    )
+
+    assert "qyapi_get_department_list" in only_fault(await ask())
+
+
+async def test_an_address_that_is_not_on_dingtalks_list_is_told(ask, demo):
+    demo.sandbox.dingtalk.api.refusals["/topapi/v2/department/listsub"] = Fault(
+        403, "Forbidden.AccessDenied.IpNotInWhiteList", "IP 不在白名单"
+    )
+
+    assert only_fault(await ask()).startswith("✗ 钉钉可信 IP：")
+
+
+async def test_dingtalk_members_outside_the_range_are_named(ask, demo):
+    demo.sandbox.dingtalk.staff.find("wangqiang").seen = False
+
+    assert "看不到 王强" in only_fault(await ask())
+
+
+async def test_a_stream_that_is_refused_is_told(ask, demo):
+    demo.sandbox.dingtalk.api.refusals["/v1.0/gateway/connections/open"] = Fault(
+        401, "authFailed", "鉴权失败"
+    )
+
+    assert "被拒绝（401）" in only_fault(await ask())
+
+
+async def test_the_doctor_takes_no_message_from_the_running_service(ask, demo):
+    gateway = demo.sandbox.dingtalk.gateway
+    await eventually(lambda: gateway.connected == 1, lambda: "the service is not connected")
+
+    await ask()
+
+    assert gateway.connected == 1
+    calls = [wire["call"] for wire in demo.sandbox.state.wires]
+    assert calls.count("WS 已连接") == 1
+
+
+# -- ourselves -----------------------------------------------------------------------
+
+
+async def test_a_clock_that_is_off_is_told_with_how_much(ask, demo, monkeypatch):
+    async def behind(request, response):
+        response.headers["Date"] = "Mon, 02 Mar 2020 02:00:00 GMT"
+
+    app = web.Application()
+    app.on_response_prepare.append(behind)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    found = await ask(wecom={"api_base": base})
+    await runner.cleanup()
+
+    assert "比平台快" in found["时钟"].line
+    assert "timedatectl" in found["时钟"].line
+
+
+async def test_a_month_that_is_nearly_used_up_fails(ask, demo):
+    async with demo.service.store.begin() as tx:
+        await tx.quota.add({(Api.DINGTALK_CALLS, ""): 4900})
+
+    line = only_fault(await ask())
+
+    assert line.startswith("✗ 配额：")
+    assert "4,9" in line
+
+
+async def test_no_font_for_chinese_is_told(ask, monkeypatch):
+    def none():
+        raise pictures.NoFont("no font")
+
+    monkeypatch.setattr(pictures, "_installed", none)
+
+    assert only_fault(await ask()).startswith("✗ 字体：画不了中文")
+
+
+async def test_a_database_that_was_never_made_is_told_and_not_made(tmp_path):
+    file = tmp_path / "none.db"
+    settings = parse({"database": {"url": f"sqlite+aiosqlite:///{file}"}})
+
+    found = {check.name: check async for check in examine(settings)}
+
+    assert "运行 leadbot migrate" in found["数据库"].line
+    assert not file.exists()
+    assert "一个都没有配置" in found["平台"].line
+
+
+async def test_an_older_schema_is_told_on_both_databases(store, settings):
+    found = {check.name: check async for check in examine(settings)}
+    assert found["数据库"].ok
+
+    async with store.begin() as tx:
+        await tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    found = {check.name: check async for check in examine(settings)}
+
+    assert "表结构不是这个版本的" in found["数据库"].line
+
+
+async def test_the_command_prints_the_lines_and_fails_when_one_does(demo, tmp_path):
+    async def doctor():
+        command = [
+            sys.executable,
+            "-m",
+            "bot",
+            "doctor",
+            "--config",
+            str(tmp_path / "leadbot.toml"),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        out, err = await process.communicate()
+        return process.returncode, out.decode(), err.decode()
+
+    well, out, err = await doctor()
+    demo.sandbox.wecom.api.refusals["*"] = No(60020, "not allow to access from your ip")
+    ill, wrong, _ = await doctor()
+
+    assert (well, err) == (0, "")
+    assert [line[2:].partition("：")[0] for line in out.splitlines()] == EVERYTHING
+    assert ill == 1
+    assert "✗ 企业微信可信 IP" in wrong

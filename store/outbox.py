@@ -366,21 +366,30 @@ class Outbox:
 
     async def again(self, due: Due) -> None:
         """The card that is there can no longer be changed: a new one is due, and counted as one."""
-        await self._settle(due, ref=None, error="card can no longer be changed", due_at=self.now)
+        await self._settle(
+            due,
+            ref=self._kept(due, {**(due.ref or {}), "codes": []}),
+            error="card can no longer be changed",
+            due_at=self.now,
+        )
 
     async def sent(self, due: Due, ref: dict[str, Any] | None) -> None:
         """The phone shows ``due``. A card pressed meanwhile keeps the code of the press."""
-        pressed_meanwhile = (
-            t.outbox.c.ref.is_distinct_from(due.ref) if due.ref else t.outbox.c.ref.is_not(None)
-        )
         await self._settle(
             due,
             delivered=due.version,
-            ref=case((pressed_meanwhile, t.outbox.c.ref), else_=literal(ref, type_=t.Json)),
+            ref=self._kept(due, ref),
             ring=case((t.outbox.c.version > due.version, t.outbox.c.ring), else_=False),
             error=None,
             due_at=self._unless_newer(due, None),
         )
+
+    def _kept(self, due: Due, ref: dict[str, Any] | None) -> ColumnElement[Any]:
+        """``ref``, unless the card was pressed meanwhile: then what the press has brought."""
+        pressed_meanwhile = (
+            t.outbox.c.ref.is_distinct_from(due.ref) if due.ref else t.outbox.c.ref.is_not(None)
+        )
+        return case((pressed_meanwhile, t.outbox.c.ref), else_=literal(ref, type_=t.Json))
 
     async def failed(self, due: Due, error: str, again: datetime | None) -> None:
         rings = or_(t.outbox.c.ring, literal(due.ring))

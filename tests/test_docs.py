@@ -138,7 +138,7 @@ async def test_every_address_exists(tmp_path):
     async with open_service(parse(values), role="web") as service:
         known = {resource.canonical for resource in create_app(service).router.resources()}
     told = set(
-        re.findall(r"`(?:GET )?(/(?:wecom|dingtalk|api|f|t|u|p|\w+z|metrics)[^`?]*)", README)
+        re.findall(r"`(?:GET )?(/(?:wecom|dingtalk|api|app|f|t|u|p|\w+z|metrics)[^`?]*)", README)
     )
 
     assert "/wecom/callback" in told

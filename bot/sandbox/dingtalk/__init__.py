@@ -6,11 +6,14 @@ import secrets
 from aiohttp import web
 
 from bot.sandbox.dingtalk.api import Api, Org, faults, old
+from bot.sandbox.dingtalk.directory import Directory
 from bot.sandbox.dingtalk.media import Uploads
 from bot.sandbox.dingtalk.messages import Messages
 from bot.sandbox.dingtalk.phone import Hand
 from bot.sandbox.dingtalk.stream import Gateway, Pace
+from bot.sandbox.dingtalk.todo import Approvals, Todos
 from bot.sandbox.dingtalk.webhooks import Robot, Sessions
+from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
 from bot.sandbox.wire import logged
 
@@ -32,6 +35,10 @@ class DingTalk:
     def __init__(self, org: Org, state: State, pace: Pace | None = None) -> None:
         self.org = org
         self.api = Api(org, state)
+        self.staff = Staff(state, "dingtalk")
+        self.directory = Directory(self.staff)
+        self.todos = Todos(self.directory, state)
+        self.approvals = Approvals()
         self.messages = Messages(org, state)
         self.sessions = Sessions(state)
         self.gateway = Gateway(org, state, pace)
@@ -56,12 +63,25 @@ class DingTalk:
         add("/v1.0/robot/groupMessages/recall", api.guarded(messages.recall))
         add("/v1.0/gateway/connections/open", self.gateway.open)
         app.router.add_get("/connect", self.gateway.connect)
+        reading, todos = api.reading, self.todos
+        app.router.add_post("/v1.0/todo/users/{union}/tasks", reading(todos.create))
+        app.router.add_put("/v1.0/todo/users/{union}/tasks/{task}", reading(todos.change))
+        app.router.add_get("/v1.0/workflow/processInstances", reading(self.approvals.get))
 
     def _old(self, app: web.Application) -> None:
         robot, uploads = Robot(self.org, self._state), Uploads(self.api, self._state)
         app.router.add_route("*", "/robot/send", old(robot.send))
         app.router.add_route("*", "/robot/sendBySession", old(self.sessions.send))
         app.router.add_post("/media/upload", uploads.upload)
+        directory = self.directory
+        for path, answer in (
+            ("v2/department/get", directory.unit),
+            ("v2/department/listsub", directory.below),
+            ("user/listsimple", directory.users),
+            ("v2/user/get", directory.user),
+            ("v2/user/getuserinfo", directory.login),
+        ):
+            app.router.add_route("*", f"/topapi/{path}", self.api.topapi(answer))
 
     async def _shut_down(self, _app: web.Application) -> None:
         await self.gateway.close()

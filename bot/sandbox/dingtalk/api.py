@@ -86,6 +86,30 @@ class Api:
 
         return handle
 
+    def reading(self, answer: "Reading") -> Handler:
+        """A call of the new API that says what it wants in its path and query."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
+                raise Fault(400, "InvalidAuthentication", "不合法的access_token")
+            body = {} if request.method == "GET" else await json_body(request)
+            return reply(answer(request, body))
+
+        return handle
+
+    def topapi(self, answer: OldAnswer) -> Handler:
+        """A call of the old API; the token comes in the query."""
+
+        def checked(request: web.Request, body: Mapping[str, Any]) -> dict[str, Any]:
+            token = request.query.get("access_token", "")
+            if not token:
+                raise OldFault(41001, "缺少access_token")
+            if not self.tokens.alive(token):
+                raise OldFault(40014, "不合法的access_token")
+            return answer(request, body)
+
+        return old(checked)
+
 
 def old(answer: OldAnswer) -> Handler:
     """A call of the old API: POST, JSON, HTTP 200 whatever happens."""
@@ -98,6 +122,9 @@ def old(answer: OldAnswer) -> Handler:
             return reply({"errcode": fault.errcode, "errmsg": fault.errmsg})
 
     return handle
+
+
+Reading = Callable[[web.Request, Mapping[str, Any]], dict[str, Any]]
 
 
 async def json_body(request: web.Request) -> Mapping[str, Any]:

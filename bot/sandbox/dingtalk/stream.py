@@ -44,6 +44,16 @@ class Ticket:
     until: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """``about``: more headers, those of an event."""
+
+    kind: str = "CALLBACK"
+    topic: str = ROBOT_TOPIC
+    data: Mapping[str, Any]
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Connection:
     id: str
@@ -117,38 +127,53 @@ class Gateway:
 
     async def push(self, data: Mapping[str, Any]) -> None:
         """Push a robot message; go on in the background until somebody acknowledges it."""
-        acknowledged = await self._push_once(data)
-        if acknowledged is None or not acknowledged.done():
-            self._spawn(self._insist(data, acknowledged))
+        await self._push(Push(data=data))
 
-    async def _insist(self, data: Mapping[str, Any], waiting: asyncio.Future[Any] | None) -> None:
+    async def report(self, event: str, data: Mapping[str, Any], event_id: str = "") -> None:
+        """Push an event; LATER asks for it once more, as silence does."""
+        about = {
+            "eventId": event_id or token_hex(16),
+            "eventType": event,
+            "eventCorpId": self._org.corp_id,
+            "eventBornTime": str(int(time.time() * 1000)),
+            "eventUnifiedAppId": "sandbox",
+        }
+        await self._push(Push(kind="EVENT", topic="*", data=data, about=about))
+
+    async def _push(self, push: Push) -> None:
+        acknowledged = await self._push_once(push)
+        if acknowledged is None or not acknowledged.done():
+            self._spawn(self._insist(push, acknowledged))
+
+    async def _insist(self, push: Push, waiting: asyncio.Future[Any] | None) -> None:
         before = 0.0
         for at in self._pace.again:
             if await _within(waiting, at - before):
                 return
             before = at
-            waiting = await self._push_once(data)
+            waiting = await self._push_once(push)
 
-    async def _push_once(self, data: Mapping[str, Any]) -> asyncio.Future[Any] | None:
+    async def _push_once(self, push: Push) -> asyncio.Future[Any] | None:
         """None if nobody listens."""
-        live = [c for c in self._connections if ROBOT_TOPIC in c.topics and not c.deaf]
+        live = [c for c in self._connections if push.topic in c.topics and not c.deaf]
         if not live:
-            self._log(f"WS CALLBACK {ROBOT_TOPIC}", 0, data, "没有连接，稍后重推")
+            self._log(f"WS {push.kind} {push.topic}", 0, push.data, "没有连接，稍后重推")
             return None
         connection = random.choice(live)  # noqa: S311 - the platform picks one at random
-        frame = _frame(connection, "CALLBACK", ROBOT_TOPIC, data)
+        frame = _frame(connection, push.kind, push.topic, push.data)
+        frame["headers"] |= push.about
         waiting = asyncio.get_running_loop().create_future()
-        waiting.add_done_callback(lambda done: self._acknowledged(data, done))
+        waiting.add_done_callback(lambda done: self._acknowledged(push, done))
         connection.waiting[frame["headers"]["messageId"]] = waiting
         with suppress(ClientConnectionResetError):
             await connection.socket.send_json(frame)
         return waiting
 
-    def _acknowledged(self, data: Mapping[str, Any], done: asyncio.Future[Any]) -> None:
+    def _acknowledged(self, push: Push, done: asyncio.Future[Any]) -> None:
         if not done.cancelled():
             ack = done.result()
             code = ack.get("code") if isinstance(ack.get("code"), int) else 0
-            self._log(f"WS CALLBACK {ROBOT_TOPIC}", code, data, ack)
+            self._log(f"WS {push.kind} {push.topic}", code, push.data, ack)
 
     async def send_away(self, reason: str = "connection is expired") -> None:
         """Tell every connection to go: nothing more comes on it, and it closes after a while."""
@@ -222,8 +247,17 @@ def _settle(connection: Connection, text: str) -> None:
         waiting = connection.waiting.pop(ack["headers"]["messageId"], None)
     except (ValueError, KeyError, TypeError):
         return
-    if waiting is not None and not waiting.done():
+    if waiting is not None and not waiting.done() and not _asks_again(ack):
         waiting.set_result(ack)
+
+
+def _asks_again(ack: Any) -> bool:
+    """An event may be put off: ``{"status":"LATER"}`` inside the text ``data``."""
+    try:
+        said = json.loads(ack.get("data") or "null")
+    except (ValueError, TypeError):
+        return False
+    return isinstance(said, dict) and said.get("status") == "LATER"
 
 
 async def _within(waiting: asyncio.Future[Any] | None, seconds: float) -> bool:

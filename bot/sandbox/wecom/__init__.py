@@ -4,13 +4,14 @@ import secrets
 
 from aiohttp import ClientSession, web
 
+from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
 from bot.sandbox.wecom.aibot import Gateway
-from bot.sandbox.wecom.api import Api, Call, Company, Endpoint, only_known
+from bot.sandbox.wecom.api import Api, Company, Endpoint, only_known
 from bot.sandbox.wecom.contacts import Contacts
 from bot.sandbox.wecom.courier import Courier
+from bot.sandbox.wecom.directory import Directory
 from bot.sandbox.wecom.envelope import new_key
-from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.login import Login
 from bot.sandbox.wecom.menu import Menu
 from bot.sandbox.wecom.messages import Messages
@@ -41,6 +42,7 @@ class WeCom:
     ) -> None:
         self.company = company
         self.api = Api(company, state)
+        self.staff = Staff(state, "wecom")
         self.messages = Messages(company, state)
         self.contacts = Contacts(state)
         self.ways = Ways(state)
@@ -85,15 +87,8 @@ class WeCom:
         self.api.add("externalcontact/get", Endpoint(method="GET", answer=get, empty=empty))
         none: dict[str, list[str]] = {"external_userid": []}
         self.api.add("externalcontact/list", Endpoint(method="GET", answer=listed, empty=none))
-        self.api.add("user/get", Endpoint(method="GET", answer=self._user))
-
-    def _user(self, call: Call) -> dict[str, object]:
-        userid = call.query.get("userid", "").lower()
-        phones = self._state.phones.values()
-        mine = [p for p in phones if p.platform == "wecom" and p.account.lower() == userid]
-        if not userid or not mine:
-            raise No(60111, "userid not found")
-        return {"userid": mine[0].account, "name": mine[0].name, "department": [1], "status": 1}
+        for path, endpoint in Directory(self.staff).endpoints().items():
+            self.api.add(path, endpoint)
 
     def app(self) -> web.Application:
         app = web.Application(

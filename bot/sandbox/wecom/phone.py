@@ -110,6 +110,16 @@ class Hand:
         }
         await self._courier.carry({**self._head("sys", "event"), **event, **more})
 
+    async def report_staff(self, change: str, **fields: Value) -> None:
+        """What changed in the directory (D:90970): sys tells it to every app that may see it."""
+        event = {"Event": "change_contact", "ChangeType": change}
+        await self._courier.carry({**self._head("sys", "event"), **event, **fields})
+
+    async def report_range(self, userid: str, event: str) -> None:
+        """A member came into the app's visible range (subscribe), or is no longer in it."""
+        more: dict[str, Value] = {"EventKey": "", "AgentID": self._company.agent_id}
+        await self._courier.carry({**self._head(userid, "event"), "Event": event, **more})
+
     async def report_links(self, change: str, **more: Value) -> None:
         """What 获客助手 tells the app (D:97299)."""
         event = {"Event": "customer_acquisition", "ChangeType": change}

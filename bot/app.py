@@ -1,7 +1,7 @@
 """The one place that knows everybody."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,15 +9,26 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession, TCPConnector, web
 
-from bot import keys, routes_api, routes_app, routes_ops, routes_platforms, routes_public
-from bot.config import Settings
-from bot.dispatch import hear
+from bot import (
+    keys,
+    routes_api,
+    routes_app,
+    routes_hooks,
+    routes_ops,
+    routes_platforms,
+    routes_public,
+)
+from bot.config import DingTalk, Settings
+from bot.dispatch import arrived, hear
 from bot.gather import Gatherer
 from bot.incoming import Answer, Heard
+from bot.platforms.dingtalk.approval import ApprovalReader
 from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.directory import DingTalkDirectory
 from bot.platforms.dingtalk.http import DingTalkHttp
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
 from bot.platforms.dingtalk.stream import DingTalkStream
+from bot.platforms.dingtalk.todo import TodoSender
 from bot.platforms.login import LoginProvider
 from bot.platforms.mail import MailSender
 from bot.platforms.shared import SharedClaim, SharedTokens
@@ -25,13 +36,17 @@ from bot.platforms.wecom.aibot import AiBot
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
 from bot.platforms.wecom.contacts import ProfileSender, StageTags, WaySender, WelcomeSender
+from bot.platforms.wecom.directory import WeComDirectory
 from bot.platforms.wecom.jssdk import JsSdk
 from bot.platforms.wecom.login import WeComLogin
 from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.wiring import rules, team
 from handlers import contacts, ways
+from handlers.approval import agreed
 from handlers.capture import found
+from handlers.people import hand_over
+from jobs.directory import Following, Reader
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
 from jobs.tally import Tally
@@ -42,6 +57,7 @@ from store.domain.team import Channel
 
 log = structlog.get_logger()
 RELAY = "relay"
+DIRECTORY = "directory"
 DRAIN = 5.0
 """Seconds that messages on their way get to land when the process is asked to stop."""
 
@@ -55,6 +71,7 @@ class Service:
     session: ClientSession
     relay: Relay
     clockwork: Clockwork
+    following: Following
     gatherer: Gatherer
     tally: Tally
     wecom: WeComClient | None = None
@@ -74,9 +91,13 @@ class Service:
     def start(self, name: str, run: Callable[[], Any]) -> None:
         self.tasks.append(asyncio.create_task(run(), name=name))
 
+    async def arrived(self, answer: Answer) -> None:
+        await arrived(self.store, answer)
+
     async def settle(self) -> None:
         """Do everything that is due now, and what becomes due by it."""
         await self.clockwork.beat()
+        await self.following.step()
         await self.relay.drain()
 
 
@@ -90,6 +111,8 @@ async def open_service(
         try:
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
+                if not settings.directory.sync:  # who is in no configuration may be in that
+                    await hand_over(tx)
             service = _assemble(settings, store, session)
             async with _running(service, role):
                 yield service
@@ -107,13 +130,18 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
         session=session,
         relay=relay,
         clockwork=Clockwork(store, relay.wake),
+        following=Following(store, directories(settings, store, wecom, dingtalk), relay.wake),
         gatherer=Gatherer(store),
         tally=tally,
         wecom=wecom,
         dingtalk=dingtalk,
     )
+    if service.following.readers:
+        service.clockwork.jobs = (*service.clockwork.jobs, service.following.nightly(store))
     if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
-        service.stream = DingTalkStream(session, settings.dingtalk, service.hear)
+        service.stream = DingTalkStream(
+            session, settings.dingtalk, service.answer, service.arrived
+        )
     service.aibot = _aibot(service)
     return service
 
@@ -144,6 +172,8 @@ async def _running(service: Service, role: str) -> AsyncIterator[None]:
     service.start("tally", service.tally.run)
     if role in {"all", "worker"}:
         service.start(RELAY, service.relay.run)
+        if service.following.readers:
+            service.start(DIRECTORY, service.following.run)
         scheduler = service.clockwork.start()
         _publish_menu(service)
     if role in {"all", "web"} and service.stream is not None:
@@ -170,8 +200,9 @@ def _publish_menu(service: Service) -> None:
 async def _stop(service: Service) -> None:
     """Let what is under way finish: a statement that is cancelled costs its connection."""
     service.relay.stop()
+    service.following.stop()
     for task in reversed(service.tasks):
-        if task.get_name() != RELAY:
+        if task.get_name() not in {RELAY, DIRECTORY}:
             task.cancel()
     with suppress(TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(DRAIN):
@@ -205,9 +236,15 @@ def senders(
         }
     if settings.dingtalk is not None and dingtalk is not None:
         known |= {
-            Channel.DINGTALK: DingTalkSender(dingtalk, settings.dingtalk, store.clock),
+            Channel.DINGTALK: DingTalkSender(
+                dingtalk,
+                settings.dingtalk,
+                store.clock,
+                f"{settings.server.public_url}/dingtalk/cards",
+            ),
             Channel.DINGTALK_GROUP: DingTalkGroupSender(dingtalk, settings.dingtalk, store.clock),
         }
+        known |= _fetchers(settings.dingtalk, store, dingtalk)
     if settings.mail is not None:
         known[Channel.MAIL] = MailSender(settings.mail, store.clock)
     return known
@@ -221,6 +258,43 @@ def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[...,
             await note(tx, *what)
 
     return in_transaction
+
+
+def _fetchers(
+    settings: DingTalk, store: Store, client: DingTalkClient
+) -> dict[Channel, Sender]:
+    """What is switched on besides the chats of DingTalk; each call of these is paid for."""
+    known: dict[Channel, Sender] = {}
+    if settings.todo:
+        people = DingTalkDirectory(client, (), store.clock)
+        known[Channel.DINGTALK_TODO] = TodoSender(client, people)
+    if settings.approval:
+        reader = ApprovalReader(client, settings.approval, _take_form(store))
+        known[Channel.DINGTALK_FORM] = reader
+    return known
+
+
+def _take_form(store: Store) -> Callable[[str, str, Mapping[str, Any]], Any]:
+    async def take(instance: str, by: str, values: Mapping[str, Any]) -> None:
+        async with store.begin() as tx:
+            await agreed(tx, instance, by, values)
+
+    return take
+
+
+def directories(
+    settings: Settings, store: Store, wecom: WeComClient | None, dingtalk: DingTalkClient | None
+) -> Sequence[Reader]:
+    """What the team is read from, besides the configuration."""
+    if not settings.directory.sync:
+        return ()
+    readers: list[Reader] = []
+    if wecom is not None:
+        readers.append(WeComDirectory(wecom, store.rules.roles, store.clock))
+    if dingtalk is not None:
+        roots = settings.directory.dingtalk_departments
+        readers.append(DingTalkDirectory(dingtalk, roots, store.clock))
+    return readers
 
 
 def _remember(store: Store) -> Callable[[str, dict[str, Any]], Any]:
@@ -258,7 +332,14 @@ def create_app(service: Service) -> web.Application:
     _add_logins(app, service)
     if settings.dingtalk is not None and settings.dingtalk.mode == "http":
         app[keys.DINGTALK] = DingTalkHttp(settings.dingtalk)
-    for routes in (routes_api, routes_app, routes_platforms, routes_public, routes_ops):
+    for routes in (
+        routes_api,
+        routes_app,
+        routes_hooks,
+        routes_platforms,
+        routes_public,
+        routes_ops,
+    ):
         routes.add_routes(app)
     return app
 

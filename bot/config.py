@@ -177,6 +177,29 @@ class WeCom(Section):
         return {channel: _fitting_welcome(text) for channel, text in texts.items()}
 
 
+MAY_REACH = frozenset({"phone", "email", "wechat"})
+
+
+def _reaching(fields: dict[str, str]) -> dict[str, str]:
+    if not MAY_REACH & fields.keys():
+        raise ValueError(f"nobody can be reached: name one of {', '.join(sorted(MAY_REACH))}")
+    empty = sorted(name for name, where in fields.items() if not where.strip())
+    if empty:
+        raise ValueError(f"say where it stands: {', '.join(empty)}")
+    return fields
+
+
+Mapped = Annotated[dict[str, str], AfterValidator(_reaching)]
+"""A lead's field and where its value stands in what the other side sends."""
+
+
+class Approval(Section):
+    """A DingTalk approval that serves as a form: a lead's field is the label of one of its parts."""
+
+    process_code: str = Field(min_length=1)
+    fields: Mapped
+
+
 class DingTalk(Section):
     corp_id: str
     client_id: str
@@ -193,6 +216,8 @@ class DingTalk(Section):
     member_per_minute: int = Field(default=20, ge=1)  # messages to one person
     group_webhook: SecretStr = SecretStr("")
     group_webhook_secret: SecretStr = SecretStr("")
+    todo: bool = False
+    approval: tuple[Approval, ...] = ()
 
     @model_validator(mode="after")
     def _http_needs_keys(self) -> Self:
@@ -218,6 +243,51 @@ class Person(Section):
         if not (self.wecom or self.dingtalk):
             raise ValueError("write their wecom or dingtalk account, or no card reaches them")
         return self
+
+
+class Directory(Section):
+    """``sync``: the team is who the platforms' directories and [[role]] say, besides [[team]].
+
+    ``dingtalk_departments``: where reading begins; 1 is the whole organisation.
+    """
+
+    sync: bool = False
+    dingtalk_departments: tuple[int, ...] = Field(default=(1,), min_length=1)
+
+
+class RoleGrant(Section):
+    """Everybody of ``department`` and below it, with ``tag``, is in the team as this."""
+
+    role: Role = Role.REP
+    department: str = ""
+    tag: str = ""
+    regions: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    industries: tuple[str, ...] = ()
+    grade: str = ""
+    capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
+
+    @model_validator(mode="after")
+    def _of_somebody(self) -> Self:
+        if not (self.department or self.tag):
+            raise ValueError("write a department or a tag, or everybody would have this role")
+        return self
+
+
+class Hook(Section):
+    """A program that posts JSON to ``/hooks/{source}``; ``fields`` and ``dedupe`` are paths."""
+
+    source: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    secret: SecretStr
+    fields: Mapped
+    dedupe: str = ""
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr) -> SecretStr:
+        if len(secret.get_secret_value()) < 16:
+            raise ValueError("shorter than 16 characters")
+        return secret
 
 
 class Calendar(Section):
@@ -392,6 +462,9 @@ class Settings(BaseSettings):
     wecom: WeCom | None = None
     dingtalk: DingTalk | None = None
     team: tuple[Person, ...] = ()
+    directory: Directory = Directory()
+    role: tuple[RoleGrant, ...] = ()
+    hook: tuple[Hook, ...] = ()
     calendar: Calendar = Calendar()
     sla: Sla = Sla()
     pool: Pool = Pool()
@@ -425,10 +498,17 @@ class Settings(BaseSettings):
             twice = _twice(getattr(person, key) for person in self.team)
             if twice:
                 mistakes.append(f"[[team]] {key}: twice: {', '.join(twice)}")
-        if unknown:
+        if unknown and not self.directory.sync:
             mistakes.append(f"[[routing]] to: not in the team: {', '.join(unknown)}")
         if mistakes:
             raise ValueError("\n".join(mistakes))
+        return self
+
+    @model_validator(mode="after")
+    def _hooks_differ(self) -> Self:
+        twice = _twice(hook.source for hook in self.hook)
+        if twice:
+            raise ValueError(f"[[hook]] source: twice: {', '.join(twice)}")
         return self
 
     @property

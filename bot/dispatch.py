@@ -8,10 +8,12 @@ from prometheus_client import Counter
 
 from bot.incoming import (
     Answer,
+    ApprovalAgreed,
     ContactAdded,
     ContactEdited,
     ContactEvent,
     ContactLost,
+    DirectoryChanged,
     Entered,
     HandoverFailed,
     Heard,
@@ -21,9 +23,9 @@ from bot.incoming import (
 from bot.platforms.wecom.sender import key_of
 from cards import aibot, render, render_text
 from cards.lists import answered_card
-from handlers import contacts
+from handlers import contacts, people
 from handlers.announce import show
-from handlers.commands import Run, understand
+from handlers.commands import Run, understand, with_quote
 from handlers.greet import greet
 from handlers.reply import Reply
 from store.db import Store, Tx
@@ -59,6 +61,8 @@ async def hear(store: Store, heard: Heard) -> Answer:
                 return await _enter(store, heard)
             if isinstance(heard, Incoming):
                 return await _do(store, heard)
+            if isinstance(heard, DirectoryChanged | ApprovalAgreed):
+                return await _org(store, heard)
             return await _note(store, heard)
         except Stale:
             continue
@@ -68,12 +72,49 @@ async def hear(store: Store, heard: Heard) -> Answer:
 def _possible(heard: Heard) -> bool:
     if isinstance(heard, Incoming | Entered):
         return len(heard.account) <= LONGEST_USERID and len(heard.id) <= LONGEST_ID
+    if isinstance(heard, DirectoryChanged | ApprovalAgreed):
+        return len(heard.id) <= LONGEST_ID
     return max(len(heard.external_userid), len(heard.userid)) <= LONGEST_USERID
+
+
+async def _org(store: Store, heard: DirectoryChanged | ApprovalAgreed) -> Answer:
+    """What happened in the organisation; who left is out with this transaction."""
+    async with store.begin() as tx:
+        platform = heard.platform if isinstance(heard, DirectoryChanged) else Platform.DINGTALK
+        if not await tx.inbox.first(f"{platform}:{heard.id}"):
+            return Answer()
+        if isinstance(heard, ApprovalAgreed):
+            await _fetch(tx, heard)
+        else:
+            await _moved(tx, heard)
+    return Answer()
+
+
+async def _moved(tx: Tx, heard: DirectoryChanged) -> None:
+    if heard.renamed is not None:
+        await tx.members.rename(heard.platform, *heard.renamed)
+    for account in heard.joined:
+        await tx.members.join(heard.platform, account)
+    for account in heard.left:
+        await people.leave(tx, heard.platform, account)
+    await people.ask_directory(tx, heard.platform)
+
+
+async def _fetch(tx: Tx, heard: ApprovalAgreed) -> None:
+    """What was written in the form has to be asked for."""
+    put = Put(
+        key=f"approval:{sha256(heard.instance.encode()).hexdigest()[:40]}",
+        channel=Channel.DINGTALK_FORM,
+        account=heard.instance,
+        payload={"process_code": heard.process_code},
+    )
+    await tx.outbox.put([put])
 
 
 async def _do(store: Store, said: Incoming) -> Answer:
     try:
-        return await _once(store, said, understand(clean(said.line)[:LONGEST]))
+        line = with_quote(clean(said.line), clean(said.quoted))
+        return await _once(store, said, understand(line[:LONGEST]))
     except Refused as refusal:
         # What was begun is rolled back; only the refusal is kept.
         return await _once(store, said, _refuse(refusal))

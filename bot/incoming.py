@@ -51,6 +51,7 @@ class Incoming:
     direct: bool = False
 
 
+    quoted: str = ""  # the message this one answers, where the platform shows it
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """A member opened the chat with us, which platforms report as often as they like."""
@@ -127,5 +128,29 @@ class LinkNews:
 
 
 ContactEvent = ContactAdded | ContactEdited | ContactLost | HandoverFailed | LinkNews
-Heard = Incoming | Entered | ContactEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChanged:
+    """People came, went or moved. ``left``, ``joined`` and ``renamed`` (from, to) are done at once.
+
+    Whatever else changed is read from the directory soon.
+    """
+
+    platform: Platform
+    id: str
+    left: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()
+    renamed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAgreed:
+    """A DingTalk approval that serves as a form was agreed to."""
+
+    id: str
+    process_code: str
+    instance: str
+
+
+OrgEvent = DirectoryChanged | ApprovalAgreed
+Heard = Incoming | Entered | ContactEvent | OrgEvent
 """Everything an adapter can hand over; whatever else arrives is acknowledged and dropped."""

@@ -5,8 +5,10 @@ import json
 import structlog
 from aiohttp import web
 
-from bot.dispatch import hear
-from bot.keys import DINGTALK, RELAY, STORE, WECOM
+from bot.dispatch import arrived, hear
+from bot.incoming import Answer
+from bot.keys import DINGTALK, RELAY, STORE, WECOM, WORK
+from bot.platforms.dingtalk.presses import in_time
 from store.domain.errors import BadCallback
 
 log = structlog.get_logger()
@@ -54,8 +56,12 @@ async def hear_robot(request: web.Request) -> web.Response:
 
 
 async def hear_event(request: web.Request) -> web.Response:
-    """DingTalk's event push: none is used yet, each is acknowledged (D:http-callback-overview)."""
-    _, reply = request.app[DINGTALK].read_event(request.query, await request.read())
+    """DingTalk's event push; what means nothing to us is acknowledged (D:http-callback-overview)."""
+    event, reply = request.app[DINGTALK].read_event(request.query, await request.read())
+    heard = request.app[DINGTALK].heard(event)
+    if heard is not None:
+        await hear(request.app[STORE], heard)
+        request.app[RELAY].wake()
     return web.json_response(text=json.dumps(reply))
 
 
@@ -68,3 +74,6 @@ def add_routes(app: web.Application) -> None:
     if DINGTALK in app:
         app.router.add_post("/dingtalk/robot", hear_robot)
         app.router.add_post("/dingtalk/events", hear_event)
+    app[WORK] = set()
+        if app[DINGTALK].has_cards:
+            app.router.add_post("/dingtalk/cards", hear_press)

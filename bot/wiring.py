@@ -6,6 +6,7 @@ from typing import Any
 from bot.config import Settings, WeCom, span
 from store.domain.calendar import WorkCalendar
 from store.domain.deadlines import Limits
+from store.domain.directory import RoleRule
 from store.domain.quota import EDITIONS, Allowance, meters
 from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
 
@@ -32,6 +33,8 @@ def rules(settings: Settings) -> Rules:
             settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
         ),
         **_contacts(settings.wecom),
+        roles=_roles(settings),
+        todo=bool(settings.dingtalk and settings.dingtalk.todo),
         meters=meters(allowance(settings)),
     )
 
@@ -81,6 +84,14 @@ def _journeys(settings: Settings) -> tuple[JourneyPlan, ...]:
             steps=tuple(JourneyStep(**step.model_dump()) for step in journey.steps),
         )
         for journey in settings.journey
+    )
+
+
+def _roles(settings: Settings) -> tuple[RoleRule, ...]:
+    granted = settings.role if settings.directory.sync else ()
+    return tuple(
+        RoleRule(**rule.model_dump() | {"capacity": rule.capacity or settings.pool.cap})
+        for rule in granted
     )
 
 

@@ -8,7 +8,7 @@ from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import source_name, stamp
 from store.domain.deadlines import accept_by, respond_by
-from store.domain.lead import REASONS, STAGES, Lead
+from store.domain.lead import HANDED_OVER, REASONS, STAGES, Lead
 from store.domain.team import Member
 
 PAGE = 4
@@ -198,9 +198,10 @@ def _returned(lead: Lead) -> str:
 
 
 def waiting_card(leads: Sequence[Lead], count: int) -> Card:
-    """For the manager: nobody is suitable for so many leads."""
+    """For the manager: nobody is suitable for so many leads, or their owner has left."""
+    left = bool(leads) and all(lead.why.endswith(HANDED_OVER) for lead in leads)
     return Card(
-        title=f"{count} 条线索没有合适的人",
+        title=f"{count} 条线索{'要交接' if left else '没有合适的人'}",
         note="已放进公海，可以直接分配",
         rows=tuple((f"#{lead.id}", _line(lead, lead.region, lead.why)) for lead in leads),
         buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),

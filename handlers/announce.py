@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cards import render
 from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
+from handlers import todos
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
-from store.domain.team import Member, Role
+from store.domain.team import Channel, Member, Role
 from store.outbox import Put, Recent
 
 MANY = 5
@@ -27,6 +28,7 @@ OWNER_HEARS = {
 }  # fmt: skip
 SUGGESTED = 3
 
+TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 
 async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     """Write what the rules decided, and put it on every phone concerned.
@@ -38,6 +40,10 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     await tx.leads.save(planned)
     stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
     await announce(tx, stored)
+    for change in planned:
+        if change.lead.owner is not None and change.event.kind in TAKES_OVER:
+            await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
+    await todos.settle_all(tx, [(change.lead, change.event.kind) for change in planned])
     return list({change.lead.id: change.lead for change in stored}.values())
 
 
@@ -87,7 +93,7 @@ async def _readers(
     if lead.owner is not None:
         rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {event.by for event in events}
         readers[lead.owner.id] = rings
-    if Kind.UNSUITABLE in kinds:
+    if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
         readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}
     if Kind.RETURNED in kinds or Kind.IDLE in kinds:
         readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}
@@ -152,6 +158,7 @@ def card_put(
 
 async def list_puts(tx: Tx, readers: Sequence[int]) -> Sequence[Put]:
     """The lists for those whose phones have no room for more cards just now."""
+        not_before=None if ring or rank <= Rank.ASKED else _after_presses(channel, view),
     team = await tx.members.all()
     recent = await tx.outbox.recent(tx.now - AT_ONCE)
     there = [team[m] for m in readers if m in team and team[m].phone]

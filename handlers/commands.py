@@ -15,6 +15,7 @@ from typing import Any
 from handlers import lists, manage, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
+from handlers.paste import looks_like_lead, offer
 from handlers.reply import Reply
 from handlers.work import About
 from store.db import Tx
@@ -151,17 +152,24 @@ COMMANDS = (
             roles=MANAGER, parse=about, handler=manage.assign),
     Command(names=("日报", "digest"), usage="日报", does="今天的数字",
             roles=MANAGER, parse=anything, handler=manage.digest),
-    Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
-            roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("活码", "qrcode", "渠道活码"), usage="活码 展会 李雷", does="做一个渠道的二维码，扫了就是线索",
             roles=MARKET, parse=ways.wanted, handler=ways.code),
     Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",
             roles=MARKET, parse=ways.wanted, handler=ways.link),
+    Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
+            roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip
 BY_NAME = {name: command for command in COMMANDS for name in command.names}
 GLUED = re.compile(rf"({'|'.join(map(re.escape, BY_NAME))})([#l]?\d.*)")
+
+
+def with_quote(line: str, quoted: str) -> str:
+    """A reply that says nothing itself, or only 录入, is about what it answers."""
+    name = unicodedata.normalize("NFKC", line).strip().lstrip("/").casefold()
+    bare = not name or (name in BY_NAME and BY_NAME[name].handler is new)
+    return f"{line} {quoted}".strip() if bare else line
 
 
 def understand(line: str) -> Run:
@@ -173,9 +181,18 @@ def understand(line: str) -> Run:
         name, rest = glued[1], f"{glued[2]} {rest}".strip()
     if name not in BY_NAME and re.fullmatch(r"[#l]?\d{1,9}", name):
         name, rest = "线索", name
+    if name not in BY_NAME and looks_like_lead(line):
+        return _offering(line)
     if name not in BY_NAME:
         raise BadCommand(_nearest(name))
     return BY_NAME[name].bind(rest)
+
+
+def _offering(text: str) -> Run:
+    async def run(tx: Tx, by: Member) -> Reply:
+        return await offer(tx, by, text)
+
+    return run
 
 
 def _split(text: str) -> tuple[str, str]:

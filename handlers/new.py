@@ -22,7 +22,7 @@ WECHAT = re.compile(
 COMPANY = re.compile(
     r"[\u4e00-\u9fffA-Za-z0-9（）()]{2,40}?(?:公司|集团|工厂|厂|店|学校|医院|中心)"
 )
-NAME = re.compile(r"(?:姓名|联系人|客户|我叫|我是)\s*[:：]?\s*([\u4e00-\u9fff·]{2,6})")
+NAME = re.compile(r"(?:(?:客户)?(?:姓名|名称)|联系人|客户|我叫|我是)\s*[:：]?\s*([\u4e00-\u9fff·]{2,6})")
 PIECES = re.compile(r"[\s,，;；、|/]+")
 EXAMPLE = "录入 王五 13800138000 想要报价"
 
@@ -33,11 +33,11 @@ async def new(tx: Tx, by: Member, text: str) -> Reply:
     [captured] = await capture(tx, [lead])
     stored = await tx.leads.get(captured.id)
     if captured.duplicate:
-        return Reply(text=_known(stored.id, await _where(tx, stored.id, by)))
+        return Reply(text=_known(stored.id, await where(tx, stored.id, by)), told=True)
     if stored.offered and stored.owned_by(by):
         await record(tx, stored.accept(by, tx.now))
-        return Reply(text=f"#{stored.id} 已记下，归你跟")
-    return Reply(text=f"#{stored.id} 已记下，{_went(stored.owner)}")
+        return Reply(text=f"#{stored.id} 已记下，归你跟", told=True)
+    return Reply(text=f"#{stored.id} 已记下，{_went(stored.owner)}", told=True)
 
 
 def _went(owner: Member | None) -> str:
@@ -48,7 +48,7 @@ def _known(lead_id: int, where: str) -> str:
     return f"已有这位客户 #{lead_id}，{where}，这次的需求补进去了"
 
 
-async def _where(tx: Tx, lead_id: int, by: Member) -> str:
+async def where(tx: Tx, lead_id: int, by: Member) -> str:
     """Says who has it and how fresh it is, nothing of the person."""
     lead = await tx.leads.get(lead_id)
     if lead.owner is None:

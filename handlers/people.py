@@ -1,5 +1,7 @@
 """Who comes and goes: the team follows the platforms' directories; leavers' leads do not get lost."""
 
+from datetime import datetime
+
 from handlers.announce import record
 from store.db import Tx
 from store.domain.directory import Snapshot
@@ -20,6 +22,11 @@ async def leave(tx: Tx, platform: Platform, account: str) -> int:
     await tx.lock("dispatch")
     await tx.members.leave(platform, account, tx.now)
     return await hand_over(tx)
+
+
+async def ask_directory(tx: Tx, platform: Platform, at: datetime | None = None) -> None:
+    """Have the directory read, as soon as possible or at ``at``; asking often reads once."""
+    await tx.ticks.first(f"directory:{platform}", at or tx.now)
 
 
 async def hand_over(tx: Tx) -> int:

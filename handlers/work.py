@@ -6,6 +6,7 @@ from datetime import datetime
 from cards.lead import dialled
 from cards.lists import reason_card
 from cards.words import dated, moment, money
+from handlers import todos
 from handlers.announce import record
 from handlers.assign import pass_on
 from handlers.journeys import begin
@@ -92,13 +93,14 @@ async def log(tx: Tx, by: Member, about: About) -> Reply:
     if follow_up.next_at is not None:
         at = _moment(tx, follow_up.next_at, date_only=follow_up.next_date_only)
         follow_up = replace(follow_up, next_at=at)
-    await record(tx, lead.follow(by, follow_up, tx.now))
+    [stored] = await record(tx, lead.follow(by, follow_up, tx.now))
     if follow_up.next_at is not None:
         await tx.reminders.drop(lead.id, "next")
         await tx.reminders.add(
             lead.id, by.id, follow_up.next_at, follow_up.text, "next",
             date_only=follow_up.next_date_only,
         )  # fmt: skip
+        await todos.settle(tx, stored)
     asked = f"\n{follow_up.question}" if follow_up.question else ""
     return Reply(
         text=f"记下 #{lead.id}：{_understood(tx, follow_up)}{asked}", told=not follow_up.question

@@ -13,7 +13,7 @@ from store.upsert import upsert
 
 CONFIG = "config"
 NAME_CHARS = 64
-Row = Mapping[str, Any]
+Row = RowMapping | Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -121,7 +121,8 @@ class Members:
             elif row is not None and any(row[key] != value for key, value in values.items()):
                 await self._write(row["id"], values)
         for account in snapshot.left:
-            await self.leave(snapshot.platform, account, snapshot.at)
+            if account.casefold() in held:
+                await self.leave(snapshot.platform, account, snapshot.at)
         self._all.clear()
 
     async def leave(self, platform: Platform, account: str, at: datetime) -> bool:
@@ -131,6 +132,16 @@ class Members:
             return False
         gone = row["gone"] | {_gone_key(platform, account): at.isoformat()}
         await self._write(row["id"], {"gone": gone})
+        self._all.clear()
+        return True
+
+    async def join(self, platform: Platform, account: str) -> bool:
+        """The account is somebody's again. Whether it was nobody's."""
+        row = await self._holder(platform, account)
+        key = _gone_key(platform, account)
+        if row is None or key not in row["gone"]:
+            return False
+        await self._write(row["id"], {"gone": {k: v for k, v in row["gone"].items() if k != key}})
         self._all.clear()
         return True
 

@@ -24,5 +24,11 @@ class Ticks:
         at: datetime | None = await self.conn.scalar(query)
         return at
 
+    async def newest(self, job: str, until: datetime) -> datetime | None:
+        """The newest tick that is not in the future."""
+        query = select(func.max(t.ticks.c.at)).where(t.ticks.c.job == job, t.ticks.c.at <= until)
+        at: datetime | None = await self.conn.scalar(query)
+        return at
+
     async def forget(self, job: str, before: datetime) -> None:
         await self.conn.execute(delete(t.ticks).where(t.ticks.c.job == job, t.ticks.c.at < before))

@@ -24,6 +24,8 @@ class Channel(StrEnum):
     WECOM_WAY = "wecom_way"  # make a 渠道活码 or 获客链接; account = the channel's name
     DINGTALK = "dingtalk"  # a member's chat with our DingTalk bot; account = staffId
     DINGTALK_GROUP = "dingtalk_group"  # account = openConversationId, "" = the configured webhook
+    DINGTALK_TODO = "dingtalk_todo"  # a to-do entry of a member; account = staffId
+    DINGTALK_FORM = "dingtalk_form"  # fetch an approval; account = its instance id
     MAIL = "mail"  # a prospect's mailbox; account = the address
 
 

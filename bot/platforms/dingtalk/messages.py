@@ -5,6 +5,7 @@ The same body arrives as ``data`` of a stream frame and as the body of an HTTP
 request (D:receive-message, D:robot-message-type). Keys we do not know are ignored.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -51,6 +52,7 @@ def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
         name=_text(body, "senderNick"),
         session=_session(body, oapi_base),
         group=_group(body),
+        quoted=_quoted(body),
     )
 
 
@@ -72,6 +74,8 @@ def _words(body: Mapping[str, Any]) -> str | None:
             words = _joined(content.get("richText"))
         case "audio":
             words = content.get("recognition")
+        case "chatRecord":
+            words = _recorded(content.get("chatRecord"))
         case _:
             return None
     return words if isinstance(words, str) else None
@@ -82,6 +86,28 @@ def _joined(parts: object) -> str | None:
         return None
     texts = [part.get("text") for part in parts if isinstance(part, dict)]
     return "".join(text for text in texts if isinstance(text, str)).strip() or None
+
+
+def _recorded(record: object) -> str | None:
+    """A forwarded piece of a chat, as community code reads it: JSON in a text, an entry a message.
+
+    No page describes it: anything else is a message without words.
+    """
+    try:
+        entries = json.loads(record) if isinstance(record, str) else record
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entries, list):
+        return None
+    texts = [entry.get("content") for entry in entries if isinstance(entry, dict)]
+    return "\n".join(text for text in texts if isinstance(text, str)).strip() or None
+
+
+def _quoted(body: Mapping[str, Any]) -> str:
+    """What a reply answers (``text.repliedMsg``, seen in the field and in no page)."""
+    content = _part(_part(_part(body, "text"), "repliedMsg"), "content")
+    words = content.get("text") or _joined(content.get("richText"))
+    return clean(words) if isinstance(words, str) else ""
 
 
 def _session(body: Mapping[str, Any], oapi_base: str) -> Session | None:

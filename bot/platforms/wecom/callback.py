@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from bot.incoming import (
     ContactEdited,
     ContactEvent,
     ContactLost,
+    DirectoryChanged,
     Entered,
     HandoverFailed,
     Heard,
@@ -28,6 +30,12 @@ MAX_TEXT = 2048  # bytes of a passive text reply; WeCom cuts the rest (D:90241)
 CARD_EVENTS = {"template_card_event", "template_card_menu_event"}
 CONTACT_ADDED = {"add_external_contact", "add_half_external_contact"}
 CONTACT_LOST = {"del_external_contact", "del_follow_user"}
+MEMBERSHIP = {"change_contact", "subscribe", "unsubscribe"}
+DIRECTORY_CHANGES = {
+    "create_user", "update_user", "delete_user",
+    "create_party", "update_party", "delete_party", "update_tag",
+}  # fmt: skip
+ACTIVE, GONE = "1", {"2", "5"}  # disabled, left (D:90196)
 IDENTITY = (
     "FromUserName",
     "CreateTime",
@@ -41,6 +49,15 @@ IDENTITY = (
     "TaskId",
     "ResponseCode",
     "Content",
+    # Of changes in the directory, which ``sys`` reports by the dozen in one second.
+    "Id",
+    "TagId",
+    "NewUserID",
+    "Status",
+    "Department",
+    "Name",
+    "AddUserItems",
+    "DelUserItems",
 )
 TEXT_REPLY = (
     "<xml><ToUserName>{to}</ToUserName><FromUserName>{corp}</FromUserName>"
@@ -140,12 +157,13 @@ def heard(message: dict[str, str]) -> Heard | None:
         return _incoming(message, message.get("Content", ""))
     if kind != "event":
         return None
-    if event == "click":
-        return _incoming(message, message.get("EventKey", ""))
     if event == "enter_agent":
         return _entered(message)
-    if event in CARD_EVENTS:
-        return _incoming(message, message.get("EventKey", ""), _press(message))
+    if event == "click" or event in CARD_EVENTS:
+        press = _press(message) if event in CARD_EVENTS else None
+        return _incoming(message, message.get("EventKey", ""), press)
+    if event in MEMBERSHIP:
+        return _membership(message, event)
     return _about_customers(message, event)
 
 
@@ -156,6 +174,29 @@ def _incoming(message: dict[str, str], line: str, press: Press | None = None) ->
     return Incoming(
         platform=Platform.WECOM, id=identity(message), account=account, line=line, press=press
     )
+
+
+def _membership(message: dict[str, str], event: str) -> DirectoryChanged | None:
+    """Who came, who left, who has another account (D:90970, D:90971).
+
+    ``subscribe`` and ``unsubscribe`` are those of the visible range; ``sys`` reports the rest.
+    """
+    changed = DirectoryChanged(platform=Platform.WECOM, id=identity(message))
+    if event != "change_contact":
+        who = _one(message.get("FromUserName", ""))
+        return replace(changed, joined=who) if event == "subscribe" else replace(changed, left=who)
+    change, user = message.get("ChangeType", ""), _one(message.get("UserID", ""))
+    if change not in DIRECTORY_CHANGES:
+        return None
+    new, status = message.get("NewUserID", ""), message.get("Status", "")
+    if change == "delete_user" or status in GONE:
+        return replace(changed, left=user)
+    back = user if change == "create_user" or status == ACTIVE else ()
+    return replace(changed, joined=back, renamed=(user[0], new) if user and new else None)
+
+
+def _one(userid: str) -> tuple[str, ...]:
+    return (userid,) if userid else ()
 
 
 def _entered(message: dict[str, str]) -> Entered | None:

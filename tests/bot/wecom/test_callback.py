@@ -9,6 +9,7 @@ from bot.incoming import (
     ContactAdded,
     ContactEdited,
     ContactLost,
+    DirectoryChanged,
     Entered,
     HandoverFailed,
     Incoming,
@@ -80,14 +81,17 @@ def app_of(case):
     )
 
 
+MEMBERSHIP = {"subscribe", "unsubscribe", "change_contact"}
+
+
 def due_for(fields, event_key):
     """What a published body is to us, told from its expected fields alone."""
-    if event_key.startswith("text"):
-        return Incoming, fields["Content"]
-    if event_key.lower() == "event/click":
-        return Incoming, fields["EventKey"]
+    if event_key.startswith("text") or event_key.lower() == "event/click":
+        return Incoming, fields["Content" if event_key.startswith("text") else "EventKey"]
     if event_key.lower() == "event/enter_agent":
         return Entered, None
+    if event_key.lower().split("/")[:2][-1] in MEMBERSHIP and "Event" in fields:
+        return DirectoryChanged, None
     if event_key.startswith("event/customer_acquisition"):
         return LinkNews, fields.get("ExternalUserID", "")
     kind = CHANGES.get(fields.get("ChangeType", ""))

@@ -1,0 +1,131 @@
+"""
+The people within the app's visible range, read from WeCom (D:90196 to D:90208).
+
+A refusal carries empty lists (D:90313): whatever does not answer whole raises, so
+that nobody is taken for gone because a call failed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from bot.platforms.wecom.client import WeComClient, WeComError
+from store.domain.directory import Colleague, Department, RoleRule, Snapshot, Tree
+from store.domain.errors import Later
+from store.domain.team import Platform
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+LEFT = frozenset({2, 5})  # disabled, left (D:90196); 4 has not activated the account yet
+WAITING = 4
+NO_SUCH_USER = frozenset({60111, 50002, 60021})  # deleted, or outside the visible range
+
+
+@dataclass(frozen=True, slots=True)
+class WeComDirectory:
+    """``rules``: tags are only read for those that ask for one."""
+
+    client: WeComClient
+    rules: Sequence[RoleRule]
+    clock: Callable[[], datetime]
+    platform: Platform = Platform.WECOM
+
+    async def read(self, known: Sequence[str]) -> Snapshot:
+        """Everybody there is. ``known``: accounts that are asked for one by one if missing.
+
+        Raises Later, WeComError or Undeliverable.
+        """
+        at = self.clock()
+        tree = await self._departments()
+        users = await self._users(tree.departments)
+        tags = await self._tags(users)
+        missing = [account for account in known if account.casefold() not in users]
+        left = [account for account in missing if await self._has_left(account)]
+        left += [user["userid"] for user in users.values() if user.get("status") in LEFT]
+        people = [_colleague(user, tree, tags) for user in users.values() if _works(user)]
+        return Snapshot(platform=self.platform, at=at, people=people, left=left)
+
+    async def _departments(self) -> Tree:
+        answer = await self.client.call("department/simplelist")
+        found = {}
+        for entry in _list(answer, "department_id"):
+            about = await self.client.call("department/get", params={"id": str(entry["id"])})
+            found[int(entry["id"])] = _department(about)
+        return Tree(found)
+
+    async def _users(self, departments: Iterable[int]) -> Mapping[str, dict[str, Any]]:
+        """By account; somebody in two departments comes twice and is one."""
+        users: dict[str, dict[str, Any]] = {}
+        for id_ in departments:
+            answer = await self.client.call("user/list", params={"department_id": str(id_)})
+            users |= {str(u["userid"]).casefold(): u for u in _list(answer, "userlist")}
+        return users
+
+    async def _tags(self, users: Mapping[str, dict[str, Any]]) -> Mapping[str, set[str]]:
+        """Account → names of the tags some rule asks for, also by way of a department."""
+        asked = {rule.tag for rule in self.rules if rule.tag}
+        tagged: dict[str, set[str]] = {}
+        if not asked:
+            return tagged
+        for tag in _list(await self.client.call("tag/list"), "taglist"):
+            if tag.get("tagname") in asked:
+                for account in await self._tagged(str(tag["tagid"]), users):
+                    tagged.setdefault(account, set()).add(str(tag["tagname"]))
+        return tagged
+
+    async def _tagged(self, tag: str, users: Mapping[str, dict[str, Any]]) -> set[str]:
+        answer = await self.client.call("tag/get", params={"tagid": tag})
+        parties = set(map(int, answer.get("partylist") or ()))
+        named = {str(user["userid"]).casefold() for user in _list(answer, "userlist")}
+        return named | {account for account, user in users.items() if parties & set(_ids(user))}
+
+    async def _has_left(self, account: str) -> bool:
+        """Asked of WeCom itself: not being in a list is no proof.
+
+        60011 is none either: it also means that the app may not ask at all.
+        """
+        try:
+            user = await self.client.call("user/get", params={"userid": account})
+        except WeComError as error:
+            if error.code in NO_SUCH_USER:
+                return True
+            log.warning("wecom_member_unclear", code=error.code)
+            return False
+        return user.get("status") in LEFT
+
+
+def _works(user: Mapping[str, Any]) -> bool:
+    return user.get("status", 1) not in LEFT | {WAITING}
+
+
+def _colleague(user: Mapping[str, Any], tree: Tree, tags: Mapping[str, set[str]]) -> Colleague:
+    account = str(user["userid"])
+    return Colleague(
+        account=account,
+        name=str(user.get("name") or account),
+        departments=tree.names(_ids(user)),
+        tags=tuple(sorted(tags.get(account.casefold(), ()))),
+    )
+
+
+def _ids(user: Mapping[str, Any]) -> list[int]:
+    return [int(id_) for id_ in user.get("department") or ()]
+
+
+def _department(answer: Mapping[str, Any]) -> Department:
+    about = answer.get("department")
+    if not isinstance(about, dict) or not about.get("name"):
+        # Without names nobody would have a role, and the whole team would be out.
+        raise Later("department/get: a department without a name")
+    return Department(str(about["name"]), int(about.get("parentid") or 0))
+
+
+def _list(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Raises Later when the list itself is missing: that is no answer, and no empty list."""
+    found = answer.get(name)
+    if not isinstance(found, list):
+        raise Later(f"an answer without {name}")
+    return [entry for entry in found if isinstance(entry, dict)]

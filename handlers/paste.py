@@ -1,0 +1,36 @@
+"""What is pasted or forwarded without a command, and looks like a lead."""
+
+import re
+
+from cards.paste import paste_card
+from handlers.new import EMAIL, read_sentence, where
+from handlers.reply import Reply
+from store.db import Tx
+from store.domain.match import keys
+from store.domain.newlead import NewLead
+from store.domain.phones import all_phones
+from store.domain.team import Member
+
+MISTYPED = re.compile(r"\S{1,6}\s+[#lL]?\d{1,9}(\s|$)")
+"""A word and the number of a lead: a command with a slip of the thumb."""
+
+
+def looks_like_lead(text: str) -> bool:
+    """Whether there is somebody in it who could be called or written to."""
+    if text.lstrip().startswith(("/", "／")) or MISTYPED.match(text.strip()):
+        return False
+    return bool(all_phones(text) or EMAIL.search(text))
+
+
+async def offer(tx: Tx, by: Member, text: str) -> Reply:
+    """Ask whether to record it; a press says yes. Raises BadCommand."""
+    new = read_sentence(text, by)
+    return Reply(card=paste_card(new, text, await _verdict(tx, new, by)), asks=True)
+
+
+async def _verdict(tx: Tx, new: NewLead, by: Member) -> str:
+    known = await tx.leads.known(keys(new))
+    ids = [lead for leads in known.values() for lead in leads]
+    if not ids:
+        return "新客户"
+    return f"已有 #{ids[0]}，{await where(tx, ids[0], by)}"

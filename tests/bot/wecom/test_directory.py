@@ -1,0 +1,98 @@
+"""Reading WeCom's address book: a refusal carries empty lists, and is no empty company."""
+
+import pytest
+
+from bot.platforms.wecom.directory import WeComDirectory
+from store.domain.directory import RoleRule
+from store.domain.errors import Later, Undeliverable
+from store.domain.team import Role
+from tests.bot.wecom.given import HANG_UP
+
+RULES = (RoleRule(role=Role.MANAGER, tag="带队"),)
+EMPTY = {"department_id": [], "userlist": [], "taglist": [], "department": []}
+OK = {"errcode": 0, "errmsg": "ok"}
+
+
+@pytest.fixture
+def directory(client, gateway, clock):
+    usual = {
+        "department/simplelist": {"department_id": [{"id": 2, "parentid": 1, "order": 1}]},
+        "department/get": {"department": {"id": 2, "name": "销售部", "parentid": 1}},
+        "user/list": {"userlist": [{"userid": "ZhangSan", "name": "张三", "department": [2],
+                                    "status": 1}]},
+        "tag/list": {"taglist": [{"tagid": 7, "tagname": "带队"}]},
+        "tag/get": {"userlist": [{"userid": "zhangsan"}], "partylist": []},
+    }  # fmt: skip
+    for path, answer in usual.items():
+        gateway.always[path] = OK | answer
+    return WeComDirectory(client, RULES, clock)
+
+
+async def test_somebody_is_read_with_departments_and_tags(directory):
+    snapshot = await directory.read([])
+
+    [zhang] = snapshot.people
+    assert (zhang.account, zhang.name) == ("ZhangSan", "张三")
+    assert (zhang.departments, zhang.tags) == (("销售部",), ("带队",))
+    assert list(snapshot.left) == []
+
+
+async def test_no_tag_is_read_that_no_rule_asks_for(client, clock, directory, gateway):
+    await WeComDirectory(client, (), clock).read([])
+
+    assert gateway.calls("tag/list") == []
+
+
+@pytest.mark.parametrize("path", ["department/simplelist", "department/get", "user/list",
+                                  "tag/list", "tag/get"])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errcode": 60011, "errmsg": "no privilege", **EMPTY},
+        {"errcode": 60020, "errmsg": "not allow to access from your ip", **EMPTY},
+        {"errcode": -1, "errmsg": "system busy", **EMPTY},
+        {"errcode": 0, "errmsg": "ok"},
+        HANG_UP,
+    ],
+    ids=["60011", "60020", "busy", "nothing", "hang-up"],
+)
+async def test_what_is_no_whole_answer_is_no_directory(directory, gateway, path, answer):
+    gateway.always[path] = answer
+
+    with pytest.raises((Later, Undeliverable)):
+        await directory.read(["lilei"])
+
+
+async def test_a_department_without_a_name_is_no_directory(directory, gateway):
+    gateway.always["department/get"] = OK | {"department": {"id": 2, "parentid": 1}}
+
+    with pytest.raises(Later):
+        await directory.read([])
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        ({"errcode": 60111, "errmsg": "userid not found"}, True),
+        ({"errcode": 50002, "errmsg": "out of range"}, True),
+        ({"errcode": 60011, "errmsg": "no privilege"}, False),
+        (OK | {"userid": "lilei", "status": 1}, False),
+        (OK | {"userid": "lilei", "status": 4}, False),
+        (OK | {"userid": "lilei", "status": 2}, True),
+        (OK | {"userid": "lilei", "status": 5}, True),
+    ],
+)
+async def test_only_the_platform_s_own_word_makes_a_leaver(directory, gateway, answer, left):
+    gateway.always["user/get"] = answer
+
+    snapshot = await directory.read(["lilei", "ZHANGSAN"])
+
+    assert list(snapshot.left) == (["lilei"] if left else [])
+    assert [seen.query["userid"] for seen in gateway.calls("user/get")] == ["lilei"]
+
+
+async def test_a_platform_that_does_not_answer_about_one_is_no_directory(directory, gateway):
+    gateway.always["user/get"] = {"errcode": -1, "errmsg": "system busy"}
+
+    with pytest.raises(Later):
+        await directory.read(["lilei"])

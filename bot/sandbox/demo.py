@@ -12,6 +12,7 @@ from aiohttp import ClientSession, web
 from bot.sandbox import mail
 from bot.sandbox.dingtalk import DingTalk, new_org
 from bot.sandbox.dingtalk.stream import Pace
+from bot.sandbox.faults import Faults
 from bot.sandbox.page import Advance, Page
 from bot.sandbox.state import Clock, PersonLike, State
 from bot.sandbox.wecom import WeCom, new_company
@@ -31,6 +32,11 @@ class Sandbox:
     _session: ClientSession
     _mail: asyncio.Server
     _runners: list[web.AppRunner]
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong: ``faults.on("wecom", "busy", count=3)``."""
+        return self.state.faults
 
     def settings(self) -> dict[str, dict[str, Any]]:
         """The sections ``wecom``, ``dingtalk`` and ``mail`` that point the product here."""

@@ -40,6 +40,10 @@ class Tokens:
         """The platform may take a token back at any time."""
         self._current = ""
 
+    def expire(self) -> None:
+        """It was good until now; the platform still knows it."""
+        self._until = self._clock()
+
 
 class PerMinute:
     """Lets ``most`` through in a minute."""

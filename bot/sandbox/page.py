@@ -20,6 +20,7 @@ from aiohttp import ClientConnectionResetError, web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.dingtalk import DingTalk
+from bot.sandbox.faults import KNOWN
 from bot.sandbox.feed import Change
 from bot.sandbox.state import Message, Phone, State
 from bot.sandbox.wecom import WeCom
@@ -64,6 +65,7 @@ class Page:
         add.add_get("/sandbox", _to_page)
         add.add_get("/sandbox/", self._local(self._index))
         add.add_get("/sandbox/events", self._local(self._events))
+        add.add_get("/sandbox/api/faults", self._local(self._switches))
         add.add_get("/sandbox/media/{name}", self._local(self._media))
         add.add_get("/sandbox/{name}", self._local(self._file))
         for name, act in self._acts().items():
@@ -80,6 +82,7 @@ class Page:
             "part": self._part,
             "confirm": self._confirm,
             "clock": self._clock,
+            "faults": self._fault,
         }
 
     def _local(self, handler: Handler) -> Handler:
@@ -193,6 +196,23 @@ class Page:
     async def _confirm(self, body: Body) -> None:
         self.wecom.contacts.confirm(self._message(body))
 
+    async def _switches(self, request: web.Request) -> web.Response:
+        return web.json_response(self.state.faults.json(), headers=_headers())
+
+    async def _fault(self, body: Body) -> None:
+        """``{"platform", "fault", "on", "count"?, "after"?}``; ``{"on": false}`` mends everything."""
+        platform, name = str(body.get("platform", "")), str(body.get("fault", ""))
+        known = name in KNOWN.get(platform, {})
+        if body.get("on") is not True:
+            if (platform or name) and not known:
+                raise Wrong("没有这种故障", 404)
+            self.state.faults.off(platform, name)
+        elif known:
+            count = _number(body, "count", 1)
+            self.state.faults.on(platform, name, count=count, after=_number(body, "after", 0) or 0)
+        else:
+            raise Wrong("没有这种故障", 404)
+
     async def _clock(self, body: Body) -> None:
         span = _span(body, self.state.clock().astimezone(self.zone))
         await self.advance(span)
@@ -278,6 +298,15 @@ def _line(body: Body) -> str:
 
 def _is_command(text: str, *words: str) -> bool:
     return text.lstrip("/／ ").lower().startswith(words)
+
+
+def _number(body: Body, name: str, least: int) -> int | None:
+    number = body.get(name)
+    if number is None:
+        return None
+    if not isinstance(number, int) or isinstance(number, bool) or number < least:
+        raise Wrong(f"{name} 要写成不小于 {least} 的整数")
+    return number
 
 
 def _span(body: Body, now: datetime) -> timedelta:

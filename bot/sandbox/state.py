@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Literal, Protocol
 
+from bot.sandbox.faults import Faults
 from bot.sandbox.feed import Feed
 
 KEPT_MESSAGES = 120  # per chat; the page shows no more
@@ -108,6 +109,7 @@ class State:
     def __init__(self, clock: Clock, people: Iterable[PersonLike]) -> None:
         self.clock = clock
         self.feed = Feed()
+        self.faults = Faults(self.feed)
         self.phones = {phone.id: phone for phone in _phones(people)}
         self.chats: dict[str, deque[Message]] = {}
         self.mails: deque[Mail] = deque(maxlen=KEPT_MAILS)
@@ -179,6 +181,7 @@ class State:
             "contacts": [contact.json() for contact in self.contacts.values()],
             "wires": list(self.wires),
             "steps": list(self.steps),
+            "faults": self.faults.json(),
         }
 
 

@@ -12,9 +12,11 @@ from bot.sandbox.dingtalk.messages import Messages
 from bot.sandbox.dingtalk.phone import Hand
 from bot.sandbox.dingtalk.stream import Gateway, Pace
 from bot.sandbox.dingtalk.todo import Approvals, Todos
+from bot.sandbox.dingtalk.trouble import refusing
 from bot.sandbox.dingtalk.webhooks import Robot, Sessions
 from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
+from bot.sandbox.trouble import troubled
 from bot.sandbox.wire import logged
 
 
@@ -46,8 +48,11 @@ class DingTalk:
         self._state = state
 
     def app(self) -> web.Application:
+        trouble = troubled(
+            self._state.faults, "dingtalk", refusing(self._state.faults, self.api.tokens)
+        )
         app = web.Application(
-            middlewares=[logged(self._state, "dingtalk"), faults], client_max_size=32 << 20
+            middlewares=[logged(self._state, "dingtalk"), trouble, faults], client_max_size=32 << 20
         )
         self._new(app)
         self._old(app)

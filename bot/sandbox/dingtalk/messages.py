@@ -9,6 +9,7 @@ from typing import Any
 from bot.sandbox.dingtalk.api import Org
 from bot.sandbox.dingtalk.errors import Fault
 from bot.sandbox.dingtalk.shown import by_key
+from bot.sandbox.limits import PerMinute
 from bot.sandbox.state import Message, State, group_of
 
 MOST_USERS = 20
@@ -23,9 +24,15 @@ class Sent:
 
 
 class Messages:
-    def __init__(self, org: Org, state: State) -> None:
+    """``per_minute``: above that a person is flow-controlled, the answer is still 200; None: off."""
+
+    def __init__(self, org: Org, state: State, per_minute: int | None = None) -> None:
         self._org = org
         self._state = state
+        self.per_minute = per_minute
+        self.dropped = 0
+        """Messages that somebody did not get although the answer was 200."""
+        self._counts: dict[str, PerMinute] = {}
         self._sent: dict[str, Sent] = {}
 
     def batch_send(self, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,10 +43,22 @@ class Messages:
         known = [user for user in users if f"dingtalk:{user}" in self._state.phones]
         if not known:
             raise Fault(400, "staffId.notExisted", "员工不存在")
-        key = self._remember(self._state.show(f"dingtalk:{u}", kind, content) for u in known)
+        held = [user for user in known if not self._may_ring(user)]
+        ringing = [user for user in known if user not in held]
+        key = self.remember(self._state.show(f"dingtalk:{u}", kind, content) for u in ringing)
         invalid = [user for user in users if user not in known]
-        lists = {"invalidStaffIdList": invalid, "flowControlledStaffIdList": []}
+        lists = {"invalidStaffIdList": invalid, "flowControlledStaffIdList": held}
         return {"processQueryKey": key, **lists}
+
+    def _may_ring(self, user: str) -> bool:
+        if self._state.faults.take("dingtalk", "flow"):
+            return False
+        if self.per_minute is None:
+            return True
+        new = PerMinute(self._state.clock, self.per_minute)
+        rings = self._counts.setdefault(user, new).take()
+        self.dropped += not rings
+        return rings
 
     def group_send(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check_robot(body)
@@ -51,7 +70,7 @@ class Messages:
         kind, content = by_key(body.get("msgKey"), body.get("msgParam"))
         message = self._state.show(group_of("dingtalk"), kind, content, by=NAME)
         self._state.tick("digest")
-        return {"processQueryKey": self._remember([message])}
+        return {"processQueryKey": self.remember([message])}
 
     def recall(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check_robot(body)
@@ -79,7 +98,8 @@ class Messages:
         if body.get("robotCode") != self._org.client_id:
             raise Fault(400, "invalidParameter.robotCode.auth", "robotCode 与应用不匹配")
 
-    def _remember(self, messages: Iterable[Message]) -> str:
+    def remember(self, messages: Iterable[Message]) -> str:
+        """The key under which they can be taken back."""
         key = f"{token_urlsafe(24)}=="
         self._sent[key] = Sent(at=self._state.clock(), messages=list(messages))
         return key

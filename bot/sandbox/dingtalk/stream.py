@@ -23,8 +23,10 @@ from bot.sandbox import wire
 from bot.sandbox.dingtalk.api import Org, json_body, reply
 from bot.sandbox.dingtalk.errors import Fault
 from bot.sandbox.state import State
+from bot.sandbox.trouble import Swap
 
 ROBOT_TOPIC = "/v1.0/im/bot/messages/get"
+CARD_TOPIC = "/v1.0/card/instances/callback"
 TICKET_SECONDS = 90.0
 LARGEST_FRAME = 256 << 10
 
@@ -59,7 +61,9 @@ class Connection:
     id: str
     topics: frozenset[str]
     socket: web.WebSocketResponse
+    transport: asyncio.BaseTransport | None = None
     deaf: bool = False  # told to go: nothing is pushed to it any more
+    half_open: bool = False  # looks alive, and nothing gets through
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
 
 
@@ -67,10 +71,18 @@ class Gateway:
     def __init__(self, org: Org, state: State, pace: Pace | None = None) -> None:
         self._org = org
         self._state = state
-        self._pace = pace or Pace()
+        self.pace = pace or Pace()
         self._tickets: dict[str, Ticket] = {}
         self._connections: list[Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._swap = Swap()
+        self._faults = state.faults
+        for name, deed in (
+            ("away", lambda: self._spawn(self.send_away())),
+            ("cut", self.cut),
+            ("half_open", self._go_deaf),
+        ):
+            self._faults.deed("dingtalk", name, deed)
 
     @property
     def connected(self) -> int:
@@ -101,7 +113,12 @@ class Gateway:
             raise Fault(401, "authFailed", "ticket 无效或已过期")
         socket = web.WebSocketResponse(max_msg_size=LARGEST_FRAME)
         await socket.prepare(request)
-        connection = Connection(id=str(uuid4()), topics=ticket.topics, socket=socket)
+        connection = Connection(
+            id=str(uuid4()),
+            topics=ticket.topics,
+            socket=socket,
+            transport=request.transport,
+        )
         self._connections.append(connection)
         self._log("WS 已连接", 101, {"topics": sorted(ticket.topics)}, "")
         await self._serve(connection)
@@ -121,9 +138,10 @@ class Gateway:
     async def _keep_pinging(self, connection: Connection) -> None:
         with suppress(ClientConnectionResetError):
             while True:
-                await asyncio.sleep(self._pace.ping)
+                await asyncio.sleep(self.pace.ping)
                 data = {"opaque": str(uuid4())}
-                await connection.socket.send_json(_frame(connection, "SYSTEM", "ping", data))
+                if not connection.half_open:
+                    await connection.socket.send_json(_frame(connection, "SYSTEM", "ping", data))
 
     async def push(self, data: Mapping[str, Any]) -> None:
         """Push a robot message; go on in the background until somebody acknowledges it."""
@@ -140,14 +158,29 @@ class Gateway:
         }
         await self._push(Push(kind="EVENT", topic="*", data=data, about=about))
 
+    async def ask(self, push: Push, seconds: float) -> Any:
+        """Push what wants an answer; the acknowledgement, None if it does not come in time."""
+        waiting = await self._push_once(push)
+        if self._faults.take("dingtalk", "twice"):
+            await self._push_once(push)
+        return waiting.result() if waiting and await _within(waiting, seconds) else None
+
     async def _push(self, push: Push) -> None:
+        if self._faults.take("dingtalk", "swapped"):
+            self._spawn(self._swap.through(lambda: self._deliver(push)))
+        else:
+            await self._deliver(push)
+
+    async def _deliver(self, push: Push) -> None:
         acknowledged = await self._push_once(push)
         if acknowledged is None or not acknowledged.done():
             self._spawn(self._insist(push, acknowledged))
+        if self._faults.take("dingtalk", "twice"):
+            await self._push_once(push)
 
     async def _insist(self, push: Push, waiting: asyncio.Future[Any] | None) -> None:
         before = 0.0
-        for at in self._pace.again:
+        for at in self.pace.again:
             if await _within(waiting, at - before):
                 return
             before = at
@@ -164,9 +197,11 @@ class Gateway:
         frame["headers"] |= push.about
         waiting = asyncio.get_running_loop().create_future()
         waiting.add_done_callback(lambda done: self._acknowledged(push, done))
-        connection.waiting[frame["headers"]["messageId"]] = waiting
-        with suppress(ClientConnectionResetError):
-            await connection.socket.send_json(frame)
+        if not self._faults.take("dingtalk", "unheard"):
+            connection.waiting[frame["headers"]["messageId"]] = waiting
+        if not connection.half_open:
+            with suppress(ClientConnectionResetError):
+                await connection.socket.send_json(frame)
         return waiting
 
     def _acknowledged(self, push: Push, done: asyncio.Future[Any]) -> None:
@@ -183,8 +218,18 @@ class Gateway:
             await connection.socket.send_json(frame)
             self._spawn(self._close_later(connection))
 
+    def cut(self) -> None:
+        """Every connection breaks without a word."""
+        for connection in self._connections:
+            if connection.transport is not None:
+                connection.transport.close()
+
+    def _go_deaf(self) -> None:
+        for connection in self._connections:
+            connection.half_open = True
+
     async def _close_later(self, connection: Connection) -> None:
-        await asyncio.sleep(self._pace.goodbye)
+        await asyncio.sleep(self.pace.goodbye)
         await connection.socket.close()
 
     async def close(self) -> None:

@@ -46,7 +46,8 @@ class Sessions:
     def send(self, request: web.Request, body: Mapping[str, Any]) -> dict[str, Any]:
         """robot/sendBySession: no token, no signature, only alive for 90 minutes."""
         session = self._sessions.get(request.query.get("session", ""))
-        if session is None or self._state.clock() >= session.until:
+        expired = self._state.faults.take("dingtalk", "session")
+        if session is None or expired or self._state.clock() >= session.until:
             raise OldFault(300001, "session 不存在")
         kind, content = by_webhook(body)
         by = NAME if session.chat == group_of("dingtalk") else ""
@@ -109,7 +110,9 @@ class Robot:
     def _check_pace(self) -> None:
         """Above 20 in a minute nothing goes through for ten."""
         now = self._state.clock()
-        if self._blocked_until is None or now >= self._blocked_until:
+        if self._state.faults.take("dingtalk", "robot_rate"):
+            self._blocked_until = now + PENALTY
+        elif self._blocked_until is None or now >= self._blocked_until:
             self._blocked_until = None if self._count.take() else now + PENALTY
         if self._blocked_until is not None:
             raise OldFault(410100, "send too fast, exceed 20 times per minute")

@@ -210,6 +210,22 @@ function actionButton(message, button) {
   return el("button", { "data-value": button.url, onclick: (event) => press(event.currentTarget, message, button.url, button.title) }, button.title);
 }
 
+// What the template of docs/dingtalk-card shows; a press is answered with the card's new look.
+function instanceCard(message) {
+  const { title, parts, buttons } = message.body;
+  return el("div", { class: "card instance" },
+    el("div", { class: "head" }, el("b", {}, title), parts.note && el("span", {}, parts.note)),
+    parts.rows && html("div", "markdown", markdown(parts.rows, message)),
+    parts.quote && el("blockquote", {}, el("span", {}, parts.quote)),
+    parts.why && el("p", { class: "sub" }, parts.why),
+    buttons.length > 0 && el("div", { class: `buttons n${buttons.length}` }, buttons.map((button) => instanceButton(message, button))));
+}
+
+function instanceButton(message, button) {
+  const name = button.color === "blue" ? "style-1" : "style-2";
+  return el("button", { class: name, "data-value": button.url, onclick: (event) => press(event.currentTarget, message, button.url, button.title) }, button.title);
+}
+
 function massTask(message) {
   const { text, customers, sent } = message.body;
   return el("div", { class: "card task" },
@@ -234,6 +250,7 @@ const DRAWN = {
   markdown: (message) => html("div", "bubble markdown", markdown(message.body.text, message)),
   card: weComCard,
   actions: actionCard,
+  instance: instanceCard,
   task: massTask,
   link: linkCard,
   image: (message) => html("div", "bubble image", picture(message.body.media, "图片")),
@@ -413,7 +430,7 @@ function addTime(list, message) {
 
 function drawn(message) {
   const side = message.mine ? "mine" : "theirs";
-  const wide = ["card", "actions", "task", "link"].includes(message.kind) ? " wide" : "";
+  const wide = ["card", "actions", "instance", "task", "link"].includes(message.kind) ? " wide" : "";
   if (message.recalled) return el("div", { class: "message", "data-id": message.id, hidden: true }); // it leaves no trace
   const group = message.chat.endsWith("-group");
   return el("div", { class: `message ${side}${wide}`, "data-id": message.id },
@@ -618,6 +635,43 @@ function toggleWires() {
   if (open) $("wires-lines").replaceChildren(...[...world.wires].reverse().map(wireLine));
 }
 
+// ---------------------------------------------------------------- what goes wrong
+
+const faultKey = (fault) => `${fault.platform}:${fault.name}`;
+
+function takeFaults(faults) {
+  world.faults = new Map(faults.map((fault) => [faultKey(fault), fault]));
+  $("faults").replaceChildren(...Object.entries(PLATFORMS).map(([platform, name]) => {
+    const mine = faults.filter((fault) => fault.platform === platform);
+    const groups = [...new Set(mine.map((fault) => fault.group))];
+    return el("section", {}, el("h3", {}, el("span", { class: `chip ${platform}` }, name)),
+      groups.map((group) => [el("h4", {}, group), mine.filter((fault) => fault.group === group).map(faultSwitch)]));
+  }));
+  faults.forEach(showFault);
+}
+
+function faultSwitch(fault) {
+  return el("button", {
+    class: "fault", role: "switch", "data-fault": faultKey(fault),
+    onclick: () => act("faults", { platform: fault.platform, fault: fault.name, on: !world.faults.get(faultKey(fault)).on }),
+  }, el("i", {}), el("b", {}, fault.label), el("em", {}), el("span", {}, fault.says));
+}
+
+function showFault(change) {
+  const fault = Object.assign(world.faults.get(faultKey(change)), change);
+  const node = document.querySelector(`[data-fault="${faultKey(fault)}"]`);
+  node.setAttribute("aria-checked", fault.on);
+  node.querySelector("em").textContent = [fault.on && fault.left && `还有 ${fault.left} 次`, fault.met && `已发生 ${fault.met} 次`].filter(Boolean).join(" · ");
+  const count = [...world.faults.values()].filter((each) => each.on).length;
+  $("mess-count").textContent = count;
+  $("mess-count").hidden = !count;
+}
+
+function openFaults(open) {
+  $("drawer").hidden = !open;
+  $("mess").setAttribute("aria-expanded", open);
+}
+
 // ---------------------------------------------------------------- the tour
 
 const newestButton = () => {
@@ -688,6 +742,7 @@ function takeSnapshot(snapshot) {
   showMails();
   showScan();
   showWeChat(false);
+  takeFaults(snapshot.faults);
   if (world.wires.length) $("wires-last").replaceChildren(...wireWords(world.wires.at(-1)));
   document.body.classList.add("ready");
   tourSoon();
@@ -699,6 +754,7 @@ const TAKEN = {
   mail: (mail) => takeMail(mail, true),
   contact: (contact) => { world.contacts.set(contact.id, contact); showWeChat(true); },
   wire: takeWire,
+  fault: showFault,
   clock: ({ now }) => setClock(now),
   step: ({ done }) => world.steps.add(done),
 };
@@ -706,7 +762,7 @@ const TAKEN = {
 function listen() {
   const events = new EventSource("events");
   for (const [kind, take] of Object.entries(TAKEN)) {
-    events.addEventListener(kind, (event) => { take(JSON.parse(event.data)); if (kind !== "wire") tourSoon(); });
+    events.addEventListener(kind, (event) => { take(JSON.parse(event.data)); if (kind !== "wire" && kind !== "fault") tourSoon(); });
   }
   events.addEventListener("open", () => document.body.classList.remove("lost"));
   events.addEventListener("error", () => document.body.classList.add("lost"));
@@ -718,6 +774,9 @@ $("form-fill").addEventListener("click", fillForm);
 $("form").addEventListener("load", () => { $("form-address").textContent = $("form").contentWindow.location.pathname; });
 $("web-back").addEventListener("click", () => openTab("mail"));
 $("wires-handle").addEventListener("click", toggleWires);
+$("mess").addEventListener("click", () => openFaults($("drawer").hidden));
+$("mess-close").addEventListener("click", () => openFaults(false));
+$("mend").addEventListener("click", () => act("faults", { on: false }));
 document.querySelectorAll("[data-tab]").forEach((tab) => tab.addEventListener("click", () => openTab(tab.dataset.tab)));
 document.addEventListener("click", (event) => {
   if (event.target.matches?.(".chat img")) return enlarge(event.target.src);
@@ -729,7 +788,7 @@ document.addEventListener("click", (event) => {
   return null;
 });
 $("large").addEventListener("click", () => { $("large").hidden = true; });
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") $("large").hidden = true; });
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") { $("large").hidden = true; openFaults(false); } });
 // A picture gets its height when it is loaded; the newest message stays in sight.
 $("stage").addEventListener("load", (event) => {
   const list = event.target.closest?.(".chat");

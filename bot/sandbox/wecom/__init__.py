@@ -6,6 +6,7 @@ from aiohttp import ClientSession, web
 
 from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
+from bot.sandbox.trouble import troubled
 from bot.sandbox.wecom.aibot import Gateway
 from bot.sandbox.wecom.api import Api, Company, Endpoint, only_known
 from bot.sandbox.wecom.contacts import Contacts
@@ -17,6 +18,7 @@ from bot.sandbox.wecom.menu import Menu
 from bot.sandbox.wecom.messages import Messages
 from bot.sandbox.wecom.phone import Hand
 from bot.sandbox.wecom.robot import Robot
+from bot.sandbox.wecom.trouble import refusing
 from bot.sandbox.wecom.ways import Ways
 from bot.sandbox.wire import logged
 
@@ -91,8 +93,11 @@ class WeCom:
             self.api.add(path, endpoint)
 
     def app(self) -> web.Application:
+        faults = self._state.faults
+        trouble = troubled(faults, "wecom", refusing(faults, self.api.tokens))
         app = web.Application(
-            middlewares=[logged(self._state, "wecom"), only_known], client_max_size=32 << 20
+            middlewares=[logged(self._state, "wecom"), trouble, only_known],
+            client_max_size=32 << 20,
         )
         self.api.routes(app)
         app.router.add_get("/aibot", self.aibot.connect)

@@ -6,9 +6,10 @@ a stream for a message, a welcome for an entering, an update for a press, each i
 its time. Windows of seconds are real ones, those of hours the demo's.
 """
 
+import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,6 +69,16 @@ class Gateway:
     _task_ids: set[str] = field(default_factory=set)
     _sent: dict[str, dict[str, Any]] = field(default_factory=dict)
     _rates: dict[str, PerMinute] = field(default_factory=dict)
+    _deeds: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for name, deed in (("cut", self.drop), ("kicked", self.kick)):
+            self.state.faults.deed("wecom", name, lambda deed=deed: self._spawn(deed()))  # type: ignore[misc]
+
+    @property
+    def half_open(self) -> bool:
+        """Whether the connection looks alive and nothing gets through."""
+        return self.deaf or self.state.faults.is_on("wecom", "half_open")
 
     @property
     def connected(self) -> bool:
@@ -96,7 +107,7 @@ class Gateway:
         except (ValueError, KeyError, TypeError):
             return False
         code = await self._done(socket, cmd, req_id, frame.get("body") or {})
-        if not self.deaf:
+        if not self.half_open:
             ack = {"headers": {"req_id": req_id}, "errcode": code, "errmsg": _says(code)}
             with suppress(ClientConnectionResetError):
                 await socket.send_json(ack)
@@ -122,17 +133,31 @@ class Gateway:
             return 40001
         older, self._live = self._live, socket
         self.subscribed += 1
-        if older is not None:
-            self.kicked += 1
-            with suppress(ClientConnectionResetError):
-                await older.send_json(self._callback("disconnected_event"))
-            await older.close()
+        await self._kick(older)
         return 0
+
+    async def kick(self) -> None:
+        """Somebody else connects as this bot, and goes again."""
+        older, self._live = self._live, None
+        await self._kick(older)
+
+    async def _kick(self, older: web.WebSocketResponse | None) -> None:
+        if older is None:
+            return
+        self.kicked += 1
+        with suppress(ClientConnectionResetError):
+            await older.send_json(self._callback("disconnected_event"))
+        await older.close()
 
     async def drop(self) -> None:
         """The network goes away under the connection."""
         if self._live is not None:
             await self._live.close(code=1011)
+
+    def _spawn(self, deed: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(deed)
+        self._deeds.add(task)
+        task.add_done_callback(self._deeds.discard)
 
     def _act(self, cmd: str, req_id: str, body: Mapping[str, Any]) -> None:
         acts = {
@@ -314,7 +339,8 @@ class Gateway:
             message=message,
         )
         self._sent[told["msgid"]] = frame
-        await self._live.send_json(frame)
+        if not self.half_open:
+            await self._live.send_json(frame)
         self._log(f"WS {cmd}", "in", 101, told)
         return str(told["msgid"])
 

@@ -5,7 +5,9 @@ BIN := $(VENV)/bin
 CODE := bot jobs handlers cards store
 PYTEST_ARGS ?=
 
-.PHONY: demo install test lint types imports tests browser screenshots lock bench clean
+VENDORS := .venv-vendors
+
+.PHONY: demo install test lint types imports tests faults vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
@@ -27,6 +29,20 @@ imports: $(VENV)/.dev
 
 tests: $(VENV)/.dev browser
 	$(BIN)/pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# The whole fault matrix as a table, some twenty minutes; `make faults FAULTS="ban hang"` for a few rows.
+faults: $(VENV)/.dev
+	@$(BIN)/python -m tests.scenarios.faults $(FAULTS)
+
+# The vendors' own clients against the sandbox; npm's part only where there is npm.
+vendors: $(VENV)/.dev $(VENDORS)/.ready
+	$(BIN)/pytest -q tests/vendors
+
+$(VENDORS)/.ready: requirements-vendors.txt
+	$(PYTHON) -m venv $(VENDORS)
+	$(VENDORS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-vendors.txt
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --prefix $(VENDORS)/node @wecom/crypto@1.0.1; fi
+	@touch $@
 
 # Chromium for the browser tests, where Debian's packages can be installed; else they skip.
 browser:
@@ -56,6 +72,8 @@ lock:
 		pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements-dev.txt
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
+		--group vendors --output-file requirements-vendors.txt
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENDORS) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,405 @@
+"""
+The fault matrix: whatever goes wrong with a platform, the right things are on the phones once.
+
+Each row is one fault of one platform, each column something people do while it
+lasts. The same things done on a good day say what has to be there in the end:
+which messages on which phone, which leads with which history. ``make faults``
+prints the table.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import structlog
+from aiohttp import ClientSession, ClientTimeout
+
+import bot.platforms.dingtalk.client
+import bot.platforms.wecom.client
+from bot import app
+from bot.demo import Demo, open_demo
+from bot.platforms.dingtalk import stream
+from bot.sandbox import trouble
+from bot.sandbox.clock import MovableClock
+from bot.sandbox.dingtalk.stream import Pace
+from bot.sandbox.faults import KNOWN
+from tests.scenarios.world import ZONE, World, shown
+
+COLUMNS = ("capture", "claim", "follow", "digest")
+MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=ZONE)
+MONTH_END = datetime(2026, 3, 31, 10, 0, tzinfo=ZONE)
+GIVE_UP = 0.4
+"""Real seconds the product waits for an answer here; outside it is patient for 20."""
+SLOW = 0.15
+LASTS = (*([5] * 12), *([60] * 9))
+"""Seconds the clock is moved at a time while the fault lasts: ten minutes, finely at first."""
+OVER = (*([60] * 5), *([300] * 4))
+"""After it: longer than the longest wait between two tries."""
+SETTINGS = {"LEADBOT_SLA__ACCEPT": "100h", "LEADBOT_LIMITS__API_PER_MINUTE": "0"}
+"""Nobody waits days for a rep to accept, and we ask often."""
+MOST_CALLS = 80
+"""In a column: four messages at most, each tried about nine times in the ten minutes, in two ways."""
+PATIENCE = 8.0
+HEARD = 1.0
+"""Real seconds a line gets to be heard before the clock is moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    chat: str
+    name: str
+    phone: str
+    pooled: str
+    """A sample lead that somebody else gave back."""
+
+
+REPS = {
+    "wecom": Rep("wecom:lilei", "李雷", "19921000001", "贺鹏"),
+    "dingtalk": Rep("dingtalk:wangqiang", "王强", "19910000001", "唐薇"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``fault`` is "" for a good day."""
+
+    platform: str
+    fault: str = ""
+    count: int | None = None
+    after: int = 0
+
+    @property
+    def start(self) -> datetime:
+        """When the month's allowance is gone, it is the next month that helps."""
+        return MONTH_END if self.fault == "quota" else MONDAY
+
+    @property
+    def over(self) -> tuple[int, ...]:
+        to_april = tuple([1800] * 30)
+        return (*OVER, *to_april) if self.start == MONTH_END else OVER
+
+    def __str__(self) -> str:
+        times = f" ×{self.count}" if self.count else ""
+        later = f" +{self.after}" if self.after else ""
+        return f"{self.platform} {self.fault}{times}{later}"
+
+
+Sign = Counter[tuple[str, str]]
+KEYLESS = ("dingtalk", "wecom-group")
+"""Where the platform has no key against repeats: an answer that is lost may show a message twice."""
+ELSEWHERE = "钉钉本月的调用用完了"
+"""When the month's allowance is gone, the group robot says that there is something to see."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What there is at the end of a column."""
+
+    phones: Sign
+    leads: list[tuple]
+    calls: int
+    unanswered: int = 0
+    failed: str = ""
+
+    def differs_from(self, good: "Seen") -> list[str]:
+        """What is missing, what is there too often, and what it cost."""
+        if self.failed:
+            return [self.failed]
+        lost = [] if self.told_elsewhere else [*(good.phones - self.phones).elements()]
+        leads = [f"lead: {mine}, not {theirs}" for mine, theirs in self._pairs(good)]
+        storm = [f"{self.calls} calls"] if self.calls > MOST_CALLS else []
+        more = [] if self.told_elsewhere else self._more(good)
+        return [
+            *(f"lost: {chat} {what!r}" for chat, what in lost),
+            *(f"more: {chat} {what!r}" for chat, what in more),
+            *leads,
+            *storm,
+        ]
+
+    def _more(self, good: "Seen") -> list[tuple[str, str]]:
+        """Too often, and not because an answer was lost on the way."""
+        more = [*(self.phones - good.phones).elements()]
+        repeats = [one for one in more if one[0].startswith(KEYLESS)]
+        return more if len(repeats) > self.unanswered else [m for m in more if m not in repeats]
+
+    @property
+    def told_elsewhere(self) -> bool:
+        return any(ELSEWHERE in what for _, what in self.phones)
+
+    def note(self, good: "Seen") -> str:
+        """What makes it right although it is not as on a good day."""
+        if self.failed or self.phones == good.phones:
+            return " "
+        return "²" if self.told_elsewhere else "¹"
+
+    def _pairs(self, good: "Seen") -> Iterator[tuple]:
+        if len(self.leads) != len(good.leads):
+            yield f"{len(self.leads)} leads", len(good.leads)
+        yield from (
+            pair for pair in zip(self.leads, good.leads, strict=False) if pair[0] != pair[1]
+        )
+
+
+@dataclass(slots=True)
+class Trial:
+    """One running product and one fault; the columns follow each other like a day's work."""
+
+    row: Row
+    world: World
+    demo: Demo
+    rep: Rep = field(init=False)
+    lead: int = 0
+    pooled: int = 0
+
+    def __post_init__(self) -> None:
+        self.rep = REPS[self.row.platform]
+
+    async def column(self, name: str, good: Seen | None) -> Seen:
+        """As ``_column``; what somebody could not do is what is wrong with it."""
+        try:
+            return await self._column(name, good)
+        except AssertionError as error:
+            return Seen(Counter(), [], 0, failed=str(error).splitlines()[0])
+
+    async def _column(self, name: str, good: Seen | None) -> Seen:
+        """Do it while the fault lasts; what there is once it is over and all is quiet."""
+        await self._before(name)
+        asked = self.demo.sandbox.faults.asked
+        calls = asked[self.row.platform]
+        self._break()
+        await getattr(self, f"_{name}")()
+        await self._heard(good)
+        await self._pass(LASTS)
+        self.demo.sandbox.faults.off()
+        during = asked[self.row.platform] - calls
+        await self._pass(self.row.over)
+        return await self._settled(good, during)
+
+    async def _before(self, name: str) -> None:
+        if name == "digest":
+            at = self.world.now.replace(hour=18, minute=29, second=30)
+            await self.world.move_to(at)
+
+    def _break(self) -> None:
+        row, faults = self.row, self.demo.sandbox.faults
+        if row.fault:
+            faults.on(row.platform, row.fault, count=row.count, after=row.after)
+
+    async def _pass(self, spans: Iterable[int]) -> None:
+        for seconds in spans:
+            await self.world.move(minutes=seconds / 60)
+
+    async def _heard(self, good: Seen | None) -> None:
+        """The phone's own network is fast: a line is heard before a minute is over."""
+        late = time.monotonic() + HEARD
+        while time.monotonic() < late:
+            if good is not None and await self._leads() == good.leads:
+                return
+            await asyncio.sleep(0.1)
+
+    async def _settled(self, good: Seen | None, calls: int) -> Seen:
+        """Waits for it to be as on a good day; what there is if it never is."""
+        late = time.monotonic() + PATIENCE
+        while True:
+            lost = self.demo.sandbox.faults.met[self.row.platform, "lost"]
+            seen = Seen(self._phones(), await self._leads(), calls, lost)
+            quiet = not await self.world.waiting()
+            fine = good is None or not seen.differs_from(good)
+            if quiet and fine and (good or await self._is_still(seen)):
+                return seen
+            if time.monotonic() > late:
+                return seen
+            await asyncio.sleep(0.1)
+
+    async def _is_still(self, seen: Seen) -> bool:
+        await asyncio.sleep(0.3)
+        return self._phones() == seen.phones
+
+    # -- the columns ---------------------------------------------------------------
+
+    async def _capture(self) -> None:
+        lead = {"name": "林知夏", "phone": self.rep.phone, "rep": self.rep.name, "product": "CRM"}
+        self.lead = (await self.world.posts(**lead))["id"]
+        every = await self.world.leads()
+        self.pooled = next(one["id"] for one in every if one["name"] == self.rep.pooled)
+
+    async def _claim(self) -> None:
+        phone = self.world.phone(self.rep.chat)
+        await asyncio.gather(phone.press("接受", of=self.lead), self._say(f"领取 {self.pooled}"))
+
+    async def _follow(self) -> None:
+        await asyncio.gather(
+            self._say(f"跟进 {self.lead} 电话 聊了预算，12万"),
+            self._say(f"跟进 {self.pooled} 微信 发了报价单"),
+        )
+
+    async def _digest(self) -> None:
+        """It comes by itself, at half past six."""
+
+    async def _say(self, line: str) -> None:
+        await self.world.act("say", phone=self.rep.chat, text=line)
+
+    # -- what there is ----------------------------------------------------------------
+
+    def _phones(self) -> Sign:
+        """How often each message is on each phone of the platform, by its first line."""
+        return Counter(
+            (chat, f"{m.kind} {shown(m).split(chr(10), 1)[0][:40]}")
+            for chat, messages in self.world.state.chats.items()
+            for m in messages
+            if not m.recalled and not m.mine
+        )
+
+    async def _leads(self) -> list[tuple]:
+        return [
+            (
+                lead["id"],
+                lead["stage"],
+                (lead["owner"] or {}).get("name"),
+                tuple(line["kind"] for line in lead["history"]),
+            )
+            for lead in [await self.world.lead(one["id"]) for one in await self.world.leads()]
+        ]
+
+
+@asynccontextmanager
+async def open_trial(row: Row, data: Path) -> AsyncIterator[Trial]:
+    clock = MovableClock(start=row.start.astimezone(UTC))
+    with hurried():
+        async with open_demo(data, clock=clock) as demo, ClientSession() as http:
+            world = World(demo.url, demo.api_key, demo.sandbox.state, http, clock, data)
+            demo.sandbox.wecom.courier.gap = 0.02
+            demo.sandbox.dingtalk.gateway.pace = Pace(ping=0.2, again=(0.5, 2.5), goodbye=0.2)
+            await world.quiet()
+            yield Trial(row, world, demo)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Real seconds are short here, and nobody waits days for a rep to accept."""
+    timeout = ClientTimeout(total=GIVE_UP)
+    pace = stream.Pace(silence=1.5, first=0.02, most=0.1, refused=0.1, steady=0.2)
+    with (
+        patch.object(bot.platforms.wecom.client, "TIMEOUT", timeout),
+        patch.object(bot.platforms.dingtalk.client, "TIMEOUT", timeout),
+        patch.object(trouble, "SLOW_SECONDS", SLOW),
+        patch.object(trouble.Swap, "patience", 0.3),
+        patch.object(app, "DingTalkStream", partial(stream.DingTalkStream, pace=pace)),
+        patch.dict("os.environ", SETTINGS),
+    ):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """``calls``: how many the platform got while it lasted. ``wrong``: nothing, if it is right."""
+
+    calls: int
+    wrong: list[str]
+    note: str = " "
+
+    def __str__(self) -> str:
+        return f"{'!!' if self.wrong else 'ok'}{self.note}{self.calls:3}"
+
+
+class Matrix:
+    """Good days are lived once for each platform and kept."""
+
+    def __init__(self) -> None:
+        self._good: dict[tuple[str, datetime], dict[str, Seen]] = {}
+
+    async def good(self, row: Row) -> dict[str, Seen]:
+        key = row.platform, row.start
+        if key not in self._good:
+            self._good[key] = await _lived(row, {}, fault=False)
+        return self._good[key]
+
+    async def run(self, row: Row) -> dict[str, Cell]:
+        """What came of each column."""
+        good = await self.good(row)
+        seen = await _lived(row, good)
+        return {
+            name: Cell(
+                seen[name].calls, seen[name].differs_from(good[name]), seen[name].note(good[name])
+            )
+            for name in COLUMNS
+        }
+
+
+async def _lived(row: Row, good: dict[str, Seen], *, fault: bool = True) -> dict[str, Seen]:
+    with tempfile.TemporaryDirectory(prefix="leadbot-faults-") as folder:
+        async with open_trial(row, Path(folder)) as trial:
+            if not fault:
+                trial.demo.sandbox.faults.on = lambda *_, **__: None  # type: ignore[method-assign]
+            return {name: await trial.column(name, good.get(name)) for name in COLUMNS}
+
+
+SHORT = {("dingtalk", "rate"): 5}
+"""Faults that do not last: a second later there is room again."""
+
+
+def rows() -> list[Row]:
+    """Every fault there is, as long as it lasts; those of single calls at each of the first calls."""
+    whole = [
+        Row(platform, fault, count=SHORT.get((platform, fault)))
+        for platform, known in KNOWN.items()
+        for fault in known
+    ]
+    single = [
+        Row(platform, fault, count=1, after=after)
+        for platform in KNOWN
+        for fault in ("http500", "rate", "hang", "lost")
+        for after in range(3)
+    ]
+    return [*whole, *(row for row in single if row not in whole)]
+
+
+def chosen(names: list[str]) -> list[Row]:
+    """All rows, or those of the faults and platforms named."""
+    return [row for row in rows() if not names or {row.fault, row.platform} & set(names)]
+
+
+def lines(row: Row, cells: dict[str, Cell]) -> Iterator[str]:
+    """A row of the table, with what is wrong in it below."""
+    yield f"{row!s:28}" + "".join(f"{cell!s:>12}" for cell in cells.values())
+    for name, cell in cells.items():
+        yield from (f"    {name}: {line}" for line in cell.wrong)
+
+
+async def table(names: list[str]) -> AsyncIterator[str]:
+    """Line by line, as they come about; the last one says how many cells are wrong."""
+    matrix, wrong = Matrix(), 0
+    yield f"{'':28}" + "".join(f"{name:>12}" for name in COLUMNS)
+    for row in chosen(names):
+        cells = await matrix.run(row)
+        for line in lines(row, cells):
+            yield line
+        wrong += sum(bool(cell.wrong) for cell in cells.values())
+    yield "¹ a lost answer: the platform has no key against repeats, so one message is there twice"
+    yield "² told through the group robot: the month's calls are used up"
+    yield f"{wrong} wrong" if wrong else OK
+
+
+OK = "nothing lost, nothing doubled, no storm"
+
+
+async def main(names: list[str]) -> bool:
+    line = ""
+    async for line in table(names):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    return line == OK
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    sys.exit(0 if asyncio.run(main(sys.argv[1:])) else 1)

@@ -31,7 +31,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 class Pace:
     """How patient the stream is, in seconds."""
 
-    silence: float = 60  # DingTalk pings every 20-30 s; without one the socket is deaf
+    # DingTalk pings every 20-30 s; without one the socket is deaf. What was pushed to it
+    # comes once more after 60 s: by then there has to be another.
+    silence: float = 45
     first: float = 1  # the first wait after a failure; it doubles
     most: float = 60
     refused: float = 60  # wrong client id or secret: an admin has to act

@@ -48,10 +48,10 @@ class Incoming:
     press: Press | None = None
     session: Session | None = None
     group: Group | None = None
+    quoted: str = ""  # the message this one answers, where the platform shows it
     direct: bool = False
 
 
-    quoted: str = ""  # the message this one answers, where the platform shows it
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
     """A member opened the chat with us, which platforms report as often as they like."""

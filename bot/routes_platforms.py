@@ -5,10 +5,8 @@ import json
 import structlog
 from aiohttp import web
 
-from bot.dispatch import arrived, hear
-from bot.incoming import Answer
-from bot.keys import DINGTALK, RELAY, STORE, WECOM, WORK
-from bot.platforms.dingtalk.presses import in_time
+from bot.dispatch import hear
+from bot.keys import DINGTALK, RELAY, STORE, WECOM
 from store.domain.errors import BadCallback
 
 log = structlog.get_logger()
@@ -74,6 +72,3 @@ def add_routes(app: web.Application) -> None:
     if DINGTALK in app:
         app.router.add_post("/dingtalk/robot", hear_robot)
         app.router.add_post("/dingtalk/events", hear_event)
-    app[WORK] = set()
-        if app[DINGTALK].has_cards:
-            app.router.add_post("/dingtalk/cards", hear_press)

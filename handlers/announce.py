@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from cards import render
 from cards.lead import View, lead_card
@@ -15,7 +15,7 @@ from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
-from store.domain.team import Channel, Member, Role
+from store.domain.team import Member, Role
 from store.outbox import Put, Recent
 
 MANY = 5
@@ -26,9 +26,9 @@ GATHER = timedelta(seconds=5)
 OWNER_HEARS = {
     Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
 }  # fmt: skip
+TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 SUGGESTED = 3
 
-TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 
 async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     """Write what the rules decided, and put it on every phone concerned.
@@ -38,12 +38,12 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     """
     planned = [planned_change(tx, change) for change in changes]
     await tx.leads.save(planned)
-    stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
-    await announce(tx, stored)
     for change in planned:
         if change.lead.owner is not None and change.event.kind in TAKES_OVER:
             await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
     await todos.settle_all(tx, [(change.lead, change.event.kind) for change in planned])
+    stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
+    await announce(tx, stored)
     return list({change.lead.id: change.lead for change in stored}.values())
 
 
@@ -158,7 +158,6 @@ def card_put(
 
 async def list_puts(tx: Tx, readers: Sequence[int]) -> Sequence[Put]:
     """The lists for those whose phones have no room for more cards just now."""
-        not_before=None if ring or rank <= Rank.ASKED else _after_presses(channel, view),
     team = await tx.members.all()
     recent = await tx.outbox.recent(tx.now - AT_ONCE)
     there = [team[m] for m in readers if m in team and team[m].phone]

@@ -20,6 +20,7 @@ from bot.platforms.dingtalk.answers import DingTalkError
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import robot_sign
 from bot.platforms.dingtalk.messages import trusted
+from bot.platforms.oncemore import once_more
 from store.domain.errors import Later, Undeliverable
 from store.outbox import Due
 
@@ -94,7 +95,7 @@ class _RobotSender(ABC):
             return
         try:
             keys = {"processQueryKeys": [due.ref["query_key"]]}
-            await self._take_back(due.account, keys | self._robot)
+            await once_more(lambda: self._take_back(due.account, keys | self._robot))
         except (Later, Undeliverable) as error:
             # Two cards are better than none.
             log.info("dingtalk_not_recalled", key=due.key, why=str(error))

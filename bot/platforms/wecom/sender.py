@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
 from bot.platforms.wecom.pictures import uploaded
@@ -124,7 +125,8 @@ class AppSender:
         if not at or self.clock() - datetime.fromisoformat(at) > RECALLABLE:
             return
         with suppress(WeComError, Later, Undeliverable):  # two cards are better than none
-            await self.client.call("message/recall", {"msgid": ref["msgid"]})
+            message = {"msgid": ref["msgid"]}
+            await once_more(lambda: self.client.call("message/recall", message))
 
     async def _send(self, due: Due, payload: dict[str, Any]) -> Ref:
         body = {"touser": due.account, "agentid": self.agent_id, **payload}

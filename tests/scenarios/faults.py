@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
+import pytest
 import structlog
 from aiohttp import ClientSession, ClientTimeout
 
@@ -94,8 +94,6 @@ class Row:
 
 
 Sign = Counter[tuple[str, str]]
-KEYLESS = ("dingtalk", "wecom-group")
-"""Where the platform has no key against repeats: an answer that is lost may show a message twice."""
 ELSEWHERE = "钉钉本月的调用用完了"
 """When the month's allowance is gone, the group robot says that there is something to see."""
 
@@ -114,10 +112,12 @@ class Seen:
         """What is missing, what is there too often, and what it cost."""
         if self.failed:
             return [self.failed]
-        lost = [] if self.told_elsewhere else [*(good.phones - self.phones).elements()]
+        lost = self._unexcused((good.phones - self.phones).elements())
         leads = [f"lead: {mine}, not {theirs}" for mine, theirs in self._pairs(good)]
         storm = [f"{self.calls} calls"] if self.calls > MOST_CALLS else []
-        more = [] if self.told_elsewhere else self._more(good)
+        more = self._unexcused((self.phones - good.phones).elements())
+        # What was sent and not answered is sent again: at least once, by design.
+        more = more if len(more) > self.unanswered else []
         return [
             *(f"lost: {chat} {what!r}" for chat, what in lost),
             *(f"more: {chat} {what!r}" for chat, what in more),
@@ -125,11 +125,11 @@ class Seen:
             *storm,
         ]
 
-    def _more(self, good: "Seen") -> list[tuple[str, str]]:
-        """Too often, and not because an answer was lost on the way."""
-        more = [*(self.phones - good.phones).elements()]
-        repeats = [one for one in more if one[0].startswith(KEYLESS)]
-        return more if len(repeats) > self.unanswered else [m for m in more if m not in repeats]
+    def _unexcused(self, signs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Without the cards that wait for the next month, where the group was told so."""
+        if not self.told_elsewhere:
+            return [*signs]
+        return [s for s in signs if not s[1].startswith("actions") and ELSEWHERE not in s[1]]
 
     @property
     def told_elsewhere(self) -> bool:
@@ -288,14 +288,14 @@ def hurried() -> Iterator[None]:
     """Real seconds are short here, and nobody waits days for a rep to accept."""
     timeout = ClientTimeout(total=GIVE_UP)
     pace = stream.Pace(silence=1.5, first=0.02, most=0.1, refused=0.1, steady=0.2)
-    with (
-        patch.object(bot.platforms.wecom.client, "TIMEOUT", timeout),
-        patch.object(bot.platforms.dingtalk.client, "TIMEOUT", timeout),
-        patch.object(trouble, "SLOW_SECONDS", SLOW),
-        patch.object(trouble.Swap, "patience", 0.3),
-        patch.object(app, "DingTalkStream", partial(stream.DingTalkStream, pace=pace)),
-        patch.dict("os.environ", SETTINGS),
-    ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bot.platforms.wecom.client, "TIMEOUT", timeout)
+        patch.setattr(bot.platforms.dingtalk.client, "TIMEOUT", timeout)
+        patch.setattr(trouble, "SLOW_SECONDS", SLOW)
+        patch.setattr(trouble.Swap, "patience", 0.3)
+        patch.setattr(app, "DingTalkStream", partial(stream.DingTalkStream, pace=pace))
+        for name, value in SETTINGS.items():
+            patch.setenv(name, value)
         yield
 
 
@@ -384,7 +384,7 @@ async def table(names: list[str]) -> AsyncIterator[str]:
         for line in lines(row, cells):
             yield line
         wrong += sum(bool(cell.wrong) for cell in cells.values())
-    yield "¹ a lost answer: the platform has no key against repeats, so one message is there twice"
+    yield "¹ an answer was lost: one message was sent again, and is there twice"
     yield "² told through the group robot: the month's calls are used up"
     yield f"{wrong} wrong" if wrong else OK
 

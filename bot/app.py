@@ -19,7 +19,7 @@ from bot import (
     routes_public,
 )
 from bot.config import DingTalk, Settings
-from bot.dispatch import hear
+from bot.dispatch import arrived, hear
 from bot.gather import Gatherer
 from bot.incoming import Answer, Heard
 from bot.platforms.dingtalk.approval import ApprovalReader
@@ -91,6 +91,9 @@ class Service:
     def start(self, name: str, run: Callable[[], Any]) -> None:
         self.tasks.append(asyncio.create_task(run(), name=name))
 
+    async def arrived(self, answer: Answer) -> None:
+        await arrived(self.store, answer)
+
     async def settle(self) -> None:
         """Do everything that is due now, and what becomes due by it."""
         await self.clockwork.beat()
@@ -136,7 +139,9 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
     if service.following.readers:
         service.clockwork.jobs = (*service.clockwork.jobs, service.following.nightly(store))
     if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
-        service.stream = DingTalkStream(session, settings.dingtalk, service.hear)
+        service.stream = DingTalkStream(
+            session, settings.dingtalk, service.answer, service.arrived
+        )
     service.aibot = _aibot(service)
     return service
 
@@ -231,7 +236,12 @@ def senders(
         }
     if settings.dingtalk is not None and dingtalk is not None:
         known |= {
-            Channel.DINGTALK: DingTalkSender(dingtalk, settings.dingtalk, store.clock),
+            Channel.DINGTALK: DingTalkSender(
+                dingtalk,
+                settings.dingtalk,
+                store.clock,
+                f"{settings.server.public_url}/dingtalk/cards",
+            ),
             Channel.DINGTALK_GROUP: DingTalkGroupSender(dingtalk, settings.dingtalk, store.clock),
         }
         known |= _fetchers(settings.dingtalk, store, dingtalk)

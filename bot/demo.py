@@ -87,14 +87,17 @@ class _Mover:
 
 @asynccontextmanager
 async def open_demo(
-    data: Path, port: int = 0, clock: MovableClock | None = None
+    data: Path, port: int = 0, clock: MovableClock | None = None, *, cards: bool = False
 ) -> AsyncIterator[Demo]:
-    """The demo, listening. ``port`` 0 takes a free one; ``data`` holds the database."""
+    """The demo, listening. ``port`` 0 takes a free one; ``data`` holds the database.
+
+    ``cards``: DingTalk shows interactive cards, as if their template had been imported.
+    """
     port = port or _free_port()
     url = f"http://{HOST}:{port}"
     clock = clock or MovableClock()
     mover = _Mover(clock)
-    stand_ins = await sandbox.start(url, clock, PEOPLE, mover)
+    stand_ins = await sandbox.start(url, clock, PEOPLE, mover, cards=cards)
     try:
         key = secrets.token_urlsafe(24)
         values = _values(stand_ins.settings(), data, port, url, key)
@@ -216,18 +219,18 @@ async def _play(
         await hear(later, Incoming(platform=platform, id=receipt, account=account, line=text))
 
 
-async def run_demo(port: int, data: Path | None, speed: float) -> None:
+async def run_demo(port: int, data: Path | None, speed: float, *, cards: bool = False) -> None:
     """Until Ctrl-C. Without ``data`` everything is forgotten afterwards."""
     if data is not None:
         await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
-        await _serve(data, port, speed)
+        await _serve(data, port, speed, cards=cards)
         return
     with tempfile.TemporaryDirectory(prefix="leadbot-demo-") as folder:
-        await _serve(Path(folder), port, speed)
+        await _serve(Path(folder), port, speed, cards=cards)
 
 
-async def _serve(data: Path, port: int, speed: float) -> None:
-    async with open_demo(data, port, MovableClock(speed)) as demo:
+async def _serve(data: Path, port: int, speed: float, *, cards: bool) -> None:
+    async with open_demo(data, port, MovableClock(speed), cards=cards) as demo:
         typer.echo(f"\n  打开 {demo.url}/sandbox/ 就能看到整个流程\n")
         typer.echo(f"  接口密钥（来源 website）：{demo.api_key}")
         typer.echo(

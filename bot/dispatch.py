@@ -1,6 +1,6 @@
 """From what somebody did to what is done: once, whatever the platform repeats."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from typing import Any
 
@@ -20,8 +20,8 @@ from bot.incoming import (
     Incoming,
     LinkNews,
 )
-from bot.platforms.wecom.sender import key_of
-from cards import aibot, render, render_text
+from bot.platforms.named import key_of
+from cards import aibot, dingtalk, render, render_text
 from cards.lists import answered_card
 from handlers import contacts, people
 from handlers.announce import show
@@ -131,7 +131,7 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
     receipt = f"{said.platform}:{said.id}"
     async with store.begin() as tx:
         if not await tx.inbox.first(receipt):
-            return _again(await tx.inbox.reply(receipt))
+            return await _redrawn(tx, said, _again(await tx.inbox.reply(receipt)))
         if said.platform == Platform.DINGTALK:
             # Pushed to us, and paid for like what we push (D:…-billing-model).
             await tx.quota.add({(Api.DINGTALK_PUSHES, ""): 1})
@@ -148,7 +148,27 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
                 await _answered(tx, said, pressed, reply)
         answer = await _deliver(tx, said, reply)
         await tx.inbox.keep(receipt, asdict(answer))
-    return answer
+        # Not kept: asked again, the card answers how it is by then.
+        return await _redrawn(tx, said, answer)
+
+
+async def arrived(store: Store, answer: Answer) -> None:
+    """The platform has the answer: what it carries needs no call of its own."""
+    if answer.carries is not None:
+        async with store.begin() as tx:
+            await tx.outbox.answered(*answer.carries)
+
+
+async def _redrawn(tx: Tx, said: Incoming, answer: Answer) -> Answer:
+    """To a press on an interactive card, what that card shows from now on."""
+    if said.press is None or said.platform != Platform.DINGTALK:
+        return answer
+    key, track_id = key_of(said.press.task_id), said.press.task_id
+    now = await tx.outbox.answering(key, said.account, track_id)
+    if now is None:
+        return answer
+    carries = (key, now.version) if now.version is not None else None
+    return replace(answer, body=dingtalk.redrawn(now.card), carries=carries)
 
 
 def _again(kept: dict[str, Any]) -> Answer:
@@ -181,8 +201,11 @@ async def _pressed(tx: Tx, said: Incoming) -> str:
     """The key of the card that was pressed, if it is one of ours on this phone."""
     if said.press is None:
         return ""
-    key = key_of(said.press.task_id)
-    known = await tx.outbox.pressed(key, said.account, said.press.task_id, said.press.code)
+    key, task_id = key_of(said.press.task_id), said.press.task_id
+    if said.platform == Platform.DINGTALK:
+        known = await tx.outbox.touched(key, said.account, task_id)
+    else:
+        known = await tx.outbox.pressed(key, said.account, task_id, said.press.code)
     return key if known else ""
 
 
@@ -250,9 +273,7 @@ async def _send(
         session = {"url": said.session.url, "until": said.session.until.isoformat()}
         payload = payload | {"session": session}
     channel = Channel(said.platform)
-    put = Put(
-        key=key, channel=channel, account=said.account, payload=payload, rank=Rank.ASKED
-    )
+    put = Put(key=key, channel=channel, account=said.account, payload=payload, rank=Rank.ASKED)
     await tx.outbox.put([put])
 
 

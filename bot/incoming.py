@@ -9,10 +9,13 @@ from store.domain.team import Platform
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """The card that was pressed. ``code`` lets WeCom redraw that card once, within 72 h."""
+    """The card that was pressed, under the name it was sent with (outTrackId in DingTalk).
+
+    ``code`` lets WeCom redraw that card once, within 72 h.
+    """
 
     task_id: str
-    code: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +69,13 @@ class Answer:
     """What goes back at once.
 
     ``text``: where the platform takes words in the answer to its callback (WeCom's
-    passive reply). ``body``: a whole message, for what was ``direct``.
+    passive reply). ``body``: a whole message, for what was ``direct``; the new look of an
+    interactive card that was pressed. ``carries``: key and version of what that look is.
     """
 
     text: str = ""
     body: dict[str, Any] | None = None
+    carries: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,8 @@ class LinkNews:
 
 
 ContactEvent = ContactAdded | ContactEdited | ContactLost | HandoverFailed | LinkNews
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryChanged:
     """People came, went or moved. ``left``, ``joined`` and ``renamed`` (from, to) are done at once.

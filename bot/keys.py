@@ -1,6 +1,8 @@
 """Typed places of the application, shared by the routes."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 
@@ -21,4 +23,6 @@ WECOM = web.AppKey("wecom", WeComCallback)
 DINGTALK = web.AppKey("dingtalk", DingTalkHttp)
 LOGINS = web.AppKey[list[LoginProvider]]("logins", list)
 JSSDK = web.AppKey("jssdk", JsSdk)
+WORK = web.AppKey[set[asyncio.Task[Any]]]("work", set)
+"""What is still being done although its answer had to go out before."""
 READY = web.AppKey[dict[str, Callable[[], bool]]]("ready", dict)

@@ -5,8 +5,10 @@ import json
 import structlog
 from aiohttp import web
 
-from bot.dispatch import hear
-from bot.keys import DINGTALK, RELAY, STORE, WECOM
+from bot.dispatch import arrived, hear
+from bot.incoming import Answer
+from bot.keys import DINGTALK, RELAY, STORE, WECOM, WORK
+from bot.platforms.dingtalk.presses import in_time
 from store.domain.errors import BadCallback
 
 log = structlog.get_logger()
@@ -63,12 +65,31 @@ async def hear_event(request: web.Request) -> web.Response:
     return web.json_response(text=json.dumps(reply))
 
 
+async def hear_press(request: web.Request) -> web.StreamResponse:
+    """A press on an interactive card: the answer is the card's new look (D:event-callback-card)."""
+    store, body = request.app[STORE], await request.read()
+    pressed = request.app[DINGTALK].read_press(request.headers, body, store.clock())
+    answer = Answer()
+    if pressed is not None:
+        answer = await in_time(request.app[WORK], hear(store, pressed))
+        request.app[RELAY].wake()
+    words = json.dumps(answer.body or {}, ensure_ascii=False)
+    response = web.Response(text=words, content_type="application/json")
+    await response.prepare(request)
+    await response.write_eof()
+    await arrived(store, answer)
+    return response
+
+
 def add_routes(app: web.Application) -> None:
     """Only for platforms that are configured: a URL nobody gave out does not exist."""
     app.middlewares.append(strict)
+    app[WORK] = set()
     if WECOM in app:
         app.router.add_get("/wecom/callback", verify_wecom, allow_head=False)
         app.router.add_post("/wecom/callback", hear_wecom)
     if DINGTALK in app:
         app.router.add_post("/dingtalk/robot", hear_robot)
         app.router.add_post("/dingtalk/events", hear_event)
+        if app[DINGTALK].has_cards:
+            app.router.add_post("/dingtalk/cards", hear_press)

@@ -32,10 +32,11 @@ def rules(settings: Settings) -> Rules:
         dingtalk_group=bool(
             settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
         ),
-        **_contacts(settings.wecom),
+        interactive=bool(settings.dingtalk and settings.dingtalk.card_template_id),
         roles=_roles(settings),
         todo=bool(settings.dingtalk and settings.dingtalk.todo),
         meters=meters(allowance(settings)),
+        **_contacts(settings.wecom),
     )
 
 

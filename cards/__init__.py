@@ -17,9 +17,16 @@ TEXT: Mapping[Channel, Callable[[str], dict[str, Any]]] = {
 }
 
 
-def render(card: Card, channel: Channel) -> dict[str, Any]:
-    """``card`` as a member's chat on ``channel`` takes it. Never raises, whatever is in the card."""
-    return RENDER[channel](card)
+def render(card: Card, channel: Channel, *, interactive: bool = False) -> dict[str, Any]:
+    """``card`` as a member's chat on ``channel`` takes it. Never raises, whatever is in the card.
+
+    ``interactive``: DingTalk's card platform has our template, so the card comes in
+    that form, too; which one is sent is decided when it is sent.
+    """
+    payload = RENDER[channel](card)
+    if interactive and channel == Channel.DINGTALK:
+        payload["card"] = dingtalk.interactive(card)
+    return payload
 
 
 def render_text(text: str, channel: Channel) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """
 A card as DingTalk wants it: an ActionCard whose buttons are links that say a line.
 
+With a template of the customer's card platform, also as its variables: such a card
+calls back and changes in place.
+
 Message kinds of D:robot-message-type; lengths of D:the-robot-sends-a-group-message
 (msgParam, in bytes) and of what clients show (text, in characters).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -31,6 +34,10 @@ BUTTON_CHARS = 24
 URL_BYTES = 900
 MAX_BUTTONS = 5
 WEBHOOK_BUTTONS = 8
+VARIABLE_BYTES = 1_000  # of the 1 KB of one variable (D:create-and-deliver-cards)
+CARD_BUTTONS = 4
+BY_KEY = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
+"""Without these a change wipes every variable it does not name (D:card-update)."""
 
 
 def render(card: Card) -> dict[str, Any]:
@@ -39,6 +46,32 @@ def render(card: Card) -> dict[str, Any]:
     A button whose line does not fit is left out: cut, it would be another command.
     """
     return group_message(plain(card.title) or UNTITLED, _markdown(card), card.buttons)
+
+
+def interactive(card: Card) -> dict[str, Any]:
+    """The variables of our template: ``cardParamMap``, and ``private``, those of the reader.
+
+    Every value is a string of at most 1 KB; each variable is there each time, so that
+    nothing of the card before shines through. Whether a button can be pressed is
+    private: on anybody else's screen there is none.
+    """
+    buttons = _pressable(card.buttons)
+    places = range(1, CARD_BUTTONS + 1)
+    shown = _shown(card)
+    for place, (caption, line, primary) in zip(places, buttons, strict=False):
+        shown |= {f"button{place}": caption, f"line{place}": line}
+        shown[f"color{place}"] = "blue" if primary else "gray"
+    can_press = {f"canPress{place}": _flag(place <= len(buttons)) for place in places}
+    return {"cardParamMap": shown, "private": can_press}
+
+
+def redrawn(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a press: the card as it is now (D:event-callback-card)."""
+    return {
+        "cardUpdateOptions": BY_KEY,
+        "cardData": {"cardParamMap": variables["cardParamMap"]},
+        "userPrivateData": {"cardParamMap": variables["private"]},
+    }
 
 
 def text(text: str) -> dict[str, Any]:
@@ -87,13 +120,44 @@ def say(line: str) -> str:
     return SAY + quote(plain(line), safe="")
 
 
+def _shown(card: Card) -> dict[str, str]:
+    """What is read, a part of the template each, with a flag for each part that may be empty."""
+    parts = {
+        "note": fit(plain(card.note), VARIABLE_BYTES, utf8),
+        "rows": fit_lines(_rows(card), VARIABLE_BYTES, utf8),
+        "quote": fit(clean(card.quote).strip(), VARIABLE_BYTES, utf8),
+        "why": fit(plain(card.why), VARIABLE_BYTES, utf8),
+    }
+    flags = {f"has{name.title()}": _flag(bool(text)) for name, text in parts.items()}
+    empty = {f"{name}{n}": "" for name in ("button", "line") for n in range(1, CARD_BUTTONS + 1)}
+    colors = {f"color{n}": "gray" for n in range(1, CARD_BUTTONS + 1)}
+    return {"title": _title(card.title), **parts, **flags, **empty, **colors}
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _pressable(buttons: Sequence[Button]) -> list[tuple[str, str, bool]]:
+    first = {plain(button.line): button for button in reversed(buttons)}
+    return [
+        (fit(plain(button.text) or line, BUTTON_CHARS), line, button.primary)
+        for line, button in reversed(first.items())
+        if line and utf8(line) <= VARIABLE_BYTES
+    ][:CARD_BUTTONS]
+
+
+def _rows(card: Card) -> str:
+    return NEWLINE.join(_row(name, value) for name, value in card.rows if plain(value))
+
+
 def _markdown(card: Card) -> str:
     heading = fit(plain(card.title) or UNTITLED, HEADING_CHARS)
     words = fit(clean(card.quote).strip(), QUOTE_CHARS).splitlines()
     parts = (
         f"### {unmarked(heading)}",
         _paragraph(card.note),
-        NEWLINE.join(_row(name, value) for name, value in card.rows if plain(value)),
+        _rows(card),
         NEWLINE.join(f"> {_paragraph(line, QUOTE_CHARS)}" for line in words),
         _paragraph(card.why),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cards import render
 from cards.lead import View, lead_card
@@ -15,7 +15,7 @@ from store.domain.deadlines import schedule
 from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
-from store.domain.team import Member, Role
+from store.domain.team import Channel, Member, Role
 from store.outbox import Put, Recent
 
 MANY = 5
@@ -23,6 +23,8 @@ MANY = 5
 AT_ONCE = timedelta(minutes=1)
 GATHER = timedelta(seconds=5)
 """How long a list that has just been sent waits before it is sent again with what came since."""
+PRESSING = timedelta(seconds=1)
+"""A press is answered sooner; DingTalk gives up after two seconds."""
 OWNER_HEARS = {
     Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
 }  # fmt: skip
@@ -54,7 +56,7 @@ def planned_change(tx: Tx, change: Change) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The readers of one lead's card, and which of them are to notice it."""
+    """The readers of one lead's card, which of them are to notice it, and who did it."""
 
     lead: Lead
     readers: Mapping[int, bool]
@@ -77,7 +79,11 @@ async def announce(tx: Tx, changes: Sequence[Change]) -> None:
         events[change.lead.id].append(change.event)
     holders = await tx.outbox.holders(list(leads))
     audiences = [
-        Audience(lead, await _readers(tx, lead, events[lead.id], holders.get(lead.id, ())))
+        Audience(
+            lead,
+            await _readers(tx, lead, events[lead.id], holders.get(lead.id, ())),
+            frozenset(event.by for event in events[lead.id]),
+        )
         for lead in leads.values()
     ]
     await _put_cards(tx, audiences, holders)
@@ -148,12 +154,22 @@ def card_put(
         key=f"lead:{lead.id}/{reader.id}",
         channel=channel,  # type: ignore[arg-type]  # callers pass readers with a phone
         account=account,
-        payload=render(lead_card(lead, reader, view), channel),  # type: ignore[arg-type]
+        payload=render(lead_card(lead, reader, view), channel, interactive=view.rules.interactive),  # type: ignore[arg-type]
         ring=ring,
         lead_id=lead.id,
         member_id=reader.id,
+        not_before=None if ring or rank <= Rank.ASKED else _after_presses(channel, view),
         rank=rank,
     )
+
+
+def _after_presses(channel: str, view: View) -> datetime | None:
+    """When a card may change that somebody may be pressing: DingTalk wants no call meanwhile.
+
+    Who does press it just then sees the change in the answer, and it costs no call.
+    """
+    presses = view.rules.interactive and channel == Channel.DINGTALK
+    return view.now + PRESSING if presses else None
 
 
 async def list_puts(tx: Tx, readers: Sequence[int]) -> Sequence[Put]:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     String,
     and_,
     case,
@@ -36,6 +37,8 @@ from store.upsert import upsert
 LEASE = timedelta(seconds=60)
 CODE_LIFE = timedelta(hours=71, minutes=50)
 """How long a card can be changed with a code: 72 h (D:94888), less the time it takes to get there."""
+HOLD = timedelta(seconds=10)
+"""How long a card that goes back with an answer is not sent: the answer takes two seconds at most."""
 FIRST = t.outbox.c.channel != Channel.WECOM_WELCOME
 """A welcome is worth nothing after 20 seconds (D:92137): it overtakes whatever waits."""
 
@@ -76,6 +79,7 @@ class Due:
     lead_id: int | None = None
     member_id: int | None = None
     counted_at: datetime | None = None  # in the ledger, as a message of its own
+    put_at: datetime | None = None  # the same for every try of one payload
 
 
 def unspent(ref: Mapping[str, Any], now: datetime) -> Sequence[dict[str, str]]:
@@ -86,6 +90,18 @@ def unspent(ref: Mapping[str, Any], now: datetime) -> Sequence[dict[str, str]]:
 
 def _at(code: Mapping[str, str]) -> datetime:
     return datetime.fromisoformat(code["at"])
+
+
+def _track_id(ref: Mapping[str, Any] | None) -> str:
+    return str((ref or {}).get("track_id", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The variables an answer carries. ``version``: None where the row has to be sent all the same."""
+
+    card: dict[str, Any]
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +247,55 @@ class Outbox:
         )
         return True
 
+    async def touched(self, key: str, account: str, track_id: str) -> bool:
+        """The interactive card that was just pressed changes in place, and rings no more.
+
+        Whether ``account`` has that card.
+        """
+        row = await self._of_phone(key, account)
+        if row is not None and _track_id(row.ref) == track_id:
+            await self.conn.execute(
+                update(t.outbox).where(t.outbox.c.key == key).values(ring=False)
+            )
+        return row is not None
+
+    async def answering(self, key: str, account: str, track_id: str) -> Answering | None:
+        """What the pressed card shows from now on; held back, because the answer carries it.
+
+        None when ``account`` has no such card.
+        """
+        row = await self._of_phone(key, account)
+        if row is None or "card" not in row.payload:
+            return None
+        # What is in flight may land after the answer: then the newest has to follow it.
+        alone = row.lease is None and not row.ring and _track_id(row.ref) == track_id
+        if alone and row.due_at is not None:
+            await self.conn.execute(
+                update(t.outbox).where(t.outbox.c.key == key).values(due_at=self.now + HOLD)
+            )
+        return Answering(row.payload["card"], row.version if alone else None)
+
+    async def answered(self, key: str, version: int) -> None:
+        """The answer has arrived: the phone shows this version, unless there is a newer one."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(
+                t.outbox.c.key == key,
+                t.outbox.c.version == version,
+                t.outbox.c.lease.is_(None),
+                t.outbox.c.ring.is_(False),
+            )
+            .values(delivered=version, due_at=None, error=None, attempts=0)
+        )
+
+    async def _of_phone(self, key: str, account: str) -> Row[Any] | None:
+        found = await self.conn.execute(
+            select(t.outbox)
+            .where(t.outbox.c.key == key, func.lower(t.outbox.c.account) == account.lower())
+            .with_for_update()  # SQLite has one writer and ignores this
+        )
+        return found.one_or_none()
+
     async def redraw(self, key: str) -> None:
         """Show the row again although it did not change: the phone has an older card."""
         await self.conn.execute(
@@ -329,6 +394,7 @@ class Outbox:
                 rank=Rank(row.rank),
                 lead_id=row.lead_id,
                 member_id=row.member_id,
+                put_at=row.put_at,
             )
             for row in sorted(rows, key=lambda row: (row.rank, row.put_at, row.key))
         ]
@@ -368,7 +434,7 @@ class Outbox:
         """The card that is there can no longer be changed: a new one is due, and counted as one."""
         await self._settle(
             due,
-            ref=self._kept(due, {**(due.ref or {}), "codes": []}),
+            ref=self._kept(due, {**(due.ref or {}), "codes": [], "track_id": ""}),
             error="card can no longer be changed",
             due_at=self.now,
         )

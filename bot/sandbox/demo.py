@@ -86,6 +86,7 @@ class Sandbox:
             "client_id": org.client_id,
             "client_secret": org.client_secret,
             "mode": "stream",
+            "card_template_id": org.template_id,
             "api_base": url,
             "oapi_base": url,
             "group_webhook": f"{url}/robot/send?access_token={org.robot_token}",
@@ -102,19 +103,20 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
     zone: str = "Asia/Shanghai",
     pace: Pace | None = None,
     gap: float = 1.0,
+    cards: bool = False,
 ) -> Sandbox:
     """
     Start both stand-ins and the mail server.
 
     ``product_url`` is where the product listens, ``advance`` moves ``clock`` and
     lets what fell due happen. ``pace`` and ``gap``: the real seconds of pings,
-    redeliveries and callback retries.
+    redeliveries and callback retries. ``cards``: DingTalk's card platform has our template.
     """
     state = State(clock, people)
     session = ClientSession()
     company = new_company(f"{product_url.rstrip('/')}/wecom/callback")
     wecom = WeCom(company, state, session, gap)
-    dingtalk = DingTalk(new_org(), state, pace)
+    dingtalk = DingTalk(new_org(cards=cards), state, pace)
     runners = [
         web.AppRunner(stand_in.app(), shutdown_timeout=1.0) for stand_in in (wecom, dingtalk)
     ]

@@ -45,7 +45,7 @@ class Phone:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Message:
-    """``kind``: text, markdown, card (WeCom), actions (DingTalk), image, link, task, notice.
+    """``kind``: text, markdown, card (WeCom), actions and instance (DingTalk), image, link, task, notice.
 
     ``mine``: said by whose phone it is, so it stands on the right.
     """

@@ -60,6 +60,7 @@ class Rules:
     dingtalk: bool
     dingtalk_group: bool
     roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
+    interactive: bool = False  # DingTalk's card platform has our template
     todo: bool = False  # reminders are to-do entries in DingTalk, too
     welcome: str = ""  # to a new WeCom contact; "" = none
     welcomes: Mapping[str, str] = field(default_factory=dict)  # channel → its own welcome

@@ -97,6 +97,75 @@ def test_whatever_is_said_to_a_group_the_platform_takes_it(markdown, buttons):
     check_dingtalk_message(message)
 
 
+TEMPLATE = Path(__file__).parents[2] / "docs/dingtalk-card/leadbot.json"
+
+
+def template() -> dict:
+    return json.loads(json.loads(TEMPLATE.read_text(encoding="utf-8"))["editorData"])
+
+
+@given(card=cards)
+@example(card=ASSIGNED)
+@example(
+    card=Card(title="王" * 5_000, rows=(("客户", "\ud800王" * 5_000),) * 9, quote="😀" * 5_000)
+)
+def test_whatever_is_in_a_card_the_template_takes_it(card):
+    made = dingtalk.interactive(card)
+
+    values = made["cardParamMap"] | made["private"]
+    assert all(isinstance(value, str) for value in values.values())
+    assert all(len(value.encode()) <= 1024 for value in values.values())
+    assert made["cardParamMap"]["title"]
+    for place in range(1, 5):
+        if values[f"canPress{place}"] == "true":
+            assert values[f"button{place}"]
+            assert values[f"line{place}"]
+
+
+def test_the_template_that_ships_has_exactly_the_variables_we_send():
+    listed = {variable["name"]: variable["private"] for variable in template()["variableList"]}
+    made = dingtalk.interactive(ASSIGNED)
+
+    assert {name for name, private in listed.items() if not private} == set(made["cardParamMap"])
+    assert {name for name, private in listed.items() if private} == set(made["private"])
+
+
+def test_each_button_of_the_template_sends_its_line_and_is_there_for_its_reader_only():
+    [card] = template()["schema"]["componentsTree"]
+    pressed = [
+        part["props"] for part in card["children"] if part["componentName"] == "SingleButton"
+    ]
+
+    for place, button in enumerate(pressed, 1):
+        [param] = button["params"]
+        [condition] = button["visible"]["condition"]["conditions"]
+        assert (param["name"], param["variable"]) == ("line", f"line{place}")
+        assert (condition["variable"], condition["value"]) == (f"canPress{place}", "true")
+        assert button["actionType"] == "request"
+    assert len(pressed) == 4
+
+
+def test_a_card_in_the_template_says_what_the_card_says():
+    made = dingtalk.interactive(ASSIGNED)
+
+    shown = made["cardParamMap"]
+    assert shown["title"] == ASSIGNED.title
+    assert "**公司**　杭州明远精密机械有限公司" in shown["rows"]
+    assert [shown[f"line{n}"] for n in (1, 2, 3, 4)] == ["/领取 42", "/退回 42", "/线索 42", ""]
+    assert (shown["color1"], shown["color2"]) == ("blue", "gray")
+    assert list(made["private"].values()) == ["true", "true", "true", "false"]
+
+
+def test_an_answer_names_every_variable_so_that_nothing_of_the_old_card_is_left():
+    before, after = dingtalk.interactive(ASSIGNED), dingtalk.interactive(TAKEN)
+
+    answer = dingtalk.redrawn(after)
+
+    assert set(answer["cardData"]["cardParamMap"]) == set(before["cardParamMap"])
+    assert answer["userPrivateData"]["cardParamMap"]["canPress1"] == "false"
+    assert answer["cardUpdateOptions"]["updatePrivateDataByKey"] is True
+
+
 @pytest.mark.parametrize("channel", CHATS)
 def test_a_button_says_its_line_word_for_word(channel):
     payload = render(ASSIGNED, channel)

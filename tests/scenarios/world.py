@@ -28,7 +28,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=ZONE)
 PATIENCE = 8.0
 """Real seconds somebody looks at a phone before giving up; a card should take less than one."""
-CARDS = ("card", "actions")
+CARDS = ("card", "actions", "instance")
 
 
 async def eventually(happened: Callable[[], object], what: Callable[[], str]) -> object:
@@ -326,10 +326,12 @@ NAMES = {
 
 
 @asynccontextmanager
-async def open_world(data: Path, start: datetime = MONDAY) -> AsyncIterator[World]:
-    """The demo, listening, on a Monday morning."""
+async def open_world(
+    data: Path, start: datetime = MONDAY, *, cards: bool = False
+) -> AsyncIterator[World]:
+    """The demo, listening, on a Monday morning. ``cards``: DingTalk has interactive ones."""
     clock = MovableClock(start=start.astimezone(UTC))
-    async with open_demo(data, clock=clock) as demo, ClientSession() as http:
+    async with open_demo(data, clock=clock, cards=cards) as demo, ClientSession() as http:
         world = World(demo.url, demo.api_key, demo.sandbox.state, http, clock, data)
         await world.quiet()
         yield world

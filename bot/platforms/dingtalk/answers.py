@@ -24,6 +24,7 @@ BANNED = timedelta(minutes=5)  # for every call of this address
 THROTTLED = timedelta(minutes=10)  # a group robot after 20 messages in a minute
 MENDING = timedelta(minutes=10)  # how soon an admin may have put it right
 
+NOT_DONE = "success=false"
 TOKEN_REFUSED = {"InvalidAuthentication", "40001", "40014", "42001"}
 QUOTA_USED_UP = {"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020"}
 WAIT = {
@@ -103,7 +104,9 @@ def _json(body: bytes) -> object:
 def _code(status: int, answer: Mapping[str, Any]) -> str:
     """The error's code; empty when the call worked."""
     if "errcode" not in answer:
-        return "" if status < 400 else str(answer.get("code") or status)
+        # Some calls of the new API answer HTTP 200 for what they did not do.
+        failed = status >= 400 or answer.get("success") is False
+        return str(answer.get("code") or (status if status >= 400 else NOT_DONE)) if failed else ""
     if str(answer["errcode"]) == "88":  # "something": the real code is beside it
         return str(answer.get("sub_code") or "88")
     # A documented sample shows the zero of success as a text.

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 ROBOT = "/v1.0/im/bot/messages/get"
-SUBSCRIPTIONS = [{"type": "EVENT", "topic": "*"}, {"type": "CALLBACK", "topic": ROBOT}]
+CARD = "/v1.0/card/instances/callback"
 
 EVENT_DONE = json.dumps({"status": "SUCCESS", "message": "ok"})
 NOTHING_TO_SAY = json.dumps({"response": None})
+
+
+def subscriptions(*, cards: bool) -> list[dict[str, str]]:
+    """What is pushed to us; presses only where there are cards that can be pressed."""
+    topics = (ROBOT, CARD) if cards else (ROBOT,)
+    callbacks = [{"type": "CALLBACK", "topic": topic} for topic in topics]
+    return [{"type": "EVENT", "topic": "*"}, *callbacks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,10 @@ class Frame:
         return (self.type, self.topic) == ("CALLBACK", ROBOT)
 
     @property
+    def is_press(self) -> bool:
+        return (self.type, self.topic) == ("CALLBACK", CARD)
+
+    @property
     def is_event(self) -> bool:
         return self.type == "EVENT"
 
@@ -39,7 +50,7 @@ class Frame:
 
     @property
     def ack(self) -> dict[str, Any] | None:
-        """What to answer; None for the frames that want no answer."""
+        """What to answer at once; None for the frames that want no answer, or a made one."""
         match self.type, self.topic:
             case "SYSTEM", "ping":
                 return self._ack(self.data)
@@ -49,8 +60,14 @@ class Frame:
                 return self._ack(EVENT_DONE)
             case _ if self.is_robot_message:
                 return self._ack(NOTHING_TO_SAY)
+            case _ if self.is_press:
+                return None
             case _:
                 return self._ack(NOTHING_TO_SAY, 404, "no handler")
+
+    def answer(self, response: dict[str, Any]) -> dict[str, Any]:
+        """What to answer a press: the card as it is from now on, {} for no change."""
+        return self._ack(json.dumps({"response": response}, ensure_ascii=False))
 
     def _ack(self, data: str, code: int = 200, message: str = "OK") -> dict[str, Any]:
         headers = {"messageId": self.message_id, "contentType": "application/json"}

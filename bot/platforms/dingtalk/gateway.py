@@ -12,7 +12,7 @@ from aiohttp import (
 from yarl import URL
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.frames import SUBSCRIPTIONS, read_object
+from bot.platforms.dingtalk.frames import read_object, subscriptions
 
 OPENING = ClientTimeout(total=10)  # the ticket is good for 90 s
 CLOSING = ClientWSTimeout(ws_close=2)  # a dead peer never says goodbye
@@ -60,7 +60,7 @@ def _credentials(settings: DingTalk) -> dict[str, Any]:
     return {
         "clientId": settings.client_id,
         "clientSecret": settings.client_secret.get_secret_value(),
-        "subscriptions": SUBSCRIPTIONS,
+        "subscriptions": subscriptions(cards=bool(settings.card_template_id)),
         "ua": "leadbot",
     }
 

@@ -8,8 +8,14 @@ from typing import Any
 from bot.config import DingTalk
 from bot.incoming import Incoming, OrgEvent
 from bot.platforms.dingtalk import events
-from bot.platforms.dingtalk.crypto import DingTalkCrypto, check_robot
+from bot.platforms.dingtalk.crypto import (
+    DingTalkCrypto,
+    card_secret,
+    check_card,
+    check_robot,
+)
 from bot.platforms.dingtalk.messages import read_robot
+from bot.platforms.dingtalk.presses import Presses
 from store.domain.errors import BadCallback, ConfigError
 
 
@@ -18,12 +24,19 @@ class DingTalkHttp:
 
     def __init__(self, settings: DingTalk) -> None:
         self._settings = settings
+        self._presses = Presses(settings.corp_id)
+        self._card_secret = card_secret(settings.client_secret.get_secret_value())
         token, key = settings.token.get_secret_value(), settings.encoding_aes_key
         try:
             self._crypto = DingTalkCrypto(token, key.get_secret_value(), settings.client_id)
         except ValueError:
             mistake = "dingtalk.encoding_aes_key: copy the 43 letters and digits from the console"
             raise ConfigError([mistake]) from None
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether there are cards that can be pressed."""
+        return bool(self._settings.card_template_id)
 
     def read_robot_post(
         self, headers: Mapping[str, str], body: bytes, now: datetime
@@ -34,6 +47,13 @@ class DingTalkHttp:
         """
         check_robot(headers, self._settings.client_secret.get_secret_value(), now)
         return read_robot(parse(body), self._settings.oapi_base)
+
+    def read_press(
+        self, headers: Mapping[str, str], body: bytes, now: datetime
+    ) -> Incoming | None:
+        """A press on an interactive card; None for one that means nothing. Raises BadCallback."""
+        check_card(headers, self._card_secret, now)
+        return self._presses.read(parse(body))
 
     def read_event(
         self, query: Mapping[str, str], body: bytes

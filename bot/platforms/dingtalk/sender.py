@@ -1,8 +1,8 @@
 """
 Makes DingTalk show what the outbox says: people's chats with the robot, and groups.
 
-A robot's card cannot be edited. To show something again is to recall the old
-message and to send a new one (D:batch-message-recall-chat).
+A robot's card cannot be edited: to show something again is to send a new message and
+to recall the old one (D:batch-message-recall-chat). An interactive card can.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import structlog
 
 from bot.config import DingTalk
 from bot.platforms.dingtalk.answers import DingTalkError
+from bot.platforms.dingtalk.cards import Instances, NoCard
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import robot_sign
 from bot.platforms.dingtalk.messages import trusted
@@ -71,9 +72,12 @@ class _RobotSender(ABC):
             raise Later(f"no answer in {self.patience} s") from None
 
     async def _show(self, due: Due) -> Ref | None:
+        ref = None if await self._replied(due.payload) else await self._message(due)
+        # Not before: what is taken back for a message that reaches nobody is lost.
         await self._recall(due)
-        if await self._replied(due.payload):
-            return None
+        return ref
+
+    async def _message(self, due: Due) -> Ref | None:
         param = json.dumps(due.payload["msgParam"], ensure_ascii=False)
         message = {"msgKey": due.payload["msgKey"], "msgParam": param}
         answer = await self._send(due.account, message | self._robot)
@@ -91,10 +95,11 @@ class _RobotSender(ABC):
         return {"robotCode": self._settings.client_id}
 
     async def _recall(self, due: Due) -> None:
-        if due.ref is None or not self._is_within(due.ref.get("at"), RECALLABLE):
+        ref = due.ref or {}
+        if not ref.get("query_key") or not self._is_within(ref.get("at"), RECALLABLE):
             return
         try:
-            keys = {"processQueryKeys": [due.ref["query_key"]]}
+            keys = {"processQueryKeys": [ref["query_key"]]}
             await once_more(lambda: self._take_back(due.account, keys | self._robot))
         except (Later, Undeliverable) as error:
             # Two cards are better than none.
@@ -127,13 +132,44 @@ class _RobotSender(ABC):
 class DingTalkSender(_RobotSender):
     """Channel.DINGTALK: a member's chat with the robot; the account is a staffId."""
 
+    def __init__(
+        self,
+        client: DingTalkClient,
+        settings: DingTalk,
+        clock: Callable[[], datetime],
+        callback_url: str = "",
+    ) -> None:
+        """``callback_url``: where presses on interactive cards come to in http mode."""
+        super().__init__(client, settings, clock)
+        self._cards = Instances(client, settings, clock, callback_url)
+
+    def in_place(self, due: Due) -> bool:
+        """Whether it would change the card that is there, and be no new message."""
+        return self._cards.changes(due)
+
+    async def _show(self, due: Due) -> Ref | None:
+        """An interactive card where there is a template; what cannot be one is an ActionCard."""
+        if self._cards.changes(due):
+            return await self._cards.change(due)
+        if not self._cards.makes(due.payload):
+            return await super()._show(due)
+        try:
+            ref = await self._cards.make(due)
+        except NoCard as why:
+            log.error("dingtalk_card_falls_back", key=due.key, why=str(why))  # noqa: TRY400 -- no stack
+            return await super()._show(due)
+        await self._recall(due)
+        return ref
+
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
         path = "/v1.0/robot/oToMessages/batchSend"
         answer = await self._client.call("POST", path, message | {"userIds": [account]})
         # The answer is HTTP 200 although nobody got it (D:chatbots-send-one-on-one-chat-…).
-        if account in (answer.get("invalidStaffIdList") or ()):
-            raise DingTalkError(path, "invalidStaffIdList")
-        if account in (answer.get("flowControlledStaffIdList") or ()):
+        # One person is asked for, so whoever is listed, in whatever spelling, is that one.
+        for refused in ("invalidStaffIdList", "filteredStaffIdList"):
+            if answer.get(refused):
+                raise DingTalkError(path, refused)
+        if answer.get("flowControlledStaffIdList"):
             raise Later(f"{path}: flowControlledStaffIdList", RESEND)
         return answer
 

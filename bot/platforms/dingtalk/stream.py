@@ -10,16 +10,18 @@ import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
 from bot.config import DingTalk
-from bot.incoming import Heard, Incoming, OrgEvent
+from bot.incoming import Answer, Heard, Incoming, OrgEvent
 from bot.platforms.dingtalk import events
 from bot.platforms.dingtalk.frames import Frame, read_frame, read_object
 from bot.platforms.dingtalk.gateway import NotOpened, Refused, open_gateway
 from bot.platforms.dingtalk.messages import read_robot
+from bot.platforms.dingtalk.presses import Presses, in_time
 from bot.platforms.wire import Seen, back_off, finish, own
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -47,24 +49,28 @@ class DingTalkStream:
     """Hands every robot message to ``heard``, once, after it has been acknowledged.
 
     DingTalk may push a message again under another messageId, and after a network
-    drop it may lose one: ``heard`` must be idempotent all the same.
+    drop it may lose one: ``heard`` must be idempotent all the same. What it says to a
+    press is the answer; ``arrived`` is told when that has gone out.
     """
 
     def __init__(
         self,
         session: ClientSession,
         settings: DingTalk,
-        heard: Callable[[Heard], Awaitable[None]],
+        heard: Callable[[Heard], Awaitable[Answer | None]],
+        arrived: Callable[[Answer], Awaitable[None]] | None = None,
         *,
         pace: Pace | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._heard = heard
+        self._arrived = arrived
+        self._presses = Presses(settings.corp_id)
         self._pace = pace or Pace()
         self._seen = Seen()
         self._readers: set[asyncio.Task[None]] = set()
-        self._work: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[Any]] = set()
         self._over: asyncio.Future[bool] | None = None
 
     @property
@@ -161,6 +167,30 @@ class DingTalkStream:
             await self._robot(frame.data)
         elif frame.is_event:
             await self._event(frame)
+        elif frame.is_press:
+            await self._press(ws, frame)
+
+    async def _press(self, ws: ClientWebSocketResponse, frame: Frame) -> None:
+        """The answer is the card's new look; one that is too late is sent by a call instead."""
+        answer = await self._answer_to(frame.data)
+        try:
+            body = answer.body or {}
+            await ws.send_str(json.dumps(frame.answer(body), ensure_ascii=False))
+        except (ClientError, OSError, UnicodeError) as error:
+            log.warning("dingtalk_press_unanswered", why=type(error).__name__)
+            return
+        if self._arrived is not None:
+            await self._arrived(answer)
+
+    async def _answer_to(self, data: str) -> Answer:
+        try:
+            pressed = self._presses.read(read_object(data))
+        except ValueError as error:
+            log.warning("dingtalk_press_unreadable", why=type(error).__name__)
+            return Answer()
+        if pressed is None:
+            return Answer()
+        return await in_time(self._work, self._heard(pressed))
 
     async def _event(self, frame: Frame) -> None:
         try:

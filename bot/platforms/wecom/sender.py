@@ -1,6 +1,5 @@
 """The relay's senders: what the outbox holds, as WeCom messages."""
 
-import re
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.platforms.named import named
 from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
@@ -26,24 +26,8 @@ Found = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
 def task_id(key: str) -> str:
-    """A new task_id for the message ``key``: ``lead:42/lilei`` is ``lead_42@lilei-`` and a nonce.
-
-    WeCom refuses a task_id it has seen before and takes 0-9A-Za-z_@- only, so every
-    other character is written ``-`` and two hex digits per byte of UTF-8. 115 bytes are kept.
-    """
-    plain = re.sub(r"[^0-9A-Za-z:/]", _escaped, key).replace(":", "_").replace("/", "@")
-    return f"{plain[: MAX_TASK_ID - 2 * NONCE - 1]}-{secrets.token_hex(NONCE)}"
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return "".join(f"-{byte:02x}" for byte in match[0].encode("utf-8", "replace"))
-
-
-def key_of(task_id: str) -> str:
-    """The key ``task_id`` was made for; a key of nobody for a foreign or a shortened one."""
-    plain = task_id[: -2 * NONCE - 1].replace("_", ":").replace("@", "/").encode()
-    raw = re.sub(rb"-([0-9a-f]{2})", lambda match: bytes.fromhex(match[1].decode()), plain)
-    return raw.decode("utf-8", "replace")
+    """A new task_id for the message ``key``: WeCom refuses one it has seen before (D:90236)."""
+    return named(key, secrets.token_hex(NONCE), MAX_TASK_ID)
 
 
 def changes_in_place(due: Due, now: datetime) -> bool:

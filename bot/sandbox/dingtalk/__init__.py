@@ -7,6 +7,7 @@ from aiohttp import web
 
 from bot.sandbox.dingtalk.api import Api, Org, faults, old
 from bot.sandbox.dingtalk.directory import Directory
+from bot.sandbox.dingtalk.instances import Instances
 from bot.sandbox.dingtalk.media import Uploads
 from bot.sandbox.dingtalk.messages import Messages
 from bot.sandbox.dingtalk.phone import Hand
@@ -20,8 +21,8 @@ from bot.sandbox.trouble import troubled
 from bot.sandbox.wire import logged
 
 
-def new_org() -> Org:
-    """A made-up corp with fresh secrets."""
+def new_org(*, cards: bool = False) -> Org:
+    """A made-up corp with fresh secrets. ``cards``: its admin has imported the card template."""
     return Org(
         corp_id=f"ding{secrets.token_hex(8)}",
         client_id=f"ding{secrets.token_hex(8)}",
@@ -30,6 +31,7 @@ def new_org() -> Org:
         group_title="销售管理群",
         robot_token=secrets.token_hex(32),
         robot_secret=f"SEC{secrets.token_hex(32)}",
+        template_id=f"{secrets.token_hex(16)}.schema" if cards else "",
     )
 
 
@@ -44,7 +46,8 @@ class DingTalk:
         self.messages = Messages(org, state)
         self.sessions = Sessions(state)
         self.gateway = Gateway(org, state, pace)
-        self.hand = Hand(org, state, self.gateway, self.sessions)
+        self.instances = Instances(org, state, self.gateway, self.messages)
+        self.hand = Hand(org, state, self.gateway, self.sessions, self.instances)
         self._state = state
 
     def app(self) -> web.Application:
@@ -52,7 +55,8 @@ class DingTalk:
             self._state.faults, "dingtalk", refusing(self._state.faults, self.api.tokens)
         )
         app = web.Application(
-            middlewares=[logged(self._state, "dingtalk"), trouble, faults], client_max_size=32 << 20
+            middlewares=[logged(self._state, "dingtalk"), trouble, faults, self.api.refuse],
+            client_max_size=32 << 20,
         )
         self._new(app)
         self._old(app)
@@ -68,6 +72,10 @@ class DingTalk:
         add("/v1.0/robot/groupMessages/recall", api.guarded(messages.recall))
         add("/v1.0/gateway/connections/open", self.gateway.open)
         app.router.add_get("/connect", self.gateway.connect)
+        add("/v1.0/card/callbacks/register", api.guarded(self.instances.register))
+        make = api.guarded(self.instances.create_and_deliver)
+        add("/v1.0/card/instances/createAndDeliver", make)
+        app.router.add_put("/v1.0/card/instances", api.guarded(self.instances.update))
         reading, todos = api.reading, self.todos
         app.router.add_post("/v1.0/todo/users/{union}/tasks", reading(todos.create))
         app.router.add_put("/v1.0/todo/users/{union}/tasks/{task}", reading(todos.change))

@@ -31,6 +31,7 @@ class Org:
     group_title: str
     robot_token: str
     robot_secret: str
+    template_id: str = ""  # of a card that was imported and published
 
 
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bot.sandbox.dingtalk.api import Org
+from bot.sandbox.dingtalk.instances import Instances
 from bot.sandbox.dingtalk.stream import Gateway
 from bot.sandbox.dingtalk.webhooks import Sessions
 from bot.sandbox.state import Message, Phone, State, group_of
@@ -16,13 +17,20 @@ from bot.sandbox.state import Message, Phone, State, group_of
 class Hand:
     """``base``: where the stand-in itself can be reached, for the session webhook."""
 
-    def __init__(
-        self, org: Org, state: State, gateway: Gateway, sessions: Sessions, base: str = ""
+    def __init__(  # noqa: PLR0913, PLR0917 - everything a hand can reach
+        self,
+        org: Org,
+        state: State,
+        gateway: Gateway,
+        sessions: Sessions,
+        instances: Instances,
+        base: str = "",
     ) -> None:
         self._org = org
         self._state = state
         self._gateway = gateway
         self._sessions = sessions
+        self._instances = instances
         self._ids: dict[str, str] = {}
         self.base = base
 
@@ -39,7 +47,9 @@ class Hand:
         return True
 
     async def press(self, message: Message, url: str, staff_id: str = "") -> bool:
-        """Follow a command link of a message. False if it has no such link."""
+        """Follow a command link of a message, or press a card. False if it has no such thing."""
+        if message.kind == "instance":
+            return await self._instances.press(message, url)
         if message.recalled or not _has(message, url):
             return False
         in_group = message.chat == group_of("dingtalk")

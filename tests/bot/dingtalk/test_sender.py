@@ -99,13 +99,15 @@ async def test_a_card_goes_to_one_person_with_its_parameters_as_json_inside_json
     assert ref == {"query_key": "qk+/=", "at": clock().isoformat()}
 
 
-async def test_shown_again_the_old_card_is_taken_back_first(api, sender, clock):
+async def test_shown_again_the_old_card_is_taken_back_once_the_new_one_is_there(
+    api, sender, clock
+):
     ref = await sender.show(due(CARD))
     clock.tick(hours=23)
 
     again = await sender.show(due(CARD, ref=ref))
 
-    assert api.paths() == [SEND, RECALL, SEND]
+    assert api.paths() == [SEND, SEND, RECALL]
     assert api.bodies(RECALL) == [{"robotCode": CLIENT_ID, "processQueryKeys": ["qk+/="]}]
     assert again["at"] == clock().isoformat()
 
@@ -278,7 +280,7 @@ async def test_a_group_gets_the_robot_s_message_under_its_conversation_id(api, g
     ref = await groups.show(due(CARD, account="cid6KeB+/=="))
     await groups.show(due(CARD, account="cid6KeB+/==", ref=ref))
 
-    assert api.paths() == [GROUP_SEND, GROUP_RECALL, GROUP_SEND]
+    assert api.paths() == [GROUP_SEND, GROUP_SEND, GROUP_RECALL]
     assert api.bodies(GROUP_SEND)[0] == {
         "robotCode": CLIENT_ID,
         "openConversationId": "cid6KeB+/==",

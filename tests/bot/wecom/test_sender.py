@@ -6,13 +6,13 @@ from hypothesis import given as each
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from bot.platforms.named import key_of
 from bot.platforms.wecom.client import WeComError
 from bot.platforms.wecom.sender import (
     AppSender,
     ContactLookup,
     GroupSender,
     MassSender,
-    key_of,
     task_id,
 )
 from store.domain.errors import Anew, Later, Undeliverable
@@ -117,7 +117,9 @@ async def test_a_spent_code_gives_way_to_the_one_before_it(app, gateway):
     assert kept["codes"] == []
 
 
-async def test_when_every_code_is_spent_a_new_card_is_asked_for_and_not_sent_uncounted(app, gateway):
+async def test_when_every_code_is_spent_a_new_card_is_asked_for_and_not_sent_uncounted(
+    app, gateway
+):
     gateway.always[UPDATE] = refusal(60140)
 
     with pytest.raises(Anew):

@@ -1,0 +1,200 @@
+"""
+Interactive cards, made from the template that the customer's admin imported (docs/dingtalk-card).
+
+One instance is one message on one phone: made once, then changed in place, by the
+answer to a press or by a call. It needs the permission ``Card.Instance.Write``.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bot.config import DingTalk
+from bot.platforms.dingtalk.answers import MENDING, DingTalkError
+from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.crypto import card_secret
+from bot.platforms.named import named
+from store.domain.errors import Anew, Spent
+from store.outbox import Due
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+CREATE = "/v1.0/card/instances/createAndDeliver"
+CHANGE = "/v1.0/card/instances"
+REGISTER = "/v1.0/card/callbacks/register"
+ROUTE = "leadbot"  # the name our callback address is registered under
+TRACK_ID_CHARS = 100
+NONCE_CHARS = 12
+BY_USERID = 1
+
+EXISTS = "param.cardAlreadyExist"  # an earlier try got through, and its answer got lost
+GONE = {"param.cardNotExist", "cardInstance.notExist"}
+NO_TEMPLATE = {"param.templateNotExist", "param.templateUnpublished"}
+NO_PLACE = {"param.openSpaceIdInvalid"}
+BY_KEY = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
+
+Ref = dict[str, Any]
+
+
+class NoCard(Exception):
+    """It cannot be an interactive card; an ActionCard may get there."""
+
+
+class Instances:
+    """``callback_url`` is where presses come to in http mode; in stream mode nobody asks for it."""
+
+    def __init__(
+        self,
+        client: DingTalkClient,
+        settings: DingTalk,
+        clock: Callable[[], datetime],
+        callback_url: str = "",
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._clock = clock
+        self._callback_url = callback_url
+        self._registered = False
+        self._mended_at: datetime | None = None  # when to try the template again
+        self._paid_again_at: datetime | None = None  # when there is a new month's allowance
+
+    def makes(self, payload: Mapping[str, Any]) -> bool:
+        """Whether ``payload`` is to be shown as an interactive card."""
+        return self._is_on(payload) and not self._is_ahead(self._mended_at)
+
+    def changes(self, due: Due) -> bool:
+        """Whether the card that is there can show ``due``, without a new message."""
+        return self._is_on(due.payload) and not due.ring and bool((due.ref or {}).get("track_id"))
+
+    async def make(self, due: Due) -> Ref:
+        """A new card. HTTP 200 with nobody who got it is a failure, too.
+
+        Raises NoCard, Later or DingTalkError.
+        """
+        track_id = _track_id(due)
+        try:
+            await self._register()
+            answer = await self._client.call("POST", CREATE, self._instance(due, track_id))
+        except DingTalkError as error:
+            if error.code == EXISTS:
+                return await self._known(due, track_id)
+            raise self._understood(error) from None
+        self._paid_again_at = None
+        return {"track_id": track_id, **self._delivered(answer), "at": self._clock().isoformat()}
+
+    async def change(self, due: Due) -> Ref:
+        """The card that is there, as it is now.
+
+        Raises Anew when there is none, Spent, without a call, while the month is used up.
+        """
+        self._spare()
+        ref = due.ref or {}
+        await self._change(due, ref["track_id"])
+        return dict(ref)
+
+    async def _known(self, due: Due, track_id: str) -> Ref:
+        await self._change(due, track_id)
+        return {"track_id": track_id, "at": self._clock().isoformat()}
+
+    async def _change(self, due: Due, track_id: str) -> None:
+        body = {"outTrackId": track_id, "userIdType": BY_USERID, "cardUpdateOptions": BY_KEY}
+        try:
+            await self._client.call("PUT", CHANGE, body | _data(due))
+        except DingTalkError as error:
+            if error.code in GONE:
+                raise Anew(str(error)) from None
+            raise
+        except Spent as spent:
+            self._paid_again_at = self._clock() + (spent.after or timedelta(0))
+            raise
+
+    def _spare(self) -> None:
+        if self._paid_again_at is not None and self._is_ahead(self._paid_again_at):
+            left = self._paid_again_at - self._clock()
+            raise Spent(f"{CHANGE}: the monthly quota is used up", left)
+
+    def _instance(self, due: Due, track_id: str) -> dict[str, Any]:
+        return {
+            "cardTemplateId": self._settings.card_template_id,
+            "outTrackId": track_id,
+            "userIdType": BY_USERID,
+            **self._callback(),
+            **_data(due),
+            "openSpaceId": f"dtv1.card//IM_ROBOT.{due.account}",
+            # Forwarded, it would show a customer to whoever gets it.
+            "imRobotOpenSpaceModel": {"supportForward": False, **_alert(due)},
+            "imRobotOpenDeliverModel": {
+                "spaceType": "IM_ROBOT",
+                "robotCode": self._settings.client_id,
+            },
+        }
+
+    def _callback(self) -> dict[str, str]:
+        """Without it a press is heard by nobody (5.4)."""
+        if self._settings.mode == "stream":
+            return {"callbackType": "STREAM"}
+        return {"callbackType": "HTTP", "callbackRouteKey": ROUTE}
+
+    async def _register(self) -> None:
+        """In http mode DingTalk has to know where to call; once for each start."""
+        if self._settings.mode == "stream" or self._registered:
+            return
+        body = {
+            "callbackRouteKey": ROUTE,
+            "callbackUrl": self._callback_url,
+            "apiSecret": card_secret(self._settings.client_secret.get_secret_value()),
+            "forceUpdate": True,  # an address that is known already is HTTP 500 otherwise
+        }
+        await self._client.call("POST", REGISTER, body)
+        self._registered = True
+
+    def _delivered(self, answer: Mapping[str, Any]) -> Ref:
+        """What takes the card back. Raises NoCard unless every place has got it."""
+        result = answer.get("result")
+        places = result.get("deliverResults") if isinstance(result, dict) else None
+        if not isinstance(places, list) or not places or not all(map(_success, places)):
+            raise NoCard("deliverResults: not delivered")
+        carrier = places[0].get("carrierId")
+        return {"query_key": str(carrier)} if carrier else {}
+
+    def _understood(self, error: DingTalkError) -> Exception:
+        if error.code in NO_TEMPLATE:
+            self._mended_at = self._clock() + MENDING
+            return NoCard(f"{error.code}: import and publish the template, check card_template_id")
+        return NoCard(error.code) if error.code in NO_PLACE else error
+
+    def _is_on(self, payload: Mapping[str, Any]) -> bool:
+        return bool(self._settings.card_template_id) and "card" in payload
+
+    def _is_ahead(self, at: datetime | None) -> bool:
+        return at is not None and at > self._clock()
+
+
+def _track_id(due: Due) -> str:
+    """The same for every try of one payload, so that a lost answer makes no second card."""
+    try_ = f"{due.put_at.isoformat() if due.put_at else ''}#{due.version}"
+    return named(due.key, hashlib.sha256(try_.encode()).hexdigest()[:NONCE_CHARS], TRACK_ID_CHARS)
+
+
+def _data(due: Due) -> dict[str, Any]:
+    card = due.payload["card"]
+    return {
+        "cardData": {"cardParamMap": card["cardParamMap"]},
+        "privateData": {due.account: {"cardParamMap": card["private"]}},
+    }
+
+
+def _alert(due: Due) -> dict[str, Any]:
+    """What the list of chats and the phone's notification say."""
+    title = due.payload["card"]["cardParamMap"]["title"]
+    return {
+        "lastMessageI18n": {"ZH_CN": title},
+        "notification": {"alertContent": title, "notificationOff": not due.ring},
+    }
+
+
+def _success(place: object) -> bool:
+    return isinstance(place, dict) and place.get("success") is True

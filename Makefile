@@ -30,7 +30,7 @@ imports: $(VENV)/.dev
 tests: $(VENV)/.dev browser
 	$(BIN)/pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
 
-# The whole fault matrix as a table, some twenty minutes; `make faults FAULTS="ban hang"` for a few rows.
+# The whole fault matrix as a table, some ten minutes; `make faults FAULTS="ban hang"` for a few rows.
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.scenarios.faults $(FAULTS)
 

@@ -14,6 +14,7 @@ from bot import (
     routes_api,
     routes_app,
     routes_hooks,
+    routes_login,
     routes_ops,
     routes_platforms,
     routes_public,
@@ -26,6 +27,7 @@ from bot.platforms.dingtalk.approval import ApprovalReader
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.directory import DingTalkDirectory
 from bot.platforms.dingtalk.http import DingTalkHttp
+from bot.platforms.dingtalk.login import DingTalkLogin
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
 from bot.platforms.dingtalk.stream import DingTalkStream
 from bot.platforms.dingtalk.todo import TodoSender
@@ -336,6 +338,7 @@ def create_app(service: Service) -> web.Application:
         routes_api,
         routes_app,
         routes_hooks,
+        routes_login,
         routes_platforms,
         routes_public,
         routes_ops,
@@ -352,6 +355,8 @@ def _add_logins(app: web.Application, service: Service) -> None:
         clock, tokens = service.store.clock, SharedTokens(service.store)
         logins.append(WeComLogin(client, wecom))
         app[keys.JSSDK] = JsSdk(client, wecom, clock, tokens)
+    if service.dingtalk is not None:
+        logins.append(DingTalkLogin(service.dingtalk))
     app[keys.LOGINS] = logins
 
 

@@ -216,6 +216,7 @@ class DingTalk(Section):
     member_per_minute: int = Field(default=20, ge=1)  # messages to one person
     group_webhook: SecretStr = SecretStr("")
     group_webhook_secret: SecretStr = SecretStr("")
+    jsapi_url: Base = "https://g.alicdn.com/dingding/dingtalk-jsapi/3.0.25/dingtalk.open.js"
     todo: bool = False
     approval: tuple[Approval, ...] = ()
 

@@ -221,7 +221,9 @@ def senders(
     known: dict[Channel, Sender] = {}
     if settings.wecom is not None and wecom is not None:
         known |= {
-            Channel.WECOM: AppSender(wecom, settings.wecom.agent_id, store.clock),
+            Channel.WECOM: AppSender(
+                wecom, settings.wecom.agent_id, store.clock, settings.server.public_url
+            ),
             Channel.WECOM_GROUP: GroupSender(wecom),
             Channel.WECOM_MASS: MassSender(wecom),
             Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),

@@ -8,7 +8,7 @@ page says "characters" a code point is one.
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ KEYNAME_CHARS = 5
 QUOTE_CHARS = 160  # the page gives none for quote_text: what the text below it may have
 BUTTON_CHARS, KEY_BYTES = 10, 1024
 MAX_ROWS, MAX_BUTTONS = 6, 6
+MENU, MENU_ACTIONS = "可以做什么", 3
 TEXT_BYTES = 2048
 MARKDOWN_BYTES = 4096
 PICTURE_BYTES = 2 * 1024 * 1024
@@ -68,6 +69,22 @@ def render(card: Card, sizes: Sizes = APP) -> dict[str, Any]:
     }
     shown = {name: part for name, part in parts.items() if part}
     return {"msgtype": "template_card", "template_card": shown}
+
+
+def notice(card: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """A ``button_interaction`` card as a ``text_notice``, for a WeCom that has no buttons.
+
+    What the first buttons say stands in the menu at its corner; a press on the rest of
+    it opens ``url``, which every notice has to have (D:90236).
+    """
+    buttons = card["button_list"][:MENU_ACTIONS]
+    actions = [{"text": button["text"], "key": button["key"]} for button in buttons]
+    return {
+        **{name: part for name, part in card.items() if name != "button_list"},
+        "card_type": "text_notice",
+        "action_menu": {"desc": MENU, "action_list": actions},
+        "card_action": {"type": 1, "url": url},
+    }
 
 
 def text(text: str) -> dict[str, Any]:

@@ -52,6 +52,12 @@ WECOM = (
         group=MESSAGES,
     ),
     Fault(
+        name="no_buttons",
+        label="没有按钮卡片",
+        says="42031，旧的私有化版本不认识按钮卡片",
+        group=MESSAGES,
+    ),
+    Fault(
         name="card_spent",
         label="卡片改不了",
         says="60140，response_code 用过了",

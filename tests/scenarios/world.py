@@ -58,13 +58,19 @@ def _wecom_words(card: dict) -> Iterator[str]:
     yield from filter(None, (card.get("sub_title_text"),))
     for row in card.get("horizontal_content_list", ()):
         yield f"{row['keyname']} {row.get('value', '')}"
-    yield from (button["text"] for button in card.get("button_list", ()))
+    yield from (button["text"] for button in _pressable(card))
+
+
+def _pressable(card: dict) -> list[dict]:
+    """The buttons of a WeCom card and what stands in its menu."""
+    menu = card.get("action_menu", {}).get("action_list", [])
+    return [*card.get("button_list", []), *menu]
 
 
 def buttons(message: Message) -> dict[str, str]:
     """Caption → what the platform sends when it is pressed."""
     if message.kind == "card":
-        return {b["text"]: b["key"] for b in message.body.get("button_list", ())}
+        return {b["text"]: b["key"] for b in _pressable(message.body)}
     return {b["title"]: b["url"] for b in message.body.get("buttons", ())}
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from bot.platforms.named import named
 from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
-from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION
+from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION, NO_SUCH_CARD
 from bot.platforms.wecom.pictures import uploaded
+from cards import wecom
 from store.domain.errors import Anew, Later, Undeliverable
 from store.outbox import Due, unspent
 
@@ -42,7 +43,9 @@ class AppSender:
 
     A card that is there is changed in silence with an unspent response code; each
     works once, for 72 h (D:94888). Without one, or to ring, a new card is sent and
-    the one it replaces is taken back.
+    the one it replaces is taken back. Where buttons are refused (42031, a WeCom of a
+    corp's own that is older than they are) the card is a notice with a menu, which
+    opens a page at ``home``.
 
     ``enable_duplicate_check`` stays off: a card is never the same request twice (its
     task_id is new), and an identical text would vanish with errcode 0, so that a person
@@ -52,6 +55,7 @@ class AppSender:
     client: WeComClient
     agent_id: int
     clock: Callable[[], datetime]
+    home: str = ""
 
     def in_place(self, due: Due) -> bool:
         """Whether it would change the card that is there, and be no new message."""
@@ -85,7 +89,7 @@ class AppSender:
             "userids": [due.account],
             "agentid": self.agent_id,
             "response_code": code,
-            "template_card": due.payload["template_card"],
+            "template_card": self._card(due, notice="notice" in (due.ref or {})),
         }
         try:
             answer = await self.client.call("message/update_template_card", body)
@@ -97,11 +101,31 @@ class AppSender:
         return True
 
     async def _send_card(self, due: Due) -> Ref:
-        id_ = task_id(due.key)
-        card = {**due.payload["template_card"], "task_id": id_}
-        ref = await self._send(due, {**due.payload, "template_card": card})
+        ref = await self._buttons_or_notice(due)
         await self._take_back(due.ref or {})
-        return {"task_id": id_, "at": self.clock().isoformat(), **ref}
+        return {"at": self.clock().isoformat(), **ref}
+
+    async def _buttons_or_notice(self, due: Due) -> Ref:
+        """A phone that could not have buttons the last time is not asked again."""
+        if "notice" not in (due.ref or {}):
+            try:
+                return await self._send_named(due, notice=False)
+            except WeComError as error:
+                if error.code != NO_SUCH_CARD or not self.home:
+                    raise
+        return {"notice": True, **await self._send_named(due, notice=True)}
+
+    async def _send_named(self, due: Due, *, notice: bool) -> Ref:
+        id_ = task_id(due.key)
+        card = {**self._card(due, notice=notice), "task_id": id_}
+        return {"task_id": id_, **await self._send(due, {**due.payload, "template_card": card})}
+
+    def _card(self, due: Due, *, notice: bool) -> dict[str, Any]:
+        card: dict[str, Any] = due.payload["template_card"]
+        if not notice:
+            return card
+        page = f"/app/leads/{due.lead_id}" if due.lead_id else "/"
+        return wecom.notice(card, f"{self.home}{page}")
 
     async def _take_back(self, ref: Ref) -> None:
         """The card that a new one replaces goes: one thing, one card."""

@@ -9,7 +9,6 @@ import base64
 import hmac
 import json
 import re
-import time
 from asyncio import timeout
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -203,7 +202,7 @@ class Instances:
         return await self._post(self._routes[instance.route], body) if instance.callback else {}
 
     async def _post(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        at = str(int(time.time() * 1000))
+        at = str(int(self._state.clock().timestamp() * 1000))
         headers = {
             "x-ddpaas-signature-timestamp": at,
             "x-ddpaas-signature": signature(route.secret, at),

@@ -168,7 +168,14 @@ function weComCard(message) {
     card.sub_title_text && el("p", { class: "sub" }, card.sub_title_text),
     rows(card.horizontal_content_list),
     card.jump_list?.length && el("div", { class: "jumps" }, card.jump_list.map((jump) => anchor(jump.url, el("span", {}, jump.title), "›"))),
+    weComMenu(message, card),
     weComButtons(message, card));
+}
+
+function weComMenu(message, card) {
+  const actions = card.replace_text ? [] : card.action_menu?.action_list || [];
+  return actions.length > 0 && el("details", { class: "menu" }, el("summary", { title: card.action_menu.desc || "" }, "···"),
+    actions.map((action) => el("button", { "data-value": action.key, onclick: (event) => press(event.currentTarget, message, action.key, action.text) }, action.text)));
 }
 
 function quote(area) {

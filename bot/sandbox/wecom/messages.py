@@ -148,6 +148,9 @@ class Messages:
 
     def _card(self, card: Mapping[str, Any]) -> Shown:
         cards.check(card)
+        faults = self._state.faults
+        if card["card_type"] in cards.INTERACTIVE and faults.take("wecom", "no_buttons"):
+            raise No(42031, "invalid Template_Card.CardType")
         if cards.has_buttons(card):
             self._check_interactive(str(card["task_id"]))
         return "card", {**card}

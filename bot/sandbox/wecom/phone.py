@@ -65,7 +65,7 @@ class Hand:
             return False
         userid = message.chat.removeprefix("wecom:")
         event: dict[str, Value] = {
-            "Event": "template_card_event",
+            "Event": "template_card_menu_event" if key in _menu(message) else "template_card_event",
             "EventKey": key,
             "TaskId": sent.task_id,
             "CardType": str(message.body["card_type"]),
@@ -175,5 +175,11 @@ def keys_of(message: Message) -> list[str]:
     card = message.body
     if message.recalled or message.kind != "card" or card.get("replace_text"):
         return []
-    menu = card.get("action_menu", {}).get("action_list", [])
-    return [button["key"] for button in (*card.get("button_list", []), *menu) if "key" in button]
+    own = [button["key"] for button in card.get("button_list", []) if "key" in button]
+    return [*own, *_menu(message)]
+
+
+def _menu(message: Message) -> list[str]:
+    """The keys of the menu at the corner of a card."""
+    menu = message.body.get("action_menu", {}).get("action_list", [])
+    return [action["key"] for action in menu]

@@ -188,6 +188,44 @@ async def test_a_refused_change_is_not_sent_as_a_new_card(app, gateway):
     assert gateway.calls(SEND) == []
 
 
+BUTTONS = [{"text": f"按钮{n}", "style": 2, "key": f"/线索 {n}"} for n in range(1, 5)]
+PRESSABLE = {"msgtype": "template_card", "template_card": {**CARD, "button_list": BUTTONS}}
+
+
+async def test_where_buttons_are_not_allowed_a_notice_has_them_in_its_menu(client, clock, gateway):
+    app = AppSender(client, 1000002, clock, "https://leads.example.com")
+    gateway.answers(SEND, refusal(42031), SENT)
+
+    kept = await app.show(due(payload=PRESSABLE, lead_id=42))
+
+    refused, sent = (body["template_card"] for body in gateway.bodies(SEND))
+    assert refused["task_id"] != sent["task_id"] == kept["task_id"]
+    assert sent == {
+        "card_type": "text_notice",
+        "main_title": CARD["main_title"],
+        "action_menu": {
+            "desc": "可以做什么",
+            "action_list": [{"text": b["text"], "key": b["key"]} for b in BUTTONS[:3]],
+        },
+        "card_action": {"type": 1, "url": "https://leads.example.com/app/leads/42"},
+        "task_id": kept["task_id"],
+    }
+    assert kept["codes"][0]["code"] == "rc-1"
+
+
+@pytest.mark.parametrize("ring", [False, True])
+async def test_a_phone_with_a_notice_is_not_asked_for_buttons_again(client, clock, gateway, ring):
+    app = AppSender(client, 1000002, clock, "https://leads.example.com")
+    gateway.answers(SEND, SENT)
+    there = {**ref(code("unspent", minutes=1)), "notice": True}
+
+    kept = await app.show(due(payload=PRESSABLE, ring=ring, ref=there))
+
+    [body] = gateway.bodies(SEND if ring else UPDATE)
+    assert body["template_card"]["card_type"] == "text_notice"
+    assert kept["notice"]
+
+
 def test_a_task_id_is_new_every_time_and_readable():
     first, second = task_id("lead:42/lilei"), task_id("lead:42/lilei")
 

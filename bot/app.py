@@ -264,9 +264,7 @@ def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[...,
     return in_transaction
 
 
-def _fetchers(
-    settings: DingTalk, store: Store, client: DingTalkClient
-) -> dict[Channel, Sender]:
+def _fetchers(settings: DingTalk, store: Store, client: DingTalkClient) -> dict[Channel, Sender]:
     """What is switched on besides the chats of DingTalk; each call of these is paid for."""
     known: dict[Channel, Sender] = {}
     if settings.todo:

@@ -11,7 +11,9 @@ from handlers.quota import counted
 
 WAITING = Gauge("leadbot_outbox_waiting", "Messages that have not reached their phone")
 USED = Gauge(
-    "leadbot_quota_used", "What is used of a platform's limit; of the busiest account", ["api", "span"]
+    "leadbot_quota_used",
+    "What is used of a platform's limit; of the busiest account",
+    ["api", "span"],
 )
 ALLOWED = Gauge("leadbot_quota_allowed", "What a platform allows", ["api", "span"])
 PATIENCE = 2

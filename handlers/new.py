@@ -22,7 +22,9 @@ WECHAT = re.compile(
 COMPANY = re.compile(
     r"[\u4e00-\u9fffA-Za-z0-9（）()]{2,40}?(?:公司|集团|工厂|厂|店|学校|医院|中心)"
 )
-NAME = re.compile(r"(?:(?:客户)?(?:姓名|名称)|联系人|客户|我叫|我是)\s*[:：]?\s*([\u4e00-\u9fff·]{2,6})")
+NAME = re.compile(
+    r"(?:(?:客户)?(?:姓名|名称)|联系人|客户|我叫|我是)\s*[:：]?\s*([\u4e00-\u9fff·]{2,6})"
+)
 PIECES = re.compile(r"[\s,，;；、|/]+")
 EXAMPLE = "录入 王五 13800138000 想要报价"
 

@@ -463,9 +463,7 @@ class Lead:
         return Change(replace(self, asked_at=at), Event(kind=Kind.SPOKE, at=at))
 
     def befriended(self, at: datetime, who: str) -> Change:
-        return Change(
-            replace(self, parted_at=None), Event(kind=Kind.FRIENDED, at=at, text=who)
-        )
+        return Change(replace(self, parted_at=None), Event(kind=Kind.FRIENDED, at=at, text=who))
 
     def part(self, kind: Kind, at: datetime, text: str, *, alone: bool) -> Change:
         """A member and the customer are no longer contacts; ``alone``: nobody of us is."""

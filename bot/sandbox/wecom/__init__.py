@@ -8,11 +8,12 @@ from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
 from bot.sandbox.trouble import troubled
 from bot.sandbox.wecom.aibot import Gateway
-from bot.sandbox.wecom.api import Api, Company, Endpoint, only_known
+from bot.sandbox.wecom.api import Api, Call, Company, Endpoint, only_known
 from bot.sandbox.wecom.contacts import Contacts
 from bot.sandbox.wecom.courier import Courier
 from bot.sandbox.wecom.directory import Directory
 from bot.sandbox.wecom.envelope import new_key
+from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.login import Login
 from bot.sandbox.wecom.menu import Menu
 from bot.sandbox.wecom.messages import Messages
@@ -89,8 +90,24 @@ class WeCom:
         self.api.add("externalcontact/get", Endpoint(method="GET", answer=get, empty=empty))
         none: dict[str, list[str]] = {"external_userid": []}
         self.api.add("externalcontact/list", Endpoint(method="GET", answer=listed, empty=none))
+        self.api.add("agent/get", Endpoint(method="GET", answer=self._agent))
+        followers = Endpoint(method="GET", answer=self._followers, empty={"follow_user": []})
+        self.api.add("externalcontact/get_follow_user_list", followers)
         for path, endpoint in Directory(self.staff).endpoints().items():
             self.api.add(path, endpoint)
+
+    def _agent(self, call: Call) -> dict[str, object]:
+        """The app as its page shows it (D:90227), with everybody who sees it named."""
+        if call.query.get("agentid") != str(self.company.agent_id):
+            raise No(301002, "not allow operate another agent with this accesstoken")
+        seen = [{"userid": p.account} for p in self.staff.people.values() if p.seen]
+        lists: dict[str, object] = {"allow_partys": {"partyid": []}, "allow_tags": {"tagid": []}}
+        about = {"agentid": self.company.agent_id, "name": "线索助手", "close": 0}
+        return {**about, "allow_userinfos": {"user": seen}, **lists}
+
+    def _followers(self, call: Call) -> dict[str, object]:
+        """Who may use 客户联系: here everybody the app sees."""
+        return {"follow_user": [p.account for p in self.staff.people.values() if p.seen]}
 
     def app(self) -> web.Application:
         faults = self._state.faults

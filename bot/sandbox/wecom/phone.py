@@ -65,7 +65,9 @@ class Hand:
             return False
         userid = message.chat.removeprefix("wecom:")
         event: dict[str, Value] = {
-            "Event": "template_card_menu_event" if key in _menu(message) else "template_card_event",
+            "Event": "template_card_menu_event"
+            if key in _menu(message)
+            else "template_card_event",
             "EventKey": key,
             "TaskId": sent.task_id,
             "CardType": str(message.body["card_type"]),

@@ -206,7 +206,7 @@ def _nearest(name: str) -> str:
     if not name:
         return "发「帮助」看看能做什么"
     # A word of two characters is half wrong with one slip; a longer one is another word.
-    alike = 0.6 if name.isascii() else 0.4
+    alike = 0.7 if name.isascii() else 0.4
     close = difflib.get_close_matches(name[:20], BY_NAME, n=1, cutoff=alike)
     if not close:
         close = [known for known in BY_NAME if known in name[:40]][:1]

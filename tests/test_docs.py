@@ -130,7 +130,7 @@ async def test_every_address_exists(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path}/leadbot.db"
     values = everything_on() | {"database": {"url": url}}
     values["dingtalk"] |= {
-        "mode": "http", "token": "t", "encoding_aes_key": "a" * 43
+        "mode": "http", "token": "t", "encoding_aes_key": "a" * 43, "card_template_id": "x"
     }  # fmt: skip
     from bot.serve import prepare_database  # noqa: PLC0415 - imports the migrations
 
@@ -138,7 +138,9 @@ async def test_every_address_exists(tmp_path):
     async with open_service(parse(values), role="web") as service:
         known = {resource.canonical for resource in create_app(service).router.resources()}
     told = set(
-        re.findall(r"`(?:GET )?(/(?:wecom|dingtalk|api|app|f|t|u|p|\w+z|metrics)[^`?]*)", README)
+        re.findall(
+            r"`(?:GET )?(/(?:wecom|dingtalk|api|app|hooks|f|t|u|p|\w+z|metrics)[^`?]*)", README
+        )
     )
 
     assert "/wecom/callback" in told

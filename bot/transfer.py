@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bot.config import Settings
-from bot.files import Row, lead_rows, lead_sheet, neutralise, read_tables
+from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheet, neutralise, read_tables
 from bot.gather import take_together
 from bot.routes_api import GIVEN
 from bot.serve import prepare_database
@@ -27,8 +27,6 @@ from store.domain.newlead import NewLead
 
 BATCH = 200
 PAGE = 500
-LARGEST = 100 * 1024 * 1024
-"""Bytes of a file; more is not a list of leads."""
 SOURCE_LIMIT = 64  # characters that are kept of a source's name
 
 
@@ -75,9 +73,9 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
 
 def _rows(file: Path) -> Iterator[Row]:
     try:
-        if file.stat().st_size > LARGEST:
-            raise BadFile(f"{file.name}：文件超过 100 MB，请分成几个")
-        yield from lead_rows(lead_sheet(read_tables(file.read_bytes(), file.name)))
+        with file.open("rb") as content:
+            data = content.read(BYTES_LIMIT + 1)
+        yield from lead_rows(lead_sheet(read_tables(data)))
     except OSError as error:
         raise BadFile(f"{file}：{error.strerror or error}") from error
     except ValueError as error:

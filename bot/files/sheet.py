@@ -20,24 +20,17 @@ class Sheet:
     rows: list[list[Cell]]
 
 
-def read_tables(data: bytes, filename: str = "") -> list[Sheet]:
+def read_tables(data: bytes) -> list[Sheet]:
     """Every table of the file, judged by its content: a CSV is one, called ``csv``.
 
     Raises ValueError, in Chinese and fit to be shown, for what is no table, broken,
-    under a password, or would not fit into memory. ``filename`` only goes into that text.
+    under a password, or would not fit into memory. The caller says of which file.
     """
     if len(data) > BYTES_LIMIT:
-        raise _unfit(filename, f"超过 {BYTES_LIMIT // 1024 // 1024} MB，请分成几个文件")
-    try:
-        if data.startswith((ZIP, OLE)):
-            return [Sheet(name, rows) for name, rows in workbook.read(data)]
-        return [Sheet("csv", [list(row) for row in delimited.read(data)])]
-    except ValueError as reason:
-        raise _unfit(filename, str(reason)) from reason
-
-
-def _unfit(filename: str, reason: str) -> ValueError:
-    return ValueError(f"{filename or '这个文件'}：{reason}")
+        raise ValueError(f"文件超过 {BYTES_LIMIT // 1024 // 1024} MB，请分成几个文件")
+    if data.startswith((ZIP, OLE)):
+        return [Sheet(name, rows) for name, rows in workbook.read(data)]
+    return [Sheet("csv", [list(row) for row in delimited.read(data)])]
 
 
 def neutralise(cell: Cell) -> Cell:

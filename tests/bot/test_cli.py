@@ -246,7 +246,8 @@ def test_a_file_that_holds_no_leads_is_told_in_a_line(run, place, name, content)
     done = run("import", name, "--source", "x")
 
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert name in done.stderr
+    assert done.stderr.startswith(f"{name}：")
+    assert done.stderr.count(name) == 1
     assert not (place / "leadbot.db").exists()
 
 

@@ -365,7 +365,7 @@ def _checks(service: Service) -> dict[str, Callable[[], bool]]:
     if any(task.get_name() == RELAY for task in service.tasks):
         checks["relay"] = lambda: service.relay.alive
     stream = service.stream
-    if stream is not None:
+    if stream is not None and any(task.get_name() == "dingtalk stream" for task in service.tasks):
         checks["dingtalk"] = lambda: stream.connected
     aibot = service.aibot
     if aibot is not None:

@@ -40,6 +40,7 @@ def digest_wecom_group(figures: Figures) -> str:
         f"**{_day(figures.day)}日报** · {_headline(figures)}",
         f"新增 **{figures.new}**　按时响应 **{figures.responded_in_time}**　超时 {late}",
         f"领取 **{figures.claimed}**　成交 {won}　公海 {figures.pool}",
+        "　".join(f"{name} **{count}**" for name, count in _gone(figures)),
         f"被客户删除 **{figures.unfriended}** 位" if figures.unfriended else "",
         *(f"> {line}" for line in _by_source(figures)),
         *(f"> {line}" for line in _by_person(figures)),
@@ -104,9 +105,16 @@ def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
     yield "超时", f"{figures.overdue} 条"
     yield "领取", f"{figures.claimed} 条"
     yield "成交", _won(figures)
+    yield from ((name, f"{count} 条") for name, count in _gone(figures))
     best = max(figures.people, key=lambda person: (person.won, person.followed), default=None)
     if best and (best.won or best.followed):
         yield "领先", f"{_name(best.name)} 跟进 {best.followed}，成交 {best.won}"
+
+
+def _gone(figures: Figures) -> Iterator[tuple[str, int]]:
+    """What left its owner that day; nothing is said of what did not happen."""
+    counts = (("退回市场", figures.returned), ("回收到公海", figures.reclaimed))
+    return ((name, count) for name, count in counts if count)
 
 
 def _by_source(figures: Figures) -> Iterator[str]:

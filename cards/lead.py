@@ -76,6 +76,7 @@ def _offer(lead: Lead, view: View) -> Card:
 
 def _to_call(lead: Lead, view: View) -> Card:
     again = lead.accepted_at is not None and lead.asked_at > lead.accepted_at
+    again = again or lead.qualification == "won"  # a customer who came back
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
     note = f"首次联系 {until(at, view.now, view.rules.zone)}"

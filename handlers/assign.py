@@ -9,6 +9,8 @@ from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.routing import Desk, choose
 from store.domain.team import Member, MemberId, Role
 
+INSTANT = timedelta(microseconds=1)
+
 
 @dataclass(slots=True)
 class Dispatcher:
@@ -17,7 +19,6 @@ class Dispatcher:
     tx: Tx
     desks: dict[int, Desk]
     turns: dict[int, datetime] = field(default_factory=dict)
-    given: list[int] = field(default_factory=list)
 
     @classmethod
     async def open(cls, tx: Tx) -> "Dispatcher":
@@ -43,9 +44,10 @@ class Dispatcher:
         return owners[-1] if owners else None
 
     def _sit(self, member: Member) -> None:
-        # Turns within one transaction must differ, or the next lead goes to the same person.
-        turn = self.tx.now + timedelta(microseconds=len(self.given))
-        self.given.append(member.id)
+        # Each turn comes after every other, also within one transaction and when this
+        # process's clock is behind: else the next lead goes to the same person again.
+        turns = (d.turn_at for d in self.desks.values() if d.turn_at is not None)
+        turn = max([self.tx.now, *(at + INSTANT for at in turns)])
         desk = self.desks[member.id]
         desk.load += 1
         desk.turn_at = self.turns[member.id] = turn

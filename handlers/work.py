@@ -26,7 +26,7 @@ from store.domain.lead import (
     reason_code,
 )
 from store.domain.money import find_amount
-from store.domain.team import Member
+from store.domain.team import Member, Role
 from store.domain.times import find_time
 
 
@@ -220,9 +220,10 @@ async def transfer(tx: Tx, by: Member, about: About) -> Reply:
 async def colleague(tx: Tx, name: str, example: str) -> Member:
     """The member of that name. Raises BadCommand, with the names there are."""
     name = name.strip().lstrip("@")
-    found = await tx.members.by_name(name) if name else None
-    if found is None or found.phone is None:
-        team = "、".join(m.name for m in await tx.members.active() if m.phone)
+    sales = [m for m in await tx.members.active(Role.REP, Role.MANAGER) if m.phone]
+    found = next((m for m in sales if m.name == name), None)
+    if found is None:
+        team = "、".join(m.name for m in sales)
         raise BadCommand(
             f"团队里没有「{name}」，可以是：{team}" if name else f"给谁？例如：{example}"
         )

@@ -20,6 +20,10 @@ from store.members import Members
 FUNNEL = (
     Stage.NEW, Stage.ASSIGNED, Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED, Stage.WON,
 )  # fmt: skip
+CHANGES = (
+    Kind.ASKED_AGAIN, Kind.STAGE, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED,
+    Kind.TRANSFERRED, Kind.RECLAIMED, Kind.IDLE, Kind.LAPSED, Kind.CLICKED, Kind.OPTED_OUT,
+)  # fmt: skip
 FUNNEL_SPAN = timedelta(days=30)
 SHOWN = 8
 
@@ -47,6 +51,9 @@ class FiguresQuery:
             claimed=sum(e["kind"] == Kind.CLAIMED for e in events),
             won=len(won),
             won_amount=sum(int(e["data"].get("amount") or 0) for e in won),
+            returned=sum(e["kind"] == Kind.RETURNED for e in events),
+            reclaimed=sum(e["kind"] == Kind.RECLAIMED for e in events),
+            changes=sum(e["kind"] in CHANGES for e in events),
             unfriended=sum(e["kind"] == Kind.UNFRIENDED for e in events),
             pool=await self._count(Place.POOL),
             marketing=await self._count(Place.MARKETING),
@@ -67,7 +74,7 @@ class FiguresQuery:
         return rows.mappings().all()
 
     async def _events(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
-        counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED, Kind.UNFRIENDED]
+        counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED, Kind.UNFRIENDED, *CHANGES]
         rows = await self.conn.execute(
             select(t.events.c.kind, t.events.c.by_id, t.events.c.data, t.leads.c.source)
             .join(t.leads, t.leads.c.id == t.events.c.lead_id)
@@ -124,14 +131,15 @@ class FiguresQuery:
     async def _funnel(self, start: datetime, end: datetime) -> tuple[tuple[str, int], ...]:
         """How far the leads of the last month came; each count is part of the one before."""
         reached = t.leads.c.followed_at.is_not(None).label("reached")
+        won = (t.leads.c.qualification == "won").label("won")
         rows = await self.conn.execute(
-            select(t.leads.c.stage, reached, func.count().label("n"))
+            select(t.leads.c.stage, reached, won, func.count().label("n"))
             .where(t.leads.c.captured_at >= start, t.leads.c.captured_at < end)
-            .group_by(t.leads.c.stage, reached)
+            .group_by(t.leads.c.stage, reached, won)
         )
         counts: Counter[Stage] = Counter()
         for row in rows:
-            stage = Stage(row.stage)
+            stage = Stage.WON if row.won else Stage(row.stage)
             if stage in {Stage.LOST, Stage.INVALID}:
                 stage = Stage.FOLLOWING if row.reached else Stage.ASSIGNED
             counts[stage] += row.n

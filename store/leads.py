@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
+from store.domain.conditions import BIG_REGIONS
 from store.domain.errors import NotFound, Stale
 from store.domain.lead import (
     CLOSED,
@@ -357,9 +358,15 @@ class Leads:
 
 
 def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Each word has to occur in one of ``columns``."""
+    """Each word has to occur in one of ``columns``; 华东 is found in every province of it."""
     return [
-        or_(*(t.leads.c[name].icontains(word, autoescape=True) for name in columns))
+        or_(
+            *(
+                t.leads.c[name].icontains(part, autoescape=True)
+                for name in columns
+                for part in (word, *BIG_REGIONS.get(word, ()))
+            )
+        )
         for word in words.split()
     ]
 

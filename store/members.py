@@ -60,6 +60,7 @@ class Members:
                 .values(turn_at=bindparam("turn")),
                 [{"member": member, "turn": at} for member, at in ids.items()],
             )
+            self._turns.update(ids)
 
     async def sync(self, people: Sequence[Mapping[str, Any]]) -> None:
         """Make the team what the configuration says; whoever left it is inactive, not forgotten.

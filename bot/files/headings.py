@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from bot.files.sheet import Cell
 
-REACH = frozenset({"phone", "email", "wechat", "external_userid"})
+REACH = frozenset({"phone", "email", "wechat", "external_userid", "either"})
 """Columns without which nobody in the file could be reached."""
 
 NAMES: dict[str, str] = {
-    "contact": "联系人|联系人姓名|联系人名称|contact|contactname|contactperson",
+    "contact": "联系人|联系人姓名|联系人名称|联系人名|联络人|contact|contactname|contactperson",
     "name": "姓名|名字|称呼|客户姓名|学员姓名|家长姓名|线索姓名|name|fullname|leadname|clientname",
-    "label": "名称|客户名称|客户|线索名称|customername|customer",
+    "label": "名称|客户名称|客户名|客户|线索名称|customername|customer",
     "family": "姓|姓氏|lastname|surname|familyname",
     "given": "名|firstname|givenname|forename",
     "phone": (
         "手机|手机号|手机号码|移动电话|联系手机|mobile|mobilephone|mobilenumber|cell|cellphone|"
         "电话|联系电话|电话号码|联系方式|联系号码|phone|phonenumber|phone1|tel|telephone|电话1|"
-        "固定电话|座机|办公电话|公司电话|landline|businessphone|workphone|homephone|phone2|电话2"
+        "固定电话|座机|办公电话|公司电话|landline|businessphone|workphone|homephone|phone2|电话2|"
+        "号码|联络电话|联络方式|行动电话|手提电话|contactno|contactnumber|contactphone|whatsapp"
     ),
-    "email": "邮箱|电子邮箱|邮箱地址|电子邮件|邮件|email|emailaddress|email1|mail|email2",
+    "email": "邮箱|电子邮箱|邮箱地址|电子邮件|邮件|email|emailaddress|email1|mail|email2|电邮|电邮地址",
     "wechat": "微信|微信号|微信id|wechat|wechatid|weixin|wx",
     "external_userid": "externaluserid|外部联系人id",
     "company": (
@@ -57,18 +58,64 @@ COLUMNS = {
     for rank, heading in enumerate(headings.split("|"))
 }
 _HINT = re.compile(r"必填|选填|可选|非必填|required|optional|请填写|示例：?", re.IGNORECASE)
-_BESIDE = re.compile(r"\([^)]*\)|[\s_\-*:.·/]|必填|选填")
+_ASIDE = re.compile(r"\([^)]*\)|必填|选填")
+_MARKS = re.compile(r"[^\w]|_")
+_ALTERNATIVES = re.compile(r"[/|、&或和]|\bor\b")
+_WHOSE = re.compile(
+    r"(客户|联系人|联络人|线索|用户|学员|家长|个人|本人|您的|你的|主要|常用|备用|"
+    r"customer|contact|client|lead|user|person|your|primary|main|other)s?(?=..)"
+)
+_COUNT = re.compile(r"\d+$|(?:no|num|number|号码?|地址|address)$")
+_LOOSE = REACH | {
+    "name", "family", "given", "company", "title", "region", "province", "city", "industry",
+    "product", "message",
+}  # fmt: skip
+"""Columns that may say whose they are. ``user_id`` may be a colleague's, and so is none of them."""
+_LOOSE_RANK = 100  # a heading that is known as it stands is preferred
+_SIMPLE = str.maketrans(
+    "機號碼電話聯絡繫係郵稱業務職單區產備註說來動關鍵詞編戶線處於",
+    "机号码电话联络系系邮称业务职单区产备注说来动关键词编户线处于",
+)
+"""The traditional characters that headings are written with."""
 
 
 def column(heading: Cell) -> tuple[str, int] | None:
-    """The column a heading names and how well it fits, 0 best; None when it is unknown."""
-    return COLUMNS.get(_bare(heading))
+    """The column a heading names and how well it fits, 0 best; None when it is unknown.
+
+    ``either`` is a column that may hold a number, a mailbox or a WeChat id: 电话/微信.
+    """
+    text = _plain(heading)
+    return _named(_MARKS.sub("", text)) or _either(_ALTERNATIVES.split(text))
 
 
-def _bare(heading: Cell) -> str:
-    text = unicodedata.normalize("NFKC", str(heading or "")).casefold()
+def _plain(heading: Cell) -> str:
+    text = unicodedata.normalize("NFKC", str(heading or "")).casefold().translate(_SIMPLE)
     text = "".join(char for char in text if unicodedata.category(char) != "Cf")
-    return _BESIDE.sub("", text)
+    return _ASIDE.sub("", text)
+
+
+def _named(bare: str) -> tuple[str, int] | None:
+    """Known as it stands, or without whose it is (客户手机) or which (手机2)."""
+    if bare in COLUMNS:
+        return COLUMNS[bare]
+    thing = _WHOSE.sub("", bare) if _WHOSE.match(bare) else bare
+    whole, counted = COLUMNS.get(thing), COLUMNS.get(_COUNT.sub("", thing))
+    if whole and len(thing) > 1 and whole[0] in _LOOSE:
+        return whole[0], whole[1] + _LOOSE_RANK
+    if counted and counted[0] in REACH:
+        return counted[0], counted[1] + _LOOSE_RANK
+    return None
+
+
+def _either(parts: Sequence[str]) -> tuple[str, int] | None:
+    """Several ways to reach somebody in one heading."""
+    ways = [_named(_MARKS.sub("", part)) for part in parts]
+    columns = {way[0] for way in ways if way and way[0] in REACH}
+    if len(parts) < 2 or None in ways or not columns:
+        return None
+    if any(way[0] not in REACH for way in ways if way):
+        return None
+    return (columns.pop() if len(columns) == 1 else "either"), _LOOSE_RANK
 
 
 def is_heading(row: Sequence[Cell]) -> bool:

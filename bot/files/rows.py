@@ -21,6 +21,7 @@ PLAIN = (
 """Columns that go to the intake as they are."""
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
+_LETTER = re.compile(r"[a-zA-Z]")  # every WeChat id begins with one
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -144,6 +145,7 @@ def _values(texts: Sequence[str], columns: _Columns) -> tuple[set[int], dict[str
     picked = {name: at for name, at in picks.items() if at is not None}
     row = _Reading({name: texts[at] for name, at in picked.items()})
     values: dict[str, Any] = {name: row.take(name) for name in PLAIN}
+    values |= {name: text for name, text in _either(row).items() if not values[name]}
     values |= _who(row, is_contact="contact" in columns.at)
     values["region"] = _where(row)
     values["utm"] = {name: text for name in UTM if (text := row.take(name))}
@@ -151,6 +153,19 @@ def _values(texts: Sequence[str], columns: _Columns) -> tuple[set[int], dict[str
         values["consent"] = {"text": text}
     used = {picked[name] for name in row.used}
     return used, {name: value for name, value in values.items() if value}
+
+
+def _either(row: _Reading) -> dict[str, str]:
+    """What a cell under 电话/微信 is."""
+    text = row.said.get("either", "")
+    name = "email" if _is_email(text) else "phone" if _is_number(text) else "wechat"
+    if not text or row.said.get(name):
+        return {}
+    return {name: row.take("either")}
+
+
+def _is_number(text: str) -> bool:
+    return _is_phone(text) or not _LETTER.match(text)
 
 
 def _who(row: _Reading, *, is_contact: bool) -> dict[str, str]:

@@ -87,7 +87,19 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
             place=Place.POOL, placed_at=at, swept_at=at, accepted_at=None,
             contacted_at=None, followed_at=None, refused=(), tries=0,
         )  # fmt: skip
+    if lead.stage == Stage.WON:
+        woken = _once_more(woken, at)
     return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
+
+
+def _once_more(lead: Lead, at: datetime) -> Lead:
+    """A customer who wants more is called like a new one, by the same person if still there."""
+    owner = lead.owner if lead.owner and lead.owner.active else None
+    return replace(
+        lead, stage=Stage.ASSIGNED, owner=owner, place=Place.OWNER if owner else Place.POOL,
+        closed_at=None, placed_at=at, swept_at=at, accepted_at=at if owner else None,
+        contacted_at=None, followed_at=None, refused=(), tries=0, attempts=0, extended=False,
+    )  # fmt: skip
 
 
 def says_nothing_new(lead: Lead, new: NewLead) -> bool:

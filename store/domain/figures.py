@@ -42,6 +42,9 @@ class Figures:
     claimed: int = 0
     won: int = 0
     won_amount: int = 0
+    returned: int = 0
+    reclaimed: int = 0
+    changes: int = 0  # other things that happened to leads
     unfriended: int = 0
     pool: int = 0
     marketing: int = 0
@@ -55,4 +58,5 @@ class Figures:
         """Nothing changed that day and nothing waits for anybody: no digest."""
         changed = self.new or self.responded_in_time or self.claimed or self.won
         waiting = self.overdue or self.overdue_leads
-        return not (changed or waiting or any(person.followed for person in self.people))
+        followed = any(person.followed for person in self.people)
+        return not (changed or waiting or followed or self.changes)

@@ -55,9 +55,10 @@ def choose(
 ) -> Choice:
     """Decide who is offered ``lead``. ``desks``: every active rep of the team."""
     able = [d for d in desks if _able(d, lead)]
-    for desk in able:
-        if lead.rep and desk.member.name == lead.rep:
+    for desk in desks:
+        if lead.rep == desk.member.name and (desk in able or _befriended(desk, lead)):
             return Choice(to=desk.member, why=f"客户指名找 {lead.rep}")
+    for desk in able:
         if former is not None and desk.member.id == former and fits(desk.member, lead):
             return Choice(to=desk.member, why="之前就是你跟的")
     for rule in rules or DEFAULT:
@@ -69,12 +70,17 @@ def choose(
 
 
 def _able(desk: Desk, lead: Lead) -> bool:
-    return (
-        desk.member.active
-        and desk.member.role == Role.REP
-        and not desk.full
-        and int(desk.member.id) not in lead.refused
-    )
+    return _asked(desk, lead) and not desk.full
+
+
+def _befriended(desk: Desk, lead: Lead) -> bool:
+    """Who has the contact in WeCom has it, however full their hands: nobody else can write."""
+    return bool(lead.external_userid) and lead.source == "wecom" and _asked(desk, lead)
+
+
+def _asked(desk: Desk, lead: Lead) -> bool:
+    member = desk.member
+    return member.active and member.role == Role.REP and int(member.id) not in lead.refused
 
 
 def _apply(rule: RoutingRule, lead: Lead, able: Sequence[Desk]) -> Choice | None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.files import Sheet, lead_rows, lead_sheet, neutralise, read_tables
-from bot.files.headings import unique
+from bot.files.headings import column, unique
 from store.domain.intake import UNREACHABLE, BadFields, read_fields
 from tests.store.domain.people import Ask, People, Same
 
@@ -231,6 +231,53 @@ def test_a_title_above_the_headings_is_passed_over():
     rows = of("线索导入模板,,\n*姓名（必填）,手机号码,Ｅ－ｍａｉｌ\n张三,13800138000,a@x.cn\n")
 
     assert rows[0].values == {"name": "张三", "phone": "13800138000", "email": "a@x.cn"}
+
+
+@pytest.mark.parametrize(
+    ("heading", "known"),
+    [
+        (heading, known)
+        for known, headings in {
+            "phone": "联系人电话|联系人手机|客户手机号|客户手机号码|手机号1|手机号2|号码|手機號碼|聯絡電話|"
+            "行動電話|Mobile No.|Cell #|Lead Phone|user_mobile|Contact No|Customer's Phone Number|"
+            "Phone 3|手机/电话|联系人联系方式|用户手机|Primary Phone|ＭＯＢＩＬＥ|Tel.|Phone #2",
+            "email": "E-Mail Address|Lead Email|user_email|客户邮箱|電子郵件|Email 2|邮箱1|your e-mail",
+            "wechat": "客户微信|联系人微信号|微信号1|WeChat ID|微信號",
+            "either": "电话/微信|手机或微信|Phone / Email|手机号、微信号",
+            "company": "客户公司|公司名稱|Lead Company",
+            "contact": "聯絡人|联系人名",
+            "message": "備註|客户备注",
+        }.items()
+        for heading in headings.split("|")
+    ],
+)
+def test_a_heading_is_known_however_it_is_written(heading, known):
+    assert column(heading)[0] == known
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["user_id", "客户级别", "用户名", "产品2", "Lead Owner", "Contact Owner", "姓名/电话", "5", "",
+     "Column 1", "13800138000", "a@contact.com", "/", "电话回访记录", "微信昵称"],
+)  # fmt: skip
+def test_another_thing_is_not_taken_for_a_way_to_reach_somebody(heading):
+    assert column(heading) is None
+
+
+def test_a_column_of_numbers_and_wechat_ids_is_told_cell_by_cell():
+    rows = of("姓名,电话/微信\n甲,13800138000\n乙,wx_yi88\n丙,c@x.cn\n丁,0755-1\n")
+
+    said = [{k: v for k, v in row.values.items() if k != "name"} for row in rows]
+    assert said == [
+        {"phone": "13800138000"}, {"wechat": "wx_yi88"}, {"email": "c@x.cn"}, {"phone": "0755-1"},
+    ]  # fmt: skip
+
+
+def test_a_second_number_of_the_same_kind_is_kept_beside_the_first():
+    [row] = of("姓名,手机号1,手机号2\n张三,13800138000,13900139000\n")
+
+    assert row.values["phone"] == "13800138000"
+    assert row.values["fields"] == {"手机号2": "13900139000"}
 
 
 def test_a_contact_is_the_person_and_the_other_name_the_company():

@@ -7,6 +7,7 @@ from sqlalchemy import event, func, select
 from handlers.capture import capture
 from store import tables as t
 from store.domain.lead import Kind, Place
+from store.domain.newlead import NewLead
 from tests.handlers.people import answers, captured, enquiry, lead, says
 
 
@@ -192,3 +193,28 @@ async def test_no_capture_leaves_a_lead_without_history(store):
             )
         )
     assert lines == 10
+
+
+async def test_a_customer_who_comes_back_is_called_by_the_same_rep(store, clock):
+    first = await captured(store, phone="19912345678")
+    await says(store, "lilei", f"成交 {first.id} 5万")
+    clock.tick(days=3)
+
+    await captured(store, phone="19912345678", message="还要加购 50 个账号")
+
+    after = await lead(store, first.id)
+    card = (await answers(store))[f"lead:{first.id}/{first.owner.id}"]
+    assert (after.owner.name, after.open, after.contacted_at) == ("李雷", True, None)
+    assert card.ring
+    assert "又来咨询" in str(card.payload)
+    assert "还要加购" in str(card.payload)
+
+
+async def test_who_has_the_contact_in_wecom_has_the_lead_however_full(store):
+    for _ in range(50):
+        await captured(store, rep="李雷")
+
+    new = NewLead(source="wecom", external_userid="wmNEW", rep="李雷")
+    [done] = await take(store, new)
+
+    assert (await lead(store, done.id)).owner.name == "李雷"

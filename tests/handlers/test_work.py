@@ -219,3 +219,19 @@ async def test_a_lead_nobody_has_heard_of(store):
 
 async def test_a_group_is_bound_from_within_it(store):
     assert "群里" in await says(store, "chenzg", "绑定")
+
+
+async def test_a_lead_is_handed_only_to_who_can_work_on_it(store):
+    new = await captured(store)
+
+    answer = await says(store, "lilei", f"转交 {new.id} 周市场")
+
+    assert "团队里没有「周市场」" in answer
+    assert "周市场" not in answer.split("可以是")[1]
+
+
+async def test_a_big_region_is_found_in_its_provinces(store):
+    new = await captured(store, region="江苏苏州")
+    await says(store, "lilei", f"放回 {new.id}")
+
+    assert f"领取 #{new.id}" in await says(store, "hanmei", "公海 华东")

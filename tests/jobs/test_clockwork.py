@@ -106,6 +106,7 @@ async def test_a_reminder_rings_at_its_minute_and_once(store, clockwork, clock):
 async def test_date_only_reminders_are_one_morning_card(store, clockwork, clock):
     for name in ("张一", "张二", "张三"):
         new = await captured(store, name=name, rep="李雷")
+        await says(store, "lilei", f"领取 {new.id}")
         async with store.begin() as tx:
             at = tx.now + timedelta(hours=23)
             await tx.reminders.add(new.id, new.owner.id, at, "回访", "next", date_only=True)
@@ -167,3 +168,16 @@ async def test_what_nobody_needs_any_more_is_forgotten(store, clockwork, clock):
 
     async with store.read() as tx:
         assert not (await tx.conn.execute(select(t.inbox))).all()
+
+
+async def test_offers_that_lapse_together_still_go_round(store, clockwork, clock):
+    for _ in range(9):
+        await captured(store)
+    before = {n: (await lead(store, n)).owner.name for n in range(1, 10)}
+
+    clock.tick(minutes=6)
+    await clockwork.beat()
+
+    owners = [(await lead(store, n)).owner.name for n in range(1, 10)]
+    assert all(owner != before[n] for n, owner in enumerate(owners, 1))
+    assert all(2 <= owners.count(name) <= 4 for name in ("李雷", "韩梅", "王强"))

@@ -115,3 +115,19 @@ async def test_the_chat_shows_the_same_numbers(store, clock):
     await captured(store)
 
     assert "1" in await says(store, "chenzg", "日报")
+
+
+async def test_a_day_with_nothing_but_a_return_is_told(store, clock):
+    new = await captured(store)
+    await says(store, "lilei", f"跟进 {new.id} 电话 聊了很久的需求和预算")
+    clock.tick(days=1)
+    await says(store, "lilei", f"退回 {new.id} 明年再说")
+    clock.now = EVENING.replace(day=3)
+
+    await Clockwork(store, lambda: None).beat()
+
+    async with store.read() as tx:
+        rows = await tx.conn.execute(
+            select(t.outbox.c.payload).where(t.outbox.c.key.startswith("digest:2026-03-03"))
+        )
+    assert "退回市场" in str(rows.all())

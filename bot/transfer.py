@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,12 +14,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bot.config import Settings
-from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheet, neutralise, read_tables
+from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheets, neutralise, read_tables
 from bot.gather import take_together
 from bot.routes_api import GIVEN
+from bot.sandbox.clock import kept
 from bot.serve import prepare_database
 from bot.wiring import rules, team
-from store.db import Store, open_store
+from store.db import Clock, Store, open_store, utcnow
 from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import STAGES, Lead, Stage
@@ -39,11 +40,17 @@ class Report:
     new: int = 0
     known: int = 0
     asked: int = 0
-    refused: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)  # where, why
+    read: list[str] = field(default_factory=list)  # names of the sheets
+    unread: dict[str, str] = field(default_factory=dict)  # name of the sheet: why
 
     def lines(self) -> Iterator[str]:
-        for number, why in self.refused:
-            yield f"第 {number} 行没有导入：{why}"
+        for place, why in self.refused:
+            yield f"{place}没有导入：{why}"
+        for name, why in self.unread.items():
+            yield f"工作表「{name}」没有读：{why}"
+        if len(self.read) > 1:
+            yield f"读了 {len(self.read)} 个工作表：{'、'.join(self.read)}"
         yield f"新线索 {self.new} 条，已有的人 {self.known} 条，没有导入 {len(self.refused)} 行"
 
 
@@ -54,12 +61,11 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
     """
     if not source.strip() or len(source) > SOURCE_LIMIT or not source.isprintable():
         raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
-    rows = list(_rows(file))
     report = Report()
-    ready = list(_checked(rows, source, report))
+    ready = list(_checked(_rows(file, report), source, report))
     if not dry_run:
         await prepare_database(settings)
-        store = open_store(settings.database.url, rules(settings))
+        store = open_store(settings.database.url, rules(settings), _clock(settings))
         try:
             await _take_all(store, settings, ready, report)
         finally:
@@ -71,26 +77,32 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
         typer.echo(line)
 
 
-def _rows(file: Path) -> Iterator[Row]:
+def _rows(file: Path, report: Report) -> Iterator[tuple[str, Row]]:
+    """Every row with the place by which a person finds it. Raises BadFile."""
     try:
         with file.open("rb") as content:
             data = content.read(BYTES_LIMIT + 1)
-        yield from lead_rows(lead_sheet(read_tables(data)))
+        sheets, report.unread = lead_sheets(read_tables(data))
+        report.read = [sheet.name for sheet in sheets]
+        for sheet in sheets:
+            within = f"工作表「{sheet.name}」" if len(sheets) > 1 else ""
+            for row in lead_rows(sheet):
+                yield f"{within}第 {row.number} 行", row
     except OSError as error:
         raise BadFile(f"{file}：{error.strerror or error}") from error
     except ValueError as error:
         raise BadFile(f"{file.name}：{error}") from error
 
 
-def _checked(rows: Sequence[Row], source: str, report: Report) -> Iterator[NewLead]:
-    for row in rows:
+def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> Iterator[NewLead]:
+    for place, row in rows:
         if row.problem:
-            report.refused.append((row.number, row.problem))
+            report.refused.append((place, row.problem))
             continue
         try:
             yield read_fields(_numbered(row.values), source)
         except BadFields as bad:
-            report.refused.append((row.number, "；".join(bad.problems.values())))
+            report.refused.append((place, "；".join(bad.problems.values())))
 
 
 def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -117,6 +129,11 @@ async def _take_all(
                 report.known += captured.duplicate
                 report.new += not captured.duplicate
             progress.advance(task, len(batch))
+
+
+def _clock(settings: Settings) -> Clock:
+    """The clock of the service that runs on this database: a demo's may have been moved."""
+    return kept(settings.database.url) or utcnow
 
 
 HEADINGS = (*GIVEN, "stage", "score", "grade", "owner", "place", "captured_at")

@@ -21,6 +21,7 @@ PLAIN = (
 """Columns that go to the intake as they are."""
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 
+_EXAMPLE = re.compile(r"示例|样例|范例|例子|说明|example|sample|instruction", re.IGNORECASE)
 _LETTER = re.compile(r"[a-zA-Z]")  # every WeChat id begins with one
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -45,13 +46,43 @@ class _Columns:
     at: dict[str, list[int]] = field(default_factory=dict)
 
 
-def lead_sheet(sheets: Iterable[Sheet]) -> Sheet:
-    """The first sheet with leads. Raises ValueError when none has headings that are known."""
-    tried = list(sheets)
-    for sheet in tried:
-        if _heading_row(sheet) is not None:
-            return sheet
-    raise _nothing_known(tried[0] if tried else Sheet("", []))
+def lead_sheets(sheets: Iterable[Sheet]) -> tuple[list[Sheet], dict[str, str]]:
+    """The sheets with leads, and why of every other one that says something, by its name.
+
+    Raises ValueError when none has headings that are known.
+    """
+    tried = [sheet for sheet in sheets if _says_something(sheet)]
+    headed = [sheet for sheet in tried if _heading_row(sheet) is not None]
+    if not headed:
+        raise _nothing_known(tried[0] if tried else Sheet("", []))
+    left = {sheet.name: why for sheet in tried if (why := _no_leads(sheet))}
+    read = [sheet for sheet in headed if sheet.name not in left]
+    if not read:
+        del left[headed[0].name]
+    return read or headed[:1], left
+
+
+def _says_something(sheet: Sheet) -> bool:
+    return any(_text(cell) for row in sheet.rows for cell in row)
+
+
+def _no_leads(sheet: Sheet) -> str:
+    """Why the sheet is none of leads, where another one may be."""
+    first = _heading_row(sheet)
+    if first is None:
+        return str(_nothing_known(sheet))
+    if example := _EXAMPLE.search(sheet.name):
+        return f"名字里有“{example[0]}”"
+    if len(_columns(sheet, first).at) > 1 or _reaches(lead_rows(sheet)):
+        return ""
+    return "没有能联系到的人"  # the choices of a drop-down: 电话, 微信, 抖音
+
+
+def _reaches(rows: Iterable[Row]) -> bool:
+    return any(
+        _is_phone(row.values.get("phone", "")) or _is_email(row.values.get("email", ""))
+        for row in rows
+    )
 
 
 def lead_rows(sheet: Sheet) -> Iterator[Row]:
@@ -69,7 +100,9 @@ def lead_rows(sheet: Sheet) -> Iterator[Row]:
 def _rows(sheet: Sheet, first: int, columns: _Columns) -> Iterator[Row]:
     for at in range(first + 1, len(sheet.rows)):
         row = sheet.rows[at]
-        second_heading = at == first + 1 and is_heading(row)
+        second_heading = (
+            at == first + 1 and is_heading(row) and not _reaches([_row(0, row, columns)])
+        )
         if second_heading or is_hint(row) or not any(_text(cell) for cell in row):
             continue
         yield _row(at + 1, row, columns)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from openpyxl import load_workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.__main__ import main
@@ -219,6 +219,25 @@ def test_a_file_of_another_kind_is_read_and_the_second_time_changes_nothing(
     assert people <= {row["name"] for row in leads(place)}
     assert len(before) > 0
     assert [tuple(row) for row in leads(place)] == before
+
+
+def test_every_sheet_of_a_workbook_is_imported_or_named(run, place):
+    book = Workbook()
+    book.active.title = "一月"
+    for sheet, phone in ((book.active, "13800001111"), (book.create_sheet("二月"), "13900002222")):
+        sheet.append(["姓名", "手机"])
+        sheet.append([f"客户{phone}", phone])
+    book["二月"].append(["没有号码", ""])
+    book.create_sheet("价目").append(["A", 5])
+    book.save(place / "in.xlsx")
+
+    done = run("import", "in.xlsx", "--source", "展会")
+
+    assert [row["phone"] for row in leads(place)] == ["+8613800001111", "+8613900002222"]
+    assert "工作表「二月」第 3 行没有导入" in done.stdout
+    assert "工作表「价目」没有读：没有找到表头" in done.stdout
+    assert "读了 2 个工作表：一月、二月" in done.stdout
+    assert "新线索 2 条，已有的人 0 条，没有导入 1 行" in done.stdout
 
 
 def test_a_dry_run_writes_nothing(run, place):

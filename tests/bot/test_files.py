@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.files import Sheet, lead_rows, lead_sheet, neutralise, read_tables
+from bot.files import Sheet, lead_rows, lead_sheets, neutralise, read_tables
 from bot.files.headings import column, unique
 from store.domain.intake import UNREACHABLE, BadFields, read_fields
 from tests.store.domain.people import Ask, People, Same
@@ -40,7 +40,7 @@ def xlsx(*rows, **cells):
 
 
 def rows_of(data):
-    return list(lead_rows(lead_sheet(read_tables(data))))
+    return [row for sheet in lead_sheets(read_tables(data))[0] for row in lead_rows(sheet)]
 
 
 def of(text):
@@ -337,10 +337,31 @@ def test_only_headings_are_no_leads_and_no_error():
     assert of("电话,备注\n") == []
 
 
-def test_the_sheet_with_leads_is_found_behind_the_instructions():
-    sheets = [Sheet("说明", [["怎么填"]]), Sheet("数据", [["手机"], ["13800138000"]])]
+def test_every_sheet_with_leads_is_read_and_every_other_one_is_named():
+    person = [["姓名", "手机"], ["张三", "13800138000"]]
+    sheets = [
+        Sheet("说明", [["怎么填"]]), Sheet("一月", person), Sheet("空", [[None, ""]]),
+        Sheet("二月", person), Sheet("填写示例", person), Sheet("选项", [["微信"], ["抖音"]]),
+        Sheet("价目", [["姓名", "价格"], ["A", 5]]), Sheet("号码", [["电话"], [13800138001]]),
+    ]  # fmt: skip
 
-    assert lead_sheet(sheets).name == "数据"
+    read, left = lead_sheets(sheets)
+
+    assert [sheet.name for sheet in read] == ["一月", "二月", "号码"]
+    assert list(left) == ["说明", "填写示例", "选项", "价目"]
+    assert "只认出了 姓名" in left["价目"]
+
+
+def test_a_sheet_that_is_alone_is_read_whatever_its_name():
+    read, left = lead_sheets([Sheet("Sample", [["微信"], ["wx_abc"]])])
+
+    assert ([sheet.name for sheet in read], left) == (["Sample"], {})
+
+
+def test_a_person_below_the_headings_is_no_second_row_of_headings():
+    [row] = of("姓名,电话\n客户,13800138000\n")
+
+    assert row.values == {"name": "客户", "phone": "13800138000"}
 
 
 # -- real files to the end ----------------------------------------------------

@@ -18,7 +18,7 @@ from bot.config import Settings, parse
 from bot.dispatch import hear
 from bot.incoming import Incoming
 from bot.sandbox import demo as sandbox
-from bot.sandbox.clock import MovableClock
+from bot.sandbox.clock import MovableClock, beside, kept
 from bot.serve import listening, prepare_database, stopped
 from bot.wiring import rules, team
 from handlers.capture import capture
@@ -69,8 +69,9 @@ class Demo:
 class _Mover:
     """Moves the clock once the service is there to follow it."""
 
-    def __init__(self, clock: MovableClock) -> None:
+    def __init__(self, clock: MovableClock, kept_in: Path | None) -> None:
         self.clock = clock
+        self.kept_in = kept_in
         self.service: Service | None = None
         self._one = asyncio.Lock()
 
@@ -81,8 +82,14 @@ class _Mover:
                     await self.service.settle()
                 self.clock.forward(min(span, STEP))
                 span -= STEP
+                self.keep()
             if self.service is not None:
                 await self.service.settle()
+
+    def keep(self) -> None:
+        """``leadbot import`` and the next start on the same data go by this clock too."""
+        if self.kept_in is not None:
+            self.clock.keep(self.kept_in)
 
 
 @asynccontextmanager
@@ -95,14 +102,16 @@ async def open_demo(
     """
     port = port or _free_port()
     url = f"http://{HOST}:{port}"
-    clock = clock or MovableClock()
-    mover = _Mover(clock)
+    database = f"sqlite+aiosqlite:///{data / 'leadbot.db'}"
+    clock = clock or kept(database) or MovableClock()
+    mover = _Mover(clock, beside(database))
     stand_ins = await sandbox.start(url, clock, PEOPLE, mover, cards=cards)
     try:
         key = secrets.token_urlsafe(24)
         values = _values(stand_ins.settings(), data, port, url, key)
         settings = parse(values, "demo")
         _start_at_work(clock, settings)
+        mover.keep()
         _write_config(data / "leadbot.toml", values)
         await prepare_database(settings)
         await seed(settings, clock)
@@ -188,7 +197,10 @@ SAMPLES: tuple[tuple[float, dict[str, Any], tuple[str, ...]], ...] = (
 
 
 async def seed(settings: Settings, clock: Clock) -> None:
-    """A made-up past, once: something in each stage, and two leads in the pool."""
+    """A made-up past, once: something in each stage, and two leads in the pool.
+
+    A demo that is started again has new phones, which are shown what the old ones had.
+    """
     store = open_store(settings.database.url, rules(settings), clock)
     async with store.begin() as tx:
         await tx.members.sync(team(settings))
@@ -198,6 +210,9 @@ async def seed(settings: Settings, clock: Clock) -> None:
             await _play(store, clock() - timedelta(hours=hours), values, lines)
         async with store.begin() as tx:
             await tx.outbox.drop_replies()
+    else:
+        async with store.begin() as tx:
+            await tx.outbox.show_again()
     await store.close()
 
 
@@ -230,7 +245,8 @@ async def run_demo(port: int, data: Path | None, speed: float, *, cards: bool = 
 
 
 async def _serve(data: Path, port: int, speed: float, *, cards: bool) -> None:
-    async with open_demo(data, port, MovableClock(speed), cards=cards) as demo:
+    clock = kept(f"sqlite+aiosqlite:///{data / 'leadbot.db'}", speed) or MovableClock(speed)
+    async with open_demo(data, port, clock, cards=cards) as demo:
         typer.echo(f"\n  打开 {demo.url}/sandbox/ 就能看到整个流程\n")
         typer.echo(f"  接口密钥（来源 website）：{demo.api_key}")
         typer.echo(

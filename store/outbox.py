@@ -354,6 +354,14 @@ class Outbox:
         """Answers to what nobody is waiting for: those of a made-up past."""
         await self.conn.execute(delete(t.outbox).where(t.outbox.c.key.startswith("reply:")))
 
+    async def show_again(self) -> None:
+        """Every card of a lead goes out anew: the phones that had them are gone."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.lead_id.is_not(None), t.outbox.c.member_id.is_not(None))
+            .values(ref=None, lease=None, attempts=0, due_at=self.now)
+        )
+
     async def any_due(self, busy: Sequence[Channel] = ()) -> bool:
         """Whether there is anything to lease; asking costs no write."""
         found = await self.conn.scalar(

@@ -61,4 +61,7 @@ def until(at: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 
 def money(yuan: int) -> str:
-    return f"{yuan / 10000:g} 万" if yuan >= 10000 else f"{yuan} 元"
+    """ "12 万", "12.35 万" (to a hundred yuan), "980 元"."""
+    if yuan < 10000:
+        return f"{yuan} 元"
+    return f"{yuan / 10000:.2f}".rstrip("0").rstrip(".") + " 万"

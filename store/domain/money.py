@@ -42,6 +42,7 @@ BIG = re.compile(r"[千仟万亿wk]")
 COUNTED = re.compile(  # 5万人, 3千个客户, 4k屏: counted, not paid
     r"[多余]?\s*(?:多|余)?(?:人|个|家|台|件|条|次|套|名|位|户|吨|米|平|公里|字|步|粉|份|张|辆|枚|只|亩|度|点|年|月|天|小时|分钟|屏|分辨|显示|号|级|用户|客户|并发|条|行|夜|[a-z%])"
 )
+BELOW_ZERO = re.compile(r"(?:(?:^|[\s¥])[-−–]|负)\s?[¥]?\s?$")  # 报价-5万 has a dash, -5万 a sign
 ASKED = re.compile(
     r"(?:预算|报价|金额|总价|价格|单价|费用|首付|定金|尾款|回款|付款|年费|成交价?|合同额)[^\d,。;!?，；]{0,4}$"
 )
@@ -75,7 +76,7 @@ def find_amounts(text: str) -> Iterator[Amount]:
 
 def _is_yuan(text: str, match: re.Match[str]) -> bool:
     """Whether it is money, and ours: a mark, a big unit with nothing counted, or a question."""
-    if match["foreign"] or match["abroad"]:
+    if match["foreign"] or match["abroad"] or BELOW_ZERO.search(text, 0, match.start("high")):
         return False
     if match["mark"] or match["yuan"]:
         return True

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cards.words import money
 from store.domain.money import find_amount, find_amounts
 
 CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
@@ -162,3 +163,22 @@ def _right(case):
     if amount is None or amount.yuan != round(float(low)):
         return False
     return high is None or amount.upper == round(float(high))
+
+
+@pytest.mark.parametrize(
+    "text", ["-5万", "－5万", "负5万", "¥-5万", "-¥5万", "-50000", "成交 -5万"]
+)
+def test_less_than_nothing_is_no_amount(text):
+    assert find_amount(text) is None
+
+
+def test_a_dash_is_no_sign():
+    assert find_amount("报价-5万").yuan == 50_000
+    assert find_amount("5-8万").upper == 80_000
+
+
+def test_fen_are_rounded_to_yuan_and_a_long_amount_is_said_short():
+    assert find_amount("¥123,456.78").yuan == 123_457
+    assert [money(yuan) for yuan in (123_457, 120_000, 1_234_567_890, 980)] == [
+        "12.35 万", "12 万", "123456.79 万", "980 元",
+    ]  # fmt: skip

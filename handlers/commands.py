@@ -72,16 +72,26 @@ def numbers(text: str) -> tuple[LeadId, ...]:
 
 
 def about(text: str) -> About:
+    """A number and words, also with no blank between them: ``1电话 聊了``. Raises ValueError."""
+    if glued := GLUED.match(text):
+        return About(number(glued[0]), text[glued.end() :].strip())
     first, words = _split(text)
     return About(number(first), words)
 
 
+def single(text: str) -> About:
+    """What is told of a single lead. Raises ValueError; BadCommand asks which of two is meant."""
+    two = SEVERAL.match(_plain(text))
+    if two:
+        raise BadCommand(f"一次只能写一条，是 #{two[1]} 还是 #{two[2]}？分两次发就行")
+    return about(text)
+
+
 def page(text: str) -> Page:
-    """Words, and at the end the number of the page: ``华东 2页``."""
-    *words, last = text.split() or [""]
-    found = re.fullmatch(r"(\d{1,4})页", unicodedata.normalize("NFKC", last))
+    """Words, and at the end the number of the page: ``华东 2页``, ``第2页``, ``page 2``."""
+    found = PAGE.search(_plain(text))
     if found:
-        return Page(" ".join(words), max(int(found[1]), 1))
+        return Page(" ".join(text[: found.start()].split()), max(int(found[1] or found[2]), 1))
     return Page(text)
 
 
@@ -127,17 +137,17 @@ COMMANDS = (
     Command(names=("领取", "claim", "接受", "认领", "accept"), usage="领取 42", does="领一条或几条",
             roles=REP, parse=numbers, handler=work.claim),
     Command(names=("跟进", "log"), usage="跟进 42 电话 聊了报价 下周三下午3点再约", does="记一次跟进",
-            roles=SALES, parse=about, handler=work.log),
+            roles=SALES, parse=single, handler=work.log),
     Command(names=("阶段", "stage"), usage="阶段 42 意向", does="跟进中、意向、已报价",
             roles=SALES, parse=about, handler=work.move),
     Command(names=("成交", "won"), usage="成交 42 12万", does="签下来了",
             roles=SALES, parse=about, handler=work.won),
     Command(names=("流失", "lost"), usage="流失 42 选了别家", does="没谈成",
-            roles=SALES, parse=about, handler=work.lost),
+            roles=SALES, parse=single, handler=work.lost),
     Command(names=("无效", "invalid"), usage="无效 42 空号", does="不是真的线索",
-            roles=SALES, parse=about, handler=work.invalid),
+            roles=SALES, parse=single, handler=work.invalid),
     Command(names=("退回", "return"), usage="退回 42 未到时机", does="还给市场培育",
-            roles=SALES, parse=about, handler=work.give_back),
+            roles=SALES, parse=single, handler=work.give_back),
     Command(names=("放回", "release"), usage="放回 42", does="放回公海",
             roles=SALES, parse=number, handler=work.release),
     Command(names=("转交", "transfer"), usage="转交 42 韩梅", does="交给同事",
@@ -162,30 +172,70 @@ COMMANDS = (
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip
 BY_NAME = {name: command for command in COMMANDS for name in command.names}
-GLUED = re.compile(rf"({'|'.join(map(re.escape, BY_NAME))})([#l]?\d.*)")
+TRADITIONAL = str.maketrans(
+    "幫單線領認進階無轉錄報碼獲鏈額綁優", "帮单线领认进阶无转录报码获链额绑优"
+)
+LETTER = r"[\u4e00-\u9fff]"
+UNIT = "个條条点时号日月年天周次分秒万千百亿元块套台人位楼折页"
+GLUED = re.compile(rf"\s*[#＃]?[lLｌＬ]?\d{{1,9}}(?=(?![{UNIT}]){LETTER})")
+"""A number with the words right behind it; 3点 and 12万 are no numbers of leads."""
+SEVERAL = re.compile(
+    rf"\s*#?[l]?(\d{{1,6}})(?:\s*[,、和]\s*#?|\s+#?)[l]?(\d{{1,4}})"
+    rf"(?=\s*$|[\s,、]+(?![{UNIT}]|[ap]m\b|min|hour|day))",
+    re.IGNORECASE,
+)
+PAGE = re.compile(r"(?:^|\s)(?:第?\s*(\d{1,4})\s*页|(?:page|p)\s*(\d{1,4}))\s*$", re.IGNORECASE)
+
+
+def _spelling(name: str) -> str:
+    """A command of Chinese characters may have blanks inside: 帮 助."""
+    return re.escape(name) if name.isascii() else r"\s*".join(name)
+
+
+SPELLINGS = "|".join(map(_spelling, sorted(BY_NAME, key=len, reverse=True)))
+OPENING = re.compile(
+    rf"\s*/?\s*(?P<name>{SPELLINGS})(?:\s+|\s*(?P<mark>[:,、;。])\s*|(?=[#l]?\d|第\s*\d)|$)",
+    re.IGNORECASE,
+)
+
+
+def _plain(text: str) -> str:
+    """Half-width and simplified, character for character, so that places stay places."""
+    narrow = (unicodedata.normalize("NFKC", char) for char in text)
+    kept = (new if len(new) == 1 else old for new, old in zip(narrow, text, strict=True))
+    return "".join(kept).translate(TRADITIONAL)
 
 
 def with_quote(line: str, quoted: str) -> str:
     """A reply that says nothing itself, or only 录入, is about what it answers."""
-    name = unicodedata.normalize("NFKC", line).strip().lstrip("/").casefold()
-    bare = not name or (name in BY_NAME and BY_NAME[name].handler is new)
+    opened = _opened(line)
+    bare = not line.strip() or (opened and opened[0].handler is new and not opened[1])
     return f"{line} {quoted}".strip() if bare else line
+
+
+def _opened(line: str) -> tuple[Command, str] | None:
+    """The command a line begins with, and what follows it as it was typed."""
+    found = OPENING.match(_plain(line))
+    if found is None:
+        return None
+    command = BY_NAME["".join(found["name"].split()).casefold()]
+    rest = line[found.end() :].strip()
+    # 「线索：王五 138…」 copied from somewhere is somebody, not a search.
+    copied = found["mark"] and command.handler is not new and looks_like_lead(rest)
+    return None if copied and not re.match(r"[#＃]?[lL]?\d", rest) else (command, rest)
 
 
 def understand(line: str) -> Run:
     """The handler for a typed or pressed line, its arguments read. Raises BadCommand."""
-    first, rest = _split(line)
-    name = unicodedata.normalize("NFKC", first).lstrip("/").casefold()
-    glued = GLUED.fullmatch(name)
-    if name not in BY_NAME and glued:
-        name, rest = glued[1], f"{glued[2]} {rest}".strip()
-    if name not in BY_NAME and re.fullmatch(r"[#l]?\d{1,9}", name):
-        name, rest = "线索", name
-    if name not in BY_NAME and looks_like_lead(line):
+    if opened := _opened(line):
+        command, rest = opened
+        return command.bind(rest)
+    name = _plain(_split(line)[0]).lstrip("/").casefold()
+    if re.fullmatch(r"[#l]?\d{1,9}", name):
+        return BY_NAME["线索"].bind(name)
+    if looks_like_lead(line):
         return _offering(line)
-    if name not in BY_NAME:
-        raise BadCommand(_nearest(name))
-    return BY_NAME[name].bind(rest)
+    raise BadCommand(_nearest(name, _plain(line)))
 
 
 def _offering(text: str) -> Run:
@@ -201,15 +251,20 @@ def _split(text: str) -> tuple[str, str]:
     return (parts[0] if parts else ""), (parts[1].strip() if len(parts) > 1 else "")
 
 
-def _nearest(name: str) -> str:
-    """The command that was probably meant, and how to write it."""
+def _nearest(name: str, line: str) -> str:
+    """The command that was probably meant, and how to write it, of the lead that was named."""
     if not name:
         return "发「帮助」看看能做什么"
+    word = re.sub(r"[#l]?\d.*", "", name) or name
     # A word of two characters is half wrong with one slip; a longer one is another word.
-    alike = 0.7 if name.isascii() else 0.4
-    close = difflib.get_close_matches(name[:20], BY_NAME, n=1, cutoff=alike)
+    alike = 0.7 if word.isascii() else 0.4
+    close = difflib.get_close_matches(word[:20], BY_NAME, n=1, cutoff=alike)
     if not close:
         close = [known for known in BY_NAME if known in name[:40]][:1]
     if not close:
         return f"没听懂「{name[:20]}」，发「帮助」看看能做什么"
-    return f"没听懂「{name[:20]}」，是不是想发：{BY_NAME[close[0]].usage}"
+    typed = re.search(r"(?<![\d.])\d{1,6}(?![\d.])", line)
+    usage = BY_NAME[close[0]].usage
+    return (
+        f"没听懂「{name[:20]}」，是不是想发：{usage.replace('42', typed[0]) if typed else usage}"
+    )

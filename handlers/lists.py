@@ -1,5 +1,6 @@
 """What can be looked at: my leads, today, the pool, one lead, a search, the manual."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from cards.lead import View, detail_text
@@ -13,6 +14,7 @@ from store.domain.lead import KINDS, Lead, LeadId, may_see
 from store.domain.team import Member
 from store.leads import Past
 
+Read = Callable[[int], Awaitable[tuple[Sequence[Lead], int]]]
 LINES = 8
 """The newest lines of a history that a phone screen holds."""
 
@@ -36,15 +38,24 @@ class Look:
     words: str = ""
 
 
+async def _turned(page: Page, read: Read) -> tuple[Sequence[Lead], int, Page]:
+    """The leads of the page and how many there are; behind the last page, the last one."""
+    leads, count = await read(page.skip)
+    if leads or not count:
+        return leads, count, page
+    last = Page(page.words, max(1, -(-(count - 1) // (PAGE - 1))))
+    return (await read(last.skip))[0], count, last
+
+
 async def mine(tx: Tx, by: Member, page: Page) -> Reply:
-    leads, count = await tx.leads.mine(by, PAGE, page.skip)
+    leads, count, page = await _turned(page, lambda skip: tx.leads.mine(by, PAGE, skip))
     view = View(now=tx.now, rules=tx.rules)
     return Reply(card=mine_card(leads, count, page.number, view), private=True)
 
 
 async def unseen(tx: Tx, by: Member, page: Page) -> Reply:
     """What was only named in a list so far, because too much came at once."""
-    leads, count = await tx.leads.unseen(by, PAGE, page.skip)
+    leads, count, page = await _turned(page, lambda skip: tx.leads.unseen(by, PAGE, skip))
     return Reply(card=unseen_card(leads, count, page.number), private=True)
 
 
@@ -56,7 +67,9 @@ async def today(tx: Tx, by: Member, _: str) -> Reply:
 
 
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
-    leads, count = await tx.leads.pool(by, page.words, tx.now, PAGE, page.skip)
+    leads, count, page = await _turned(
+        page, lambda skip: tx.leads.pool(by, page.words, tx.now, PAGE, skip)
+    )
     return Reply(card=pool_card(leads, count, page.words, page.number, manages=by.manages))
 
 

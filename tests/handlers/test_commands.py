@@ -19,7 +19,7 @@ from cards.lists import (
     waiting_card,
 )
 from cards.reminders import morning_card, reminder_card
-from handlers.commands import BY_NAME, COMMANDS, about, number, page, understand
+from handlers.commands import BY_NAME, COMMANDS, about, number, page, single, understand
 from handlers.lists import Page
 from handlers.work import About
 from store.domain.errors import BadCommand
@@ -106,10 +106,93 @@ def test_the_words_after_the_number_stay_as_they_are():
 def test_pages_are_read_from_the_end():
     assert page("华东 CRM 3页") == Page("华东 CRM", 3)
     assert page("华东") == Page("华东", 1)
+    assert [page(text) for text in ("第2页", "第 ２ 页", "2 页", "page 2", "0页")] == [
+        Page("", 2), Page("", 2), Page("", 2), Page("", 2), Page("", 1),
+    ]  # fmt: skip
+    assert page("华东 第2页") == Page("华东", 2)
+
+
+@pytest.mark.parametrize("line", ["公海 999页", "公海 第2页", "公海第2页", "公海 page 7"])
+async def test_behind_the_last_page_is_the_last_page(store, line):
+    for _ in range(5):
+        new = await captured(store, rep="李雷")
+        await says(store, "lilei", f"领取 {new.id}")
+        await says(store, "lilei", f"放回 {new.id}")
+
+    assert "第 2/2 页" in await says(store, "chenzg", line)
+
+
+def test_words_may_stick_to_the_number():
+    assert about("1电话 聊了 ABC") == About(1, "电话 聊了 ABC")
+    assert about("#1 电话") == About(1, "电话")
+
+
+@pytest.mark.parametrize("text", ["3点 打电话", "12万", "3天后", "4a"])
+def test_an_hour_or_an_amount_is_no_lead(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the reader is told how to write it instead
+        about(text)
 
 
 @pytest.mark.parametrize(
-    "line", ["/claim 42", "领取42", "领取 #42", "／领取　４２", " 认领 42 ", "接受 42", "CLAIM 42"]
+    "text", ["6 7 电话 聊了", "6,7 电话", "6、7", "#6 #7 聊了", "６　７ 电话"]
+)
+def test_what_is_told_of_two_leads_is_asked_back(text):
+    with pytest.raises(BadCommand, match="是 #6 还是 #7"):
+        single(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["6 2次没接", "6 2 次没接", "6 13800138000 打不通", "6 12万", "6 3 pm"]
+)
+def test_a_count_behind_the_number_is_no_second_lead(text):
+    assert single(text).lead_id == 6
+
+
+async def test_an_amount_below_zero_is_refused_with_an_example(store):
+    new = await captured(store)
+    await says(store, "lilei", f"领取 {new.id}")
+
+    assert f"例如：成交 {new.id} 12万" in await says(store, "lilei", f"成交 {new.id} -5万")
+    assert "12.35 万" in await says(store, "lilei", f"成交 {new.id} ¥123,456.78")
+
+
+async def test_a_follow_up_may_stick_to_the_number_on_both_sides(store):
+    new = await captured(store)
+
+    answer = await says(store, "lilei", f"跟进{new.id}电话 聊了报价")
+
+    assert f"记下 #{new.id}：电话，接通" in answer
+
+
+@pytest.mark.parametrize("line", ["帮 助", "幫助", "帮助。", "/帮 助", "菜單"])
+async def test_help_is_understood_however_it_is_typed(store, line):
+    assert "可以这样发" in await says(store, "lilei", line)
+
+
+async def test_a_copied_lead_with_a_heading_is_no_search(store):
+    await says(store, "lilei", "线索：王五 13800138000 想要报价")
+
+    assert "像是一条线索" in str([row.payload for row in (await answers(store)).values()])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/claim 42",
+        "领取42",
+        "领取 #42",
+        "／领取　４２",
+        " 认领 42 ",
+        "接受 42",
+        "CLAIM 42",
+        "领取：42",
+        "领取,42",
+        "领取、 42",
+        "領取42",
+        "領取 42",
+        "领 取 42",
+        "Claim:42",
+    ],
 )
 async def test_one_command_has_many_spellings(store, line):
     new = await captured(store)
@@ -134,6 +217,8 @@ async def test_a_bare_number_shows_the_lead(store):
         ("跟近 42 聊了", "跟进 42"),
         ("clam 42", "领取 42"),
         ("公还", "公海"),
+        ("跟近 7 聊了", "跟进 7 电话"),
+        ("领曲7", "领取 7"),
     ],
 )
 async def test_an_unknown_line_gets_the_nearest_command(store, line, meant):

@@ -2,29 +2,35 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress
+from sqlalchemy import make_url
 
 from bot.config import Settings
 from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheets, neutralise, read_tables
 from bot.gather import take_together
 from bot.routes_api import GIVEN
 from bot.sandbox.clock import kept
-from bot.serve import prepare_database
+from bot.serve import NotRunning, prepare_database
 from bot.wiring import rules, team
+from handlers.capture import Captured, capture
 from store.db import Clock, Store, open_store, utcnow
 from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import STAGES, Lead, Stage
 from store.domain.newlead import NewLead
+from store.migrate import migrate
 
 BATCH = 200
 PAGE = 500
@@ -39,10 +45,14 @@ class BadFile(LeadbotError):
 class Report:
     new: int = 0
     known: int = 0
-    asked: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)  # where, why
     read: list[str] = field(default_factory=list)  # names of the sheets
     unread: dict[str, str] = field(default_factory=dict)  # name of the sheet: why
+
+    def count(self, taken: Iterable[Captured]) -> None:
+        for captured in taken:
+            self.known += captured.duplicate
+            self.new += not captured.duplicate
 
     def lines(self) -> Iterator[str]:
         for place, why in self.refused:
@@ -63,16 +73,13 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
         raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
     report = Report()
     ready = list(_checked(_rows(file, report), source, report))
-    if not dry_run:
-        await prepare_database(settings)
-        store = open_store(settings.database.url, rules(settings), _clock(settings))
-        try:
-            await _take_all(store, settings, ready, report)
-        finally:
-            await store.close()
-    else:
-        report.new = len(ready)
+    if dry_run:
+        await _try_all(settings, ready, report)
         typer.echo("只检查，没有写入")
+    else:
+        await prepare_database(settings)
+        async with _opened(settings, settings.database.url) as store:
+            await _take_all(store, settings, ready, report)
     for line in report.lines():
         typer.echo(line)
 
@@ -116,6 +123,58 @@ def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "external_id": f"row-{sha256(said.encode()).hexdigest()[:20]}"}
 
 
+@asynccontextmanager
+async def _opened(settings: Settings, url: str) -> AsyncIterator[Store]:
+    store = open_store(url, rules(settings), _clock(settings))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def _try_all(settings: Settings, ready: Sequence[NewLead], report: Report) -> None:
+    """Count what the import would do, by doing it and taking it back. Raises NotRunning.
+
+    On SQLite in a copy: its one writer would keep the service waiting meanwhile, and a
+    file that is not there or older than this version stays as it is.
+    """
+    url = make_url(settings.database.url)
+    if url.get_backend_name() != "sqlite":
+        await prepare_database(settings)
+        async with _opened(settings, settings.database.url) as store:
+            await _take_and_undo(store, settings, ready, report)
+        return
+    with TemporaryDirectory(prefix="leadbot-", ignore_cleanup_errors=True) as folder:
+        copy = Path(folder) / "copy.db"
+        _copy_database(url.database or "", copy)
+        async with _opened(settings, f"sqlite+aiosqlite:///{copy}") as store:
+            await migrate(store.engine)
+            await _take_and_undo(store, settings, ready, report)
+
+
+def _copy_database(name: str, copy: Path) -> None:
+    if not Path(name).is_file():
+        return
+    try:
+        with (
+            closing(sqlite3.connect(f"{Path(name).absolute().as_uri()}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(copy)) as new,
+        ):
+            old.backup(new)
+    except sqlite3.Error as error:
+        raise NotRunning(f"database: {error}") from error
+
+
+async def _take_and_undo(
+    store: Store, settings: Settings, ready: Sequence[NewLead], report: Report
+) -> None:
+    async with store.begin() as tx:
+        await tx.members.sync(team(settings))
+        for start in range(0, len(ready), BATCH):
+            report.count(await capture(tx, ready[start : start + BATCH]))
+        await tx.conn.rollback()
+
+
 async def _take_all(
     store: Store, settings: Settings, ready: Sequence[NewLead], report: Report
 ) -> None:
@@ -125,9 +184,7 @@ async def _take_all(
         task = progress.add_task("导入", total=len(ready))
         for start in range(0, len(ready), BATCH):
             batch = ready[start : start + BATCH]
-            for captured in await take_together(store, batch):
-                report.known += captured.duplicate
-                report.new += not captured.duplicate
+            report.count(await take_together(store, batch))
             progress.advance(task, len(batch))
 
 

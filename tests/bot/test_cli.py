@@ -240,6 +240,48 @@ def test_every_sheet_of_a_workbook_is_imported_or_named(run, place):
     assert "新线索 2 条，已有的人 0 条，没有导入 1 行" in done.stdout
 
 
+def counted(done: Ended) -> str:
+    return done.stdout.splitlines()[-1]
+
+
+def test_a_dry_run_counts_what_the_import_then_does(run, place):
+    file = sample("salesforce_lead_export.csv")
+
+    before = run("import", file, "--source", "crm", "--dry-run")
+    nothing_there = (place / "leadbot.db").exists()
+    first = run("import", file, "--source", "crm")
+    stored = (place / "leadbot.db").read_bytes(), leads(place), history(place)
+    again = run("import", file, "--source", "crm", "--dry-run")
+
+    assert nothing_there is False
+    assert counted(before) == counted(first) == "新线索 6 条，已有的人 6 条，没有导入 2 行"
+    assert counted(again) == "新线索 0 条，已有的人 12 条，没有导入 2 行"
+    assert ((place / "leadbot.db").read_bytes(), leads(place), history(place)) == stored
+
+
+def test_a_dry_run_on_postgresql_counts_the_same_and_takes_it_back(run, place, postgres):
+    asyncio.run(_make_database(postgres, "CREATE DATABASE tried"))
+    url = postgres.replace("/postgres?", "/tried?")
+    file = sample("salesforce_lead_export.csv")
+    run("migrate", LEADBOT_DATABASE__URL=url)
+
+    tried = run("import", file, "--source", "crm", "--dry-run")
+    kept = run("export", "kept.csv")
+    done = run("import", file, "--source", "crm")
+
+    assert counted(tried) == counted(done) == "新线索 6 条，已有的人 6 条，没有导入 2 行"
+    assert "已导出 0 条" in kept.stdout
+
+
+def test_a_dry_run_beside_a_database_that_is_none_is_told_in_a_line(run, place):
+    (place / "leadbot.db").write_bytes(b"no database at all" * 100)
+
+    done = run("import", sample("derived_gbk.csv"), "--source", "x", "--dry-run")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert done.stderr.startswith("database: ")
+
+
 def test_a_dry_run_writes_nothing(run, place):
     done = run("import", sample("derived_gbk.csv"), "--source", "x", "--dry-run")
 

@@ -17,6 +17,25 @@ PROVINCE = re.compile(
     "四川|贵州|云南|陕西|甘肃|青海|内蒙古|广西|西藏|宁夏|新疆|香港|澳门|台湾"
 )
 LONGEST_CITY = 6  # characters
+WORDS = frozenset(
+    [
+        "东方",
+        "大同",
+        "三明",
+        "山南",
+        "江汉",
+        "阿里",
+        "和田",
+        "中卫",
+        "兴安",
+        "来宾",
+        "朝阳",
+        "安康",
+        "黄山",
+        "中山",
+    ]
+)
+"""Cities whose names are as often a word, a company or a person."""
 
 
 class Region(NamedTuple):
@@ -54,6 +73,30 @@ def with_province(text: str) -> str:
         return text
     heads = (text[:length] for length in range(LONGEST_CITY, 1, -1))
     return next((_cities()[head] + text for head in heads if head in _cities()), text)
+
+
+def place_named(text: str) -> str:
+    """The province and city named in a sentence, as 浙江宁波; empty when it names none.
+
+    A province with its city counts anywhere; one alone must begin a piece or follow 在.
+    """
+    for found in _places().finditer(text):
+        province, city = found["province"] or "", found["city"] or found["alone"] or ""
+        begins = not re.search(r"[\u4e00-\u9fffA-Za-z]$", text[: found.start()])
+        told = re.search(r"(?:在|来自|位于|地址|地区|城市|客户)$", text[: found.start()])
+        if (province and city) or begins or told:
+            return with_province(province + city)
+    return ""
+
+
+@cache
+def _places() -> re.Pattern[str]:
+    """朝阳区 and 中山路 name no city of that name; 东方 and the like are words as well."""
+    cities = "|".join(sorted(_cities().keys() - WORDS, key=len, reverse=True))
+    return re.compile(
+        rf"(?:(?P<province>{PROVINCE.pattern})(?:省|市|自治区|壮族自治区|回族自治区|维吾尔自治区)?"
+        rf"(?P<city>{cities})?|(?P<alone>{cities}))(?!路|街|大道|东路|西路|南路|北路|区|银行|大学|菜)"
+    )
 
 
 @cache

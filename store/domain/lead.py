@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -58,23 +59,48 @@ class Due(StrEnum):
 
 REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     # code: (label, words that mean it)
-    "not_ready": ("未到时机", ("时机", "以后", "明年", "过段时间", "再说", "暂时")),
-    "no_budget": ("没有预算", ("预算", "没钱", "太贵")),
-    "bad_number": ("空号错号", ("空号", "错号", "停机", "打不通", "号码不对")),
-    "no_need": ("没有需求", ("没需求", "不需要", "没有需求", "无需求")),
-    "competitor": ("选了别家", ("别家", "竞品", "对手", "已经买")),
-    "not_mine": ("不归我跟", ("不归我", "不是我的", "区域不对", "转给")),
-    "other": ("其他", ()),
-}
+    "not_ready": (
+        "未到时机",
+        ("时机", "以后", "明年", "过段时间", "再说", "暂时", "not yet", "not now", "later",
+         "next year", "too early", "bad timing"),
+    ),
+    "no_budget": ("没有预算", ("预算", "没钱", "太贵", "budget", "no money", "too expensive")),
+    "bad_number": (
+        "空号错号",
+        ("空号", "错号", "停机", "打不通", "号码不对", "wrong number", "invalid number",
+         "number is wrong", "unreachable"),
+    ),
+    "no_need": (
+        "没有需求",
+        ("没需求", "不需要", "没有需求", "无需求", "not interested", "no interest", "not needed",
+         "no demand"),
+    ),
+    "competitor": (
+        "选了别家", ("别家", "竞品", "对手", "已经买", "competitors", "already bought", "chose another"),
+    ),
+    "not_mine": (
+        "不归我跟",
+        ("不归我", "不是我的", "区域不对", "转给", "not my", "wrong region", "wrong person"),
+    ),
+    "other": ("其他", ("others",)),
+}  # fmt: skip
 
 
 def reason_code(words: str) -> str:
     """The code of a reason pressed or written in words; ``other`` when none fits."""
-    folded = words.strip().casefold()
+    folded = re.sub(r"[\s_-]+", " ", words.strip().casefold())
     for code, (label, hints) in REASONS.items():
-        if folded in {code, label} or any(hint in folded for hint in (label, *hints)):
+        named = code.replace("_", " ")
+        if any(_says(folded, hint) for hint in (named, label, *hints)):
             return code
     return "other"
+
+
+def _says(text: str, hint: str) -> bool:
+    """An English hint must stand as words of its own: collateral is not later."""
+    if not hint.isascii():
+        return hint in text
+    return re.search(rf"(?<![a-z]){hint}(?![a-z])", text) is not None
 
 
 class Kind(StrEnum):

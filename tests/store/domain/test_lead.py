@@ -144,6 +144,10 @@ def test_only_one_extension():
         ("没有预算", "no_budget"), ("他们没钱", "no_budget"), ("是个空号", "bad_number"),
         ("打不通", "bad_number"), ("不归我跟", "not_mine"), ("已经买了别家的", "competitor"),
         ("不需要了", "no_need"), ("心情不好", "other"),
+        ("no budget", "no_budget"), ("No-Budget this year", "no_budget"), ("not ready", "not_ready"),
+        ("maybe later", "not_ready"), ("bad number", "bad_number"), ("Wrong number", "bad_number"),
+        ("no need", "no_need"), ("not interested", "no_need"), ("went to a competitor", "competitor"),
+        ("not mine", "not_mine"), ("other", "other"), ("collateral", "other"),
     ],
 )  # fmt: skip
 def test_a_reason_is_read_from_the_words(words, code):

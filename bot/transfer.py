@@ -156,8 +156,9 @@ def _copy_database(name: str, copy: Path) -> None:
     if not Path(name).is_file():
         return
     try:
+        # A reader that may not write would leave SQLite's -wal and -shm files behind as its own.
         with (
-            closing(sqlite3.connect(f"{Path(name).absolute().as_uri()}?mode=ro", uri=True)) as old,
+            closing(sqlite3.connect(f"{Path(name).absolute().as_uri()}?mode=rw", uri=True)) as old,
             closing(sqlite3.connect(copy)) as new,
         ):
             old.backup(new)

@@ -256,6 +256,7 @@ def test_a_dry_run_counts_what_the_import_then_does(run, place):
     assert nothing_there is False
     assert counted(before) == counted(first) == "新线索 6 条，已有的人 6 条，没有导入 2 行"
     assert counted(again) == "新线索 0 条，已有的人 12 条，没有导入 2 行"
+    assert {path.name for path in place.iterdir()} == {"leadbot.toml", "leadbot.db"}
     assert ((place / "leadbot.db").read_bytes(), leads(place), history(place)) == stored
 
 

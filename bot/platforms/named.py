@@ -1,6 +1,9 @@
 """What a message is called on a platform: its key, and what tells two sendings apart."""
 
 import re
+from hashlib import sha256
+
+from store.outbox import Due
 
 
 def named(key: str, nonce: str, most: int) -> str:
@@ -11,6 +14,15 @@ def named(key: str, nonce: str, most: int) -> str:
     """
     plain = re.sub(r"[^0-9A-Za-z:/]", _escaped, key).replace(":", "_").replace("/", "@")
     return f"{plain[: most - len(nonce) - 1]}-{nonce}"
+
+
+def nonce(due: Due, also: str = "") -> str:
+    """Twelve hex digits, the same for every try of one payload and for no other.
+
+    So a try whose answer was lost is recognised by the platform when it is repeated.
+    """
+    at = due.put_at.isoformat() if due.put_at else ""
+    return sha256(f"{at}#{due.version}{also}".encode()).hexdigest()[:12]
 
 
 def _escaped(match: re.Match[str]) -> str:

@@ -5,7 +5,6 @@ One instance is one message on one phone: made once, then changed in place, by t
 answer to a press or by a call. It needs the permission ``Card.Instance.Write``.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from bot.config import DingTalk
 from bot.platforms.dingtalk.answers import MENDING, DingTalkError
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import card_secret
-from bot.platforms.named import named
+from bot.platforms.named import named, nonce
 from store.domain.errors import Anew, Spent
 from store.outbox import Due
 
@@ -27,7 +26,6 @@ CHANGE = "/v1.0/card/instances"
 REGISTER = "/v1.0/card/callbacks/register"
 ROUTE = "leadbot"  # the name our callback address is registered under
 TRACK_ID_CHARS = 100
-NONCE_CHARS = 12
 BY_USERID = 1
 
 EXISTS = "param.cardAlreadyExist"  # an earlier try got through, and its answer got lost
@@ -175,8 +173,7 @@ class Instances:
 
 def _track_id(due: Due) -> str:
     """The same for every try of one payload, so that a lost answer makes no second card."""
-    try_ = f"{due.put_at.isoformat() if due.put_at else ''}#{due.version}"
-    return named(due.key, hashlib.sha256(try_.encode()).hexdigest()[:NONCE_CHARS], TRACK_ID_CHARS)
+    return named(due.key, nonce(due), TRACK_ID_CHARS)
 
 
 def _data(due: Due) -> dict[str, Any]:

@@ -11,6 +11,7 @@ STALE_TOKEN = frozenset({40014, 42001})  # 40001 is not here: for WeCom it means
 CODE_SPENT = 60140  # a response_code that was used or is older than 72 h
 NO_RELATION = 84061
 NO_SUCH_CARD = 42031  # this kind of template card is not known here
+TASK_ID_TAKEN = 42014
 UNTRUSTED_ADDRESS = 60020
 
 NEEDS_AN_ADMIN = frozenset(

@@ -1,16 +1,20 @@
 """The relay's senders: what the outbox holds, as WeCom messages."""
 
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.platforms.named import named
+from bot.platforms.named import named, nonce
 from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
-from bot.platforms.wecom.errcodes import CODE_SPENT, NO_RELATION, NO_SUCH_CARD
+from bot.platforms.wecom.errcodes import (
+    CODE_SPENT,
+    NO_RELATION,
+    NO_SUCH_CARD,
+    TASK_ID_TAKEN,
+)
 from bot.platforms.wecom.pictures import uploaded
 from cards import wecom
 from store.domain.errors import Anew, Later, Undeliverable
@@ -18,7 +22,7 @@ from store.outbox import Due, unspent
 
 RECALLABLE = timedelta(hours=23, minutes=50)  # 24 h (D:94867), less the same
 MAX_TASK_ID = 128  # bytes (D:90236)
-NONCE = 6  # bytes, twice as many hex digits
+REPEAT = 3600  # seconds in which the same card is not sent again (4 h at most, D:90236)
 LOOKUP_TRIES = 5
 LOOKUP_PAUSE = timedelta(seconds=5)
 
@@ -26,9 +30,9 @@ Ref = dict[str, Any]
 Found = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 
-def task_id(key: str) -> str:
-    """A new task_id for the message ``key``: WeCom refuses one it has seen before (D:90236)."""
-    return named(key, secrets.token_hex(NONCE), MAX_TASK_ID)
+def task_id(due: Due, *, notice: bool = False) -> str:
+    """The task_id of one payload: WeCom refuses one it has seen before (D:90236)."""
+    return named(due.key, nonce(due, "notice" if notice else ""), MAX_TASK_ID)
 
 
 def changes_in_place(due: Due, now: datetime) -> bool:
@@ -47,9 +51,10 @@ class AppSender:
     corp's own that is older than they are) the card is a notice with a menu, which
     opens a page at ``home``.
 
-    ``enable_duplicate_check`` stays off: a card is never the same request twice (its
-    task_id is new), and an identical text would vanish with errcode 0, so that a person
-    who asks the same thing twice gets no answer. A lost reply can show a text twice.
+    A card whose answer was lost is the same request when it is sent again, and
+    ``enable_duplicate_check`` keeps it from being shown twice. For texts it stays off: an
+    identical one would vanish with errcode 0, so that a person who asks the same thing
+    twice gets no answer. A lost answer can show a text twice.
     """
 
     client: WeComClient
@@ -116,9 +121,17 @@ class AppSender:
         return {"notice": True, **await self._send_named(due, notice=True)}
 
     async def _send_named(self, due: Due, *, notice: bool) -> Ref:
-        id_ = task_id(due.key)
+        id_ = task_id(due, notice=notice)
         card = {**self._card(due, notice=notice), "task_id": id_}
-        return {"task_id": id_, **await self._send(due, {**due.payload, "template_card": card})}
+        once = {"enable_duplicate_check": 1, "duplicate_check_interval": REPEAT}
+        try:
+            sent = await self._send(due, {**due.payload, "template_card": card, **once})
+        except WeComError as error:
+            # Which code a repeated task_id gets is not documented; the sheet suggests this one.
+            if error.code != TASK_ID_TAKEN or due.attempts < 2:
+                raise
+            sent = {"codes": []}
+        return {"task_id": id_, **sent}
 
     def _card(self, due: Due, *, notice: bool) -> dict[str, Any]:
         card: dict[str, Any] = due.payload["template_card"]
@@ -130,7 +143,7 @@ class AppSender:
     async def _take_back(self, ref: Ref) -> None:
         """The card that a new one replaces goes: one thing, one card."""
         at = ref.get("at")
-        if not at or self.clock() - datetime.fromisoformat(at) > RECALLABLE:
+        if not at or "msgid" not in ref or self.clock() - datetime.fromisoformat(at) > RECALLABLE:
             return
         with suppress(WeComError, Later, Undeliverable):  # two cards are better than none
             message = {"msgid": ref["msgid"]}

@@ -18,7 +18,7 @@ from bot.platforms.wecom.sender import (
 from store.domain.errors import Anew, Later, Undeliverable
 from store.domain.team import Channel
 from store.outbox import Due
-from tests.bot.wecom.given import NOON, refusal
+from tests.bot.wecom.given import HANG_UP, NOON, refusal
 
 CARD = {"card_type": "button_interaction", "main_title": {"title": "新线索 #42"}}
 PAYLOAD = {"msgtype": "template_card", "template_card": CARD}
@@ -64,6 +64,8 @@ async def test_a_card_is_sent_and_its_code_kept(app, gateway):
         "agentid": 1000002,
         "msgtype": "template_card",
         "template_card": {**CARD, "task_id": kept["task_id"]},
+        "enable_duplicate_check": 1,
+        "duplicate_check_interval": 3600,
     }
     assert kept["codes"] == [{"code": "rc-1", "at": "2026-03-02T04:00:00+00:00"}]
     assert kept["msgid"] == "m1"
@@ -226,11 +228,33 @@ async def test_a_phone_with_a_notice_is_not_asked_for_buttons_again(client, cloc
     assert kept["notice"]
 
 
-def test_a_task_id_is_new_every_time_and_readable():
-    first, second = task_id("lead:42/lilei"), task_id("lead:42/lilei")
+def test_a_task_id_is_the_same_for_every_try_and_new_for_every_payload():
+    first, again = task_id(due(put_at=NOON)), task_id(due(put_at=NOON, attempts=2))
+    newer = task_id(due(put_at=NOON, version=2))
 
-    assert first != second
+    assert first == again != newer
     assert first.startswith("lead_42@lilei-")
+
+
+async def test_a_card_whose_answer_was_lost_is_not_shown_twice(app, gateway):
+    gateway.answers(SEND, HANG_UP, SENT)
+
+    with pytest.raises(Later):
+        await app.show(due(put_at=NOON))
+    await app.show(due(put_at=NOON, attempts=2))
+
+    first, again = gateway.bodies(SEND)
+    assert first == again
+    assert first["enable_duplicate_check"] == 1
+
+
+async def test_a_repeated_task_id_means_that_the_card_is_there(app, gateway):
+    gateway.answers(SEND, refusal(42014))
+
+    kept = await app.show(due(attempts=2))
+
+    assert kept["codes"] == []
+    assert key_of(kept["task_id"]) == "lead:42/lilei"
 
 
 @each(
@@ -238,7 +262,7 @@ def test_a_task_id_is_new_every_time_and_readable():
 )
 @effort(deadline=None)
 def test_a_task_id_fits_the_platform_and_leads_back_to_its_key(key):
-    name = task_id(key)
+    name = task_id(due(key=key))
 
     assert re.fullmatch(r"[0-9A-Za-z_@-]{1,128}", name)
     assert key_of(name) == key or len(name) == 128

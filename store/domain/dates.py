@@ -450,6 +450,74 @@ def numeric(match: re.Match[str], today: date) -> Iterator[Days]:
             yield Days(date(year, month, day), date(year, month, day))
 
 
+ENGLISH_DAYS = {"today": 0, "to": 0, "tomorrow": 1, "yesterday": -1, "the day after tomorrow": 2}
+ENGLISH_COUNTS = [
+    "a",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+]
+ENGLISH_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ENGLISH_MONTHS = (
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+)  # fmt: skip
+
+
+def english_day(match: re.Match[str], today: date) -> Iterator[Days]:
+    return one(today + ENGLISH_DAYS[re.sub(r"^day", "the day", match["word"])] * DAY)
+
+
+def english_weekday(match: re.Match[str], today: date) -> Iterator[Days]:
+    """Next Wednesday is that of the next week, as 下周三 is; Wednesday any."""
+    monday = today - today.weekday() * DAY
+    ahead = ENGLISH_WEEK.index(match["day"][:3])
+    if match["turn"]:
+        yield from one(monday + (7 * ENGLISH_TURNS[match["turn"]] + ahead) * DAY)
+        return
+    upcoming = (monday + (7 * week + ahead) * DAY for week in range(SOON))
+    yield from (Days(day, day) for day in upcoming if day >= today)
+
+
+ENGLISH_TURNS = {"last": -1, "this": 0, "next": 1}
+
+
+def english_span(match: re.Match[str], today: date) -> Iterator[Days]:
+    """Next week, this month."""
+    turn = ENGLISH_TURNS[match["turn"]]
+    if match["unit"] == "week":
+        yield _in_week(today - today.weekday() * DAY + 7 * turn * DAY, None, today)
+    else:
+        yield whole_month(*_month(today, turn))
+
+
+def english_away(match: re.Match[str], today: date) -> Iterator[Days]:
+    count, unit = english_count(match["n"] or match["later"]), match["unit"] or match["unit_later"]
+    if unit.startswith("month"):
+        return one(add_months(today, count))
+    return one(today + count * (7 if unit.startswith("week") else 1) * DAY)
+
+
+def english_count(word: str) -> int:
+    """3, three, a. Raises ValueError when it is no count."""
+    word = "a" if word == "an" else word
+    return int(word) if word.isdecimal() else max(ENGLISH_COUNTS.index(word), 1)
+
+
+def english_date(match: re.Match[str], today: date) -> Iterator[Days]:
+    month = ENGLISH_MONTHS.index((match["month"] or match["month_behind"])[:3]) + 1
+    day = int(match["day"] or match["day_before"])
+    for year in years(match, today):
+        if _exists(year, month, day):
+            yield from one(date(year, month, day))
+
+
 def _rule(pattern: str, read: Reader, **marks: bool) -> Rule:
     return Rule(re.compile(pattern), read, **marks)
 
@@ -460,7 +528,50 @@ DAY_OF_WEEK = (
 )
 NO_DAY = r"(?![\d点时:个天周年月%.,万千百台套人件家次条楼分])"
 NO_HOUSE = r"(?!楼|线|店|门|机|院|库|厂|馆|厅|仓|铺|房|桥|井|车|文|码|位|称|召|角)"
+COUNT = rf"(?:\d{{1,3}}|an|{'|'.join(ENGLISH_COUNTS)})"
+MONTHS = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+ENGLISH: tuple[tuple[str, Reader, dict[str, bool]], ...] = (
+    (
+        r"(?P<word>today|tomorrow|yesterday|(?:the )?day after tomorrow|to(?=night))",
+        english_day,
+        {},
+    ),
+    (
+        (
+            r"(?:on |by )?(?:(?P<turn>next|this|last) )?"
+            r"(?P<day>monday|tuesday|wednesday|thursday|friday|saturday|sunday|mon|tues?|wed|thur?s?|fri"
+            r"|(?<=next )sat|(?<=next )sun|(?<=on )sat|(?<=on )sun)"
+        ),
+        english_weekday,
+        {"again": True, "weekday": True},
+    ),
+    (r"(?P<turn>next|this) (?P<unit>week|month)", english_span, {}),
+    (
+        (
+            rf"(?:in (?P<n>{COUNT}) (?P<unit>days?|weeks?|months?)"
+            rf"|(?P<later>{COUNT}) (?P<unit_later>days?|weeks?|months?) (?:later|from now))"
+        ),
+        english_away,
+        {},
+    ),
+    (
+        (
+            rf"(?:on |by )?(?:(?P<month>{MONTHS}) ?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?"
+            rf"|(?P<day_before>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<month_behind>{MONTHS}))"
+            r"(?:,? (?P<year>\d{4}))?(?![\d:])"
+        ),
+        english_date,
+        {},
+    ),
+)
 RULES: tuple[Rule, ...] = (
+    *(  # to(?=night) is followed by a letter, all else ends a word
+        _rule(rf"(?<![a-z]){pattern}(?![a-mo-z]|n(?!ight))", read, **marks)
+        for pattern, read, marks in ENGLISH
+    ),
     _rule(
         r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)", numeric
     ),
@@ -526,6 +637,6 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{YEAR})?大年初(?P<day>{N})", new_year_day),
     _rule(rf"{QUANTITY}(?P<unit>工作日|交易日|天|日|周|星期|礼拜|月|季度|年){SHIFT}", days_away),
 )
-STARTS = set("0123456789q").union(
+STARTS = set("0123456789abcdefghijklmnopqrstuvwxyz").union(
     char for rule in RULES for char in rule.pattern.pattern if "一" <= char <= "鿿" or char == "〇"
 )

@@ -13,29 +13,60 @@ from store.domain.numerals import normalise
 from store.domain.times import Found, find_times
 
 METHODS = {
-    "拜访": "拜访|上门|面谈|见面|登门|到访|现场",
-    "视频": "视频|腾讯会议|线上会议|网络会议|远程演示",
-    "邮件": "邮件|发邮|email|邮箱",
-    "短信": "短信",
-    "微信": "微信|企微|朋友圈|加了?v|vx",
-    "钉钉": "钉钉",
-    "电话": "电话|致电|去电|来电|回电|打给|通话|打了|拨打|座机|语音",
+    "拜访": (
+        "拜访|上门|面谈|见面|登门|到访|现场"
+        r"|(?<![a-z])(?:(?<!will )(?<!to )(?:visit(?:ed)?|met|on-?site))(?![a-z])"
+    ),
+    "视频": (
+        "视频|腾讯会议|线上会议|网络会议|远程演示"
+        r"|(?<![a-z])(?:video(?: call(?:ed)?)?|zoom)(?![a-z])"
+    ),
+    "邮件": (
+        "邮件|发邮|email|邮箱"
+        r"|(?<![a-z])(?:e-?mail(?:ed|s)?)(?![a-z])"
+    ),
+    "短信": (
+        "短信"
+        r"|(?<![a-z])(?:sms|texted)(?![a-z])"
+    ),
+    "微信": (
+        "微信|企微|朋友圈|加了?v|vx"
+        r"|(?<![a-z])(?:we-?chat(?:ted)?)(?![a-z])"
+    ),
+    "钉钉": (
+        "钉钉"
+        r"|(?<![a-z])(?:dingtalk)(?![a-z])"
+    ),
+    "电话": (
+        "电话|致电|去电|来电|回电|打给|通话|打了|拨打|座机|语音"
+        r"|(?<![a-z])(?:(?<!will )(?<!to )(?:call(?:ed|s)?|phoned?|rang))(?![a-z])"
+    ),
 }
 OUTCOMES = {
-    "空号": "空号|停机|号码不对|打错|号码错误|不是本人",
+    "空号": (
+        "空号|停机|号码不对|打错|号码错误|不是本人"
+        r"|(?<![a-z])(?:wrong number|bad number|invalid number)(?![a-z])"
+    ),
     "未接通": (
         "没接|未接|不接|没人接|无人接|没打通|打不通|没通|未打通|未通|占线|关机|忙线|没回|未回|挂断|挂了"
         "|联系不上|没联系上|没接通|未接通|没反应"
+        r"|(?<![a-z])(?:no answer|not answered|no reply|no response|unreachable|busy|voicemail|hung up"
+        r"|(?:did not|didn't) (?:answer|pick up|reply)|not reached)(?![a-z])"
     ),
     "拒绝": (
         "拒绝|不需要|没兴趣|没有兴趣|不感兴趣|没意向|没有意向|无意向|不考虑|不用了|别再联系|不要再"
         "|没需求|没有需求|无需求|不买|已经买了|已选别家|不做了"
+        r"|(?<![a-z])(?:not interested|no interest|no need|(?:declined|refused|rejected))(?![a-z])"
     ),
     "有意向": (
         "有意向|意向(?:强|高|明确)|感兴趣|有兴趣|想试|想买|想要|想了解|要方案|要报价|愿意|准备采购|有需求"
         "|同意|认可|可以谈|想签|准备签"
+        r"|(?<![a-z])(?:interested|wants? (?:a |the )?(?:quote|demo|trial|offer)|agreed)(?![a-z])"
     ),
-    "接通": "接通|打通|通了|聊了|聊过|聊到|谈了|谈到|沟通了|沟通过|说了|见了|见到|回复了|回了|已回",
+    "接通": (
+        "接通|打通|通了|聊了|聊过|聊到|谈了|谈到|沟通了|沟通过|说了|见了|见到|回复了|回了|已回"
+        r"|(?<![a-z])(?:talked|spoke|answered|reached|discussed|connected)(?![a-z])"
+    ),
 }
 OBJECTIONS = {
     "预算": "没预算|没有预算|预算没有|无预算|预算不够|预算不足|预算有限|超预算|超出预算|没钱",
@@ -61,10 +92,17 @@ NEXT_BEFORE = re.compile(
 TOLD = re.compile(
     r"(?![^，。；,;\s]{0,4}?(?:约|定)[了好])[^，。；,;\s]{0,8}?(?<!除)[了过](?!解|再|来|去|几|[一两\d]?天)"
 )
-FORWARD = re.compile(r"下(?!午)|明|后|大后|过|再|未来|.*后$")
+# Met on Monday tells of a Monday that was; called, Monday 3pm plans the next.
+TOLD_BEFORE = re.compile(
+    r"(?<![a-z])(?:called|phoned|met|visited|e-?mailed|texted|spoke|talked|sent|saw|since)"
+    r"(?: (?!will|to|again|agreed|until|by)[a-z]+){0,2}\s*$"
+)
+FORWARD = re.compile(
+    r"(?:.* )?(?:next|tomorrow|in |the day|day after)|下(?!午)|明|后|大后|过|再|未来|.*后$"
+)
 FILLER = re.compile(
     r"已经?|客户|对方|联系人?|跟进|沟通|拜访|一下|一次|正常|继续|了解|情况|完成|再次|待|还|再|约|打|发|聊|谈|说"
-    r"|了|过|的|我|他|她|在|和|就|都|也|很|好|嗯|ok|done|test|测试|无|暂无|第?[一二三四五\d]+次|[\W_]"
+    r"|了|过|的|我|他|她|在|和|就|都|也|很|好|嗯|ok|done|test|again|customer|client|(?<![a-z])(?:the|and|with|a|he|she|they|him|her|on|at|to|by)(?![a-z])|测试|无|暂无|第?[一二三四五\d]+次|[\W_]"
 )
 ENOUGH = 3  # characters that tell something beyond method, outcome and date
 
@@ -137,8 +175,11 @@ def _is_step(text: str, one: Found) -> bool:
 
 def _is_told(text: str, one: Found) -> bool:
     """下午3点拜访了 tells what happened, whenever the next 15:00 may be."""
-    ahead = FORWARD.match(text, one.start, one.end)
-    return ahead is None and TOLD.match(text, one.end) is not None
+    plain = normalise(text)
+    if FORWARD.match(plain, one.start, one.end):
+        return False
+    before = TOLD_BEFORE.search(plain, max(0, one.start - 40), one.start)
+    return before is not None or TOLD.match(text, one.end) is not None
 
 
 def _without_step(text: str, coming: Found | None) -> str:

@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
-from store.domain.dates import DAY, QUANTITY, SHIFT, DatePhrase, Days, quantity, read_date, value
+from store.domain.dates import (
+    COUNT,
+    DAY,
+    QUANTITY,
+    SHIFT,
+    DatePhrase,
+    Days,
+    english_count,
+    quantity,
+    read_date,
+    value,
+)
 from store.domain.numerals import normalise
 
 LONGEST = 1000  # characters looked at
@@ -103,6 +114,27 @@ SHORTLY = re.compile(
     rf"{QUANTITY}(?P<unit>秒钟?|分钟?|刻钟?|小时|钟头|钟|天(?=半)|(?<=半)天){SHIFT}"
 )
 SECONDS = {"秒": 1, "分": 60, "刻": 900, "小": 3600, "钟": 3600, "天": 86_400}
+ENGLISH_PARTS = {
+    "morning": Hours(9, 12, frozenset()),
+    "afternoon": Hours(14, 18, AFTERNOON),
+    "evening": Hours(19, 22, frozenset(range(5, 12))),
+    "night": Hours(19, 22, frozenset(range(5, 12))),
+}
+ENGLISH_PART = re.compile(r"(?:in the |at )?(?P<part>morning|afternoon|evening|night)(?![a-z])")
+ENGLISH_CLOCK = re.compile(
+    r"(?:(?<![a-z])|(?<=to)(?=night))(?:(?:in the )?(?P<part>morning|afternoon|evening|night) )?(?:(?P<at>at |@ ?))?"
+    r"(?:(?P<word>noon|midday)|(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?"
+    r"(?: ?(?P<half_day>[ap])\.?m(?![a-z])\.?|(?(at)(?![\d:.%万千百元kw])|(?!))))"
+)
+ENGLISH_SHORTLY = re.compile(
+    rf"(?<![a-z])(?:in (?P<n>half an|{COUNT})|(?P<later>{COUNT})(?= ?(?:min|h)\w* (?:later|from now)))"
+    r" ?(?P<unit>min(?:ute)?s?|hours?|hrs?|h)(?![a-z])(?: (?:later|from now))?"
+)
+# Met at 5 companies is no hour, at 5 and at 5 sharp are.
+COUNTED_AT = re.compile(
+    r"(?:at |@ ?)\d{1,2}(?![\d:.]| ?[ap]\.?m)(?!\s*(?:$|[,;.。，]|(?:to|sharp|o'clock)\b))"
+)
+ON = re.compile(r",? (?:on )?")
 VAGUE = re.compile(r"改天|过[一几]?(?:阵子?|段时间|些天)")
 WHICH_DAY = "具体哪一天？可以写「周四」或「3天后」"
 
@@ -140,7 +172,7 @@ def _at(text: str, start: int, now: datetime) -> Found | None:
     """What begins exactly here."""
     if INSIDE_NUMBER.search(text, max(0, start - 1), start + 1):
         return None
-    readers = (_shortly, _vaguely, _dated, _clock_alone)
+    readers = (_shortly, _english_shortly, _vaguely, _dated, _clock_first, _clock_alone)
     readings = [found for read in readers if (found := read(text, start, now))]
     return max(readings, key=lambda found: found.end, default=None)
 
@@ -163,6 +195,17 @@ def _shortly(text: str, start: int, now: datetime) -> Found | None:
     except (ValueError, OverflowError):
         return None
     return _unless_over(Found(at, False, start, match.end()), now)
+
+
+def _english_shortly(text: str, start: int, now: datetime) -> Found | None:
+    """In half an hour, 20 minutes later."""
+    match = ENGLISH_SHORTLY.match(text, start)
+    if match is None:
+        return None
+    unit = timedelta(minutes=1) if match["unit"].startswith("m") else timedelta(hours=1)
+    said = match["n"] or match["later"]
+    span = unit / 2 if said == "half an" else unit * english_count(said)
+    return Found(now.astimezone(UTC) + span, False, start, match.end())
 
 
 def _vaguely(text: str, start: int, now: datetime) -> Found | None:
@@ -267,12 +310,22 @@ def _clock_alone(text: str, start: int, now: datetime) -> Found | None:
     return Found(at, False, start, clock.end, "是今天晚上，还是明天早上？" if doubt else "")
 
 
+def _clock_first(text: str, start: int, now: datetime) -> Found | None:
+    """3pm next Wednesday, at 9am on Monday: in English the day may come second."""
+    clock = _english_clock(text, start)
+    gap = ON.match(text, clock.end) if clock else None
+    phrase = read_date(text, gap.end(), now.date()) if gap else None
+    if clock is None or phrase is None:
+        return None
+    return _timed(start, phrase, clock._replace(end=phrase.end), now)
+
+
 def _bare_clock(text: str, start: int) -> Clock | None:
     if word := WORD_ALONE.match(text, start):
         return _clock_at(text, start) or _part_clock(word)
     if A_LITTLE.match(text, start) or BEFORE_CLOCK.search(text, max(0, start - 1), start):
         return None
-    return _clock_at(text, start)
+    return None if COUNTED_AT.match(text, start) else _clock_at(text, start)
 
 
 def _clock_after(text: str, end: int) -> Clock | None:
@@ -280,16 +333,37 @@ def _clock_after(text: str, end: int) -> Clock | None:
     place = gap.end() if gap else end
     if clock := _clock_at(text, place):
         return clock
-    part = PART_ALONE.match(text, place)
+    part = PART_ALONE.match(text, place) or ENGLISH_PART.match(text, place)
     return _part_clock(part) if part else None
 
 
 def _part_clock(match: re.Match[str]) -> Clock:
-    part = PARTS[match["part"]]
+    part = PARTS.get(match["part"]) or ENGLISH_PARTS[match["part"]]
     return Clock(timedelta(hours=part.default), match.end(), until=part.until)
 
 
+def _english_clock(text: str, start: int) -> Clock | None:
+    """3pm, at 15:00, 9:30 am, noon; a bare number needs ``at`` before it."""
+    match = ENGLISH_CLOCK.match(text, start)
+    if match is None:
+        return None
+    hour, minute = int(match["hour"] or 12), int(match["minute"] or 0)
+    if hour > 24 or minute > 59:
+        return None
+    if half_day := match["half_day"]:
+        hour = hour % 12 + (12 if half_day == "p" else 0)
+    elif match["part"]:
+        hour += 12 if hour in ENGLISH_PARTS[match["part"]].later else 0
+    elif 1 <= hour <= 6 and not match["minute"]:
+        hour += 12
+    return Clock(timedelta(hours=hour, minutes=minute), match.end())
+
+
 def _clock_at(text: str, start: int) -> Clock | None:
+    return _english_clock(text, start) or _chinese_clock(text, start)
+
+
+def _chinese_clock(text: str, start: int) -> Clock | None:
     match = CLOCK.match(text, start)
     if match is None or NOT_A_CLOCK.search(text, match.start("hour"), match.end() + 3):
         return None

@@ -201,3 +201,26 @@ def test_a_very_long_text_costs_little():
     read("电话 聊了报价 12万 下周三下午3点再约，" * 500)
 
     assert perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "outcome", "at"),
+    [
+        ("called, interested, next Wednesday 3pm", "电话", "有意向", "11-25 15:00"),
+        ("Call no answer, in 2 days", "电话", "未接通", "11-23 09:00"),
+        ("phone, not interested", "电话", "拒绝", None),
+        ("emailed the offer", "邮件", "", None),
+        ("WeChat, sent prices, Friday 10am", "微信", "", "11-27 10:00"),
+        ("visited, wants a quote", "拜访", "有意向", None),
+        ("sms reminder", "短信", "", None),
+        ("video demo, agreed", "视频", "有意向", None),
+        ("met on Monday", "拜访", "", None),
+        ("spoke with Anna, will visit tomorrow 2pm", "", "接通", "11-22 14:00"),
+        ("called, wrong number", "电话", "空号", None),
+    ],
+)
+def test_a_follow_up_may_be_written_in_english(text, method, outcome, at):
+    result = read(text)
+
+    assert (result.method, result.outcome) == (method, outcome)
+    assert following(text) == at

@@ -386,3 +386,66 @@ def _expected(expected, now):
 
 def _moment(text, now):
     return datetime.fromisoformat(text.replace("-00", "-01")).replace(tzinfo=now.tzinfo)
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "date_only"),
+    [
+        ("today 3pm", "2026-11-21 15:00", False),
+        ("tonight", "2026-11-21 19:00", False),
+        ("tonight at 8", "2026-11-21 20:00", False),
+        ("Tomorrow", "2026-11-22 09:00", True),
+        ("tomorrow 9am", "2026-11-22 09:00", False),
+        ("tomorrow at 9:30 am", "2026-11-22 09:30", False),
+        ("tomorrow 15:00", "2026-11-22 15:00", False),
+        ("tomorrow at 3", "2026-11-22 15:00", False),
+        ("tomorrow noon", "2026-11-22 12:00", False),
+        ("tomorrow afternoon", "2026-11-22 14:00", False),
+        ("day after tomorrow", "2026-11-23 09:00", True),
+        ("next Wednesday 3pm", "2026-11-25 15:00", False),
+        ("next Wednesday, 3 p.m.", "2026-11-25 15:00", False),
+        ("3pm next Wednesday", "2026-11-25 15:00", False),
+        ("at 10am on Monday", "2026-11-23 10:00", False),
+        ("on Friday", "2026-11-27 09:00", True),
+        ("Fri 2pm", "2026-11-27 14:00", False),
+        ("next week", "2026-11-23 09:00", True),
+        ("in 20 minutes", "2026-11-21 10:20", False),
+        ("in half an hour", "2026-11-21 10:30", False),
+        ("in an hour", "2026-11-21 11:00", False),
+        ("2 hours later", "2026-11-21 12:00", False),
+        ("in 3 days", "2026-11-24 09:00", True),
+        ("in two weeks", "2026-12-05 09:00", True),
+        ("a month later", "2026-12-21 09:00", True),
+        ("December 5", "2026-12-05 09:00", True),
+        ("Dec 5th, 2026 at 10am", "2026-12-05 10:00", False),
+        ("5 Dec 14:30", "2026-12-05 14:30", False),
+        ("noon", "2026-11-21 12:00", False),
+        ("at 5", "2026-11-21 17:00", False),
+    ],
+)
+def test_english_is_understood_as_well(text, at, date_only):
+    result = found(text)
+
+    assert local(text) == at
+    assert result.date_only is date_only
+    assert result.ambiguous == ""
+    assert (result.start, result.end) == (0, len(text))
+
+
+def test_what_is_over_in_english_is_over():
+    assert found("yesterday").past
+    assert found("last Friday").past
+
+
+@pytest.mark.parametrize(
+    "text", ["money back", "satisfied", "mondays", "may need 5 seats", "maybe", "sat down", "120 am",
+             "march on", "a week", "good afternoon", "in the 3 companies", "at 5%", "met at 5 companies", "5 demos"]
+)  # fmt: skip
+def test_english_words_that_name_no_time(text):
+    assert found(text) is None
+
+
+def test_the_place_of_an_english_time_lies_inside_the_sentence():
+    result = found("call at 9am tomorrow about the offer")
+
+    assert (result.start, result.end) == (5, len("call at 9am tomorrow"))

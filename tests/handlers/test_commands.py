@@ -268,3 +268,19 @@ async def test_userids_know_no_case(store):
     await captured(store)
 
     assert "已接受" in await says(store, "LiLei", "领取 1")
+
+
+async def test_arguments_may_be_english(store):
+    new = await captured(store, rep="李雷")
+    await says(store, "lilei", f"claim {new.id}")
+
+    logged = await says(store, "lilei", f"log {new.id} called, interested, next Wednesday 3pm")
+    reminded = await says(store, "lilei", f"remind {new.id} tomorrow 9am call")
+    moved = [await says(store, "lilei", f"stage {new.id} {to}") for to in ("intent", "quoted")]
+    returned = await says(store, "lilei", f"return {new.id} no budget")
+
+    assert f"记下 #{new.id}：电话，有意向" in logged
+    assert "15:00 提醒你" in logged
+    assert f"提醒你 #{new.id} call" in reminded
+    assert ["意向" in moved[0], "已报价" in moved[1]] == [True, True]
+    assert "没有预算" in returned

@@ -57,8 +57,8 @@ class Command:
 
 
 def number(text: str) -> LeadId:
-    """42, #42, L42, in whatever width. Raises ValueError."""
-    digits = unicodedata.normalize("NFKC", text).strip().lstrip("#Ll")
+    """42, #42, L42, in whatever width, also ending a sentence. Raises ValueError."""
+    digits = unicodedata.normalize("NFKC", text).strip().rstrip(".,;。").lstrip("#Ll")
     if not digits.isdecimal() or len(digits) > 9:
         raise ValueError(text)
     return LeadId(int(digits))

@@ -88,7 +88,7 @@ def test_the_manual_has_every_command():
     assert missing == []
 
 
-@pytest.mark.parametrize("text", ["42", "#42", "L42", "４２", "＃42", "l42"])
+@pytest.mark.parametrize("text", ["42", "#42", "L42", "４２", "＃42", "l42", "42。", "42."])
 def test_a_number_can_be_written_in_many_ways(text):
     assert number(text) == 42
 

@@ -4,7 +4,7 @@ import pytest
 
 from bot.dispatch import hear
 from bot.incoming import Incoming, Press
-from bot.platforms.wecom.sender import task_id
+from bot.platforms.named import named
 from handlers.sweeps import reminders
 from store.domain.team import Platform
 from tests.handlers.people import IDS, answers, captured, lead, says
@@ -12,7 +12,7 @@ from tests.handlers.people import IDS, answers, captured, lead, says
 
 async def press(store, key: str, line: str, account="lilei"):
     id_ = f"p{next(IDS)}"
-    pressed = Press(task_id=task_id(key), code="spent-once")
+    pressed = Press(task_id=named(key, "0123456789ab", 128), code="spent-once")
     said = {"platform": Platform.WECOM, "id": id_, "account": account, "line": line}
     return await hear(store, Incoming(**said, press=pressed))
 

@@ -10,7 +10,7 @@ REPS = ("wecom:lilei", "dingtalk:wangqiang")
 @pytest.mark.parametrize("chat", REPS)
 @pytest.mark.parametrize(
     ("typed", "meant"),
-    [("跟近 1 聊了", "跟进 42"), ("领区 4", "领取 42"), ("claime 4", "领取 42"), ("公还", "公海")],
+    [("跟近 1 聊了", "跟进 1"), ("领区 4", "领取 4"), ("claime 4", "领取 4"), ("公还", "公海")],
 )
 async def test_an_unknown_line_gets_the_nearest_command(world: World, chat, typed, meant):
     answer = await world.phone(chat).says(typed)

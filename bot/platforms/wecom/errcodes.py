@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 STALE_TOKEN = frozenset({40014, 42001})  # 40001 is not here: for WeCom it means a bad secret
+CODE_USED = 42022  # the sheet knows both for a response_code used twice (section 12)
 CODE_SPENT = 60140  # a response_code that was used or is older than 72 h
 NO_RELATION = 84061
 NO_SUCH_CARD = 42031  # this kind of template card is not known here

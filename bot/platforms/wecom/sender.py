@@ -11,6 +11,7 @@ from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.errcodes import (
     CODE_SPENT,
+    CODE_USED,
     NO_RELATION,
     NO_SUCH_CARD,
     TASK_ID_TAKEN,
@@ -99,7 +100,7 @@ class AppSender:
         try:
             answer = await self.client.call("message/update_template_card", body)
         except WeComError as error:
-            if error.code == CODE_SPENT:
+            if error.code in {CODE_SPENT, CODE_USED}:
                 return False
             raise
         _check_reached(answer, due.account)

@@ -71,9 +71,12 @@ class Robot:
         if size(str(body)) > BODY_BYTES:
             raise OldFault(460101, f"message body 大小不合法，最大 {BODY_BYTES}bytes")
         kind, content = by_webhook(body)
-        if self._repeated(body):
+        uuid = body.get("msgUuid")  # makes the retry of an accepted message safe
+        if uuid in self._seen:
             return {}
         self._check_pace()
+        if isinstance(uuid, str):
+            self._seen.add(uuid)
         self._state.show(group_of("dingtalk"), kind, content, by=NAME)
         self._state.tick("digest")
         return {}
@@ -98,14 +101,6 @@ class Robot:
         return any(
             abs(now - at) <= SIGN_WINDOW for now in (self._state.clock(), datetime.now(UTC))
         )
-
-    def _repeated(self, body: Mapping[str, Any]) -> bool:
-        """``msgUuid`` makes a retry safe."""
-        uuid = body.get("msgUuid")
-        if not isinstance(uuid, str) or uuid not in self._seen:
-            self._seen.update([uuid] if isinstance(uuid, str) else [])
-            return False
-        return True
 
     def _check_pace(self) -> None:
         """Above 20 in a minute nothing goes through for ten."""

@@ -108,8 +108,9 @@ async def test_without_a_usable_code_a_new_card_is_sent(app, gateway, codes):
     assert kept["task_id"] != ref()["task_id"]
 
 
-async def test_a_spent_code_gives_way_to_the_one_before_it(app, gateway):
-    gateway.answers(UPDATE, refusal(60140))
+@pytest.mark.parametrize("spent", [60140, 42022])
+async def test_a_spent_code_gives_way_to_the_one_before_it(app, gateway, spent):
+    gateway.answers(UPDATE, refusal(spent))
 
     kept = await app.show(due(ref=ref(code("sent", hours=5), code("spent", hours=1))))
 

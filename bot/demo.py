@@ -18,7 +18,7 @@ from bot.config import Settings, parse
 from bot.dispatch import hear
 from bot.incoming import Incoming
 from bot.sandbox import demo as sandbox
-from bot.sandbox.clock import MovableClock, beside, kept
+from bot.sandbox.clock import SQLITE, MovableClock, beside, kept
 from bot.serve import listening, prepare_database, stopped
 from bot.wiring import rules, team
 from handlers.capture import capture
@@ -102,7 +102,7 @@ async def open_demo(
     """
     port = port or _free_port()
     url = f"http://{HOST}:{port}"
-    database = f"sqlite+aiosqlite:///{data / 'leadbot.db'}"
+    database = _database(data)
     clock = clock or kept(database) or MovableClock()
     mover = _Mover(clock, beside(database))
     stand_ins = await sandbox.start(url, clock, PEOPLE, mover, cards=cards)
@@ -125,6 +125,10 @@ async def open_demo(
         await stand_ins.close()
 
 
+def _database(data: Path) -> str:
+    return f"{SQLITE}{data / 'leadbot.db'}"
+
+
 def _start_at_work(clock: MovableClock, settings: Settings) -> None:
     """A demo at night would show nothing but waiting: it starts in working hours."""
     opens = rules(settings).calendar.opens(clock())
@@ -137,7 +141,7 @@ def _values(
 ) -> dict[str, Any]:
     return {
         "server": {"host": HOST, "port": port, "public_url": url},
-        "database": {"url": f"sqlite+aiosqlite:///{data / 'leadbot.db'}"},
+        "database": {"url": _database(data)},
         "api": {"keys": {"website": key}},
         **platforms,
         "wecom": {**platforms["wecom"], "remarks": True, "tags": True},
@@ -245,7 +249,7 @@ async def run_demo(port: int, data: Path | None, speed: float, *, cards: bool = 
 
 
 async def _serve(data: Path, port: int, speed: float, *, cards: bool) -> None:
-    clock = kept(f"sqlite+aiosqlite:///{data / 'leadbot.db'}", speed) or MovableClock(speed)
+    clock = kept(_database(data), speed) or MovableClock(speed)
     async with open_demo(data, port, clock, cards=cards) as demo:
         typer.echo(f"\n  打开 {demo.url}/sandbox/ 就能看到整个流程\n")
         typer.echo(f"  接口密钥（来源 website）：{demo.api_key}")

@@ -18,6 +18,7 @@ Every error the application raises on purpose.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 
@@ -58,12 +59,29 @@ class Stale(LeadbotError):
     """Somebody else changed the lead first; run the handler again."""
 
 
-class Later(LeadbotError):
-    """A platform cannot take it now. ``after`` is how long to wait; None: the relay's back-off."""
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something only the admin can mend: ``key`` tells one from another, ``text`` is for their phone.
 
-    def __init__(self, why: str, after: timedelta | None = None) -> None:
+    The text is short Chinese: what is true now, and what to do about it.
+    """
+
+    key: str
+    text: str
+
+
+class Later(LeadbotError):
+    """A platform cannot take it now. ``after`` is how long to wait; None: the relay's back-off.
+
+    ``alarm``: it will not take it before somebody mends something.
+    """
+
+    def __init__(
+        self, why: str, after: timedelta | None = None, alarm: Alarm | None = None
+    ) -> None:
         super().__init__(why)
         self.after = after
+        self.alarm = alarm
 
 
 class Anew(Later):
@@ -78,7 +96,14 @@ class Spent(Later):
 
 
 class Undeliverable(LeadbotError):
-    """A platform will never take it as it is; trying again would change nothing."""
+    """A platform will never take it as it is; trying again would change nothing.
+
+    ``alarm``: somebody has to know, or the next ones will go the same way.
+    """
+
+    def __init__(self, why: str, alarm: Alarm | None = None) -> None:
+        super().__init__(why)
+        self.alarm = alarm
 
 
 class BadCallback(LeadbotError):

@@ -430,6 +430,7 @@ class Mail(Section):
     password: SecretStr = SecretStr("")
     tls: Literal["none", "starttls", "tls"] = "none"
     sender: str = Field(default="leadbot@localhost", alias="from")
+    alarms: str = Field(default="", pattern=r"^([^@\s]+@[^@\s]+)?$")  # the admin's mailbox
 
 
 class Limits(Section):

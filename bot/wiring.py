@@ -26,6 +26,7 @@ def rules(settings: Settings) -> Rules:
         hot=settings.score.hot,
         public_url=settings.server.public_url,
         mails=settings.mail is not None,
+        alarm_mail=settings.mail.alarms if settings.mail else "",
         wecom=settings.wecom is not None,
         wecom_group=bool(settings.wecom and settings.wecom.group_webhook.get_secret_value()),
         dingtalk=settings.dingtalk is not None,

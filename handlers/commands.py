@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import lists, manage, quota, ways, work
+from handlers import alarms, lists, manage, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.paste import looks_like_lead, offer
@@ -168,6 +168,8 @@ COMMANDS = (
             roles=MARKET, parse=ways.wanted, handler=ways.link),
     Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
             roles=MANAGER, parse=anything, handler=quota.quota),
+    Command(names=("告警", "alarms"), usage="告警", does="平台哪里不通、从什么时候起",
+            roles=MANAGER, parse=anything, handler=alarms.standing),
     Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from store.alarms import Alarms, Watch
 from store.contacts import Contacts
 from store.domain.rules import Rules
 from store.figures import FiguresQuery
@@ -39,7 +40,9 @@ class Tx:
     ``now`` stands still while it lasts; ``rules`` are those of the installation.
     """
 
-    def __init__(self, conn: AsyncConnection, now: datetime, rules: Rules) -> None:
+    def __init__(
+        self, conn: AsyncConnection, now: datetime, rules: Rules, watch: Watch | None = None
+    ) -> None:
         self.conn = conn
         self.now = now
         self.rules = rules
@@ -56,6 +59,7 @@ class Tx:
         self.contacts = Contacts(conn, now)
         self.pictures = Pictures(conn, now)
         self.quota = Ledger(conn, now, rules.meters)
+        self.alarms = Alarms(conn, now, watch or Watch())
         self.leases = Leases(conn, now)
         self.tokens = Tokens(conn, now)
         self.figures = FiguresQuery(conn, self.members, rules)
@@ -83,22 +87,23 @@ class Store:
     rules: Rules
     clock: Clock = utcnow
     _writer: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _watch: Watch = field(default_factory=Watch, repr=False)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """A transaction that may write. SQLite's writers queue here, which is fairer than polling."""
         if self.engine.dialect.name == "sqlite":
             async with self._writer, self.engine.begin() as conn:
-                yield Tx(conn, self.clock(), self.rules)
+                yield Tx(conn, self.clock(), self.rules, self._watch)
         else:
             async with self.engine.begin() as conn:
-                yield Tx(conn, self.clock(), self.rules)
+                yield Tx(conn, self.clock(), self.rules, self._watch)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A transaction that only reads and never waits for a writer."""
         async with self.engine.execution_options(leadbot_reads=True).begin() as conn:
-            yield Tx(conn, self.clock(), self.rules)
+            yield Tx(conn, self.clock(), self.rules, self._watch)
 
     async def create_tables(self) -> None:
         async with self.engine.begin() as conn:

@@ -271,6 +271,18 @@ sent = Table(
     Column("n", Integer, nullable=False),
     Index("ix_sent_at", "at"),
 )
+# What only the admin can mend, as long as it lasts.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("key", String(80), primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    # The messages that say so: who has to hear that it is over.
+    Column("told", Json, nullable=False),
+)
 inbox = Table(
     "inbox",
     metadata,

@@ -52,7 +52,7 @@ POLICY = (Policy() + SMTP).clone(cte_type="7bit")
 
 
 class MailSender:
-    """Sends what ``cards.mail.render_mail`` wrote. Texts of errors name no address.
+    """Sends what ``cards.mail.render_mail`` or ``cards.alarms.letter`` wrote. Texts of errors name no address.
 
     Raises ConfigError when ``[mail] from`` is not an address.
     """
@@ -87,10 +87,12 @@ class MailSender:
         letter["Subject"] = plain(payload["subject"])
         letter["Date"] = format_datetime(self._now())
         letter["Message-ID"] = message_id(due.key, self._sender.domain)
-        letter[UNSUBSCRIBE] = f"<{_url(payload['unsubscribe'])}>"
-        letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
+        if "unsubscribe" in payload:  # the admin's alarms are no advertisement
+            letter[UNSUBSCRIBE] = f"<{_url(payload['unsubscribe'])}>"
+            letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058
         letter.set_content(clean(payload["text"]))
-        letter.add_alternative(clean(payload["html"]), subtype="html")
+        if "html" in payload:
+            letter.add_alternative(clean(payload["html"]), subtype="html")
         return letter
 
     async def _send(self, letter: EmailMessage, account: str) -> None:

@@ -59,6 +59,7 @@ class Rules:
     wecom_group: bool  # the managers' group robots are configured
     dingtalk: bool
     dingtalk_group: bool
+    alarm_mail: str = ""  # who hears by e-mail that a platform cannot be reached
     roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
     interactive: bool = False  # DingTalk's card platform has our template
     todo: bool = False  # reminders are to-do entries in DingTalk, too

@@ -1,0 +1,51 @@
+"""An alarm that is on: whose account it is about, who was told, and what shows that it is over."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from store.domain.team import Channel
+
+WHOSE = "@"
+"""``wecom:81013@lilei`` is about one account; the others' messages do not end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that told it: its key in the outbox, and where it went."""
+
+    key: str
+    channel: Channel
+    account: str
+    member_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An alarm that is on. ``told_at``: None until somebody has been told."""
+
+    key: str
+    text: str
+    since: datetime
+    seen_at: datetime
+    told_at: datetime | None = None
+    told: tuple[Told, ...] = ()
+
+    @property
+    def channel(self) -> str:
+        """The channel it is about, as far as it is about one."""
+        return self.key.partition(":")[0]
+
+    @property
+    def about(self) -> str:
+        """Its key without whose account it is about."""
+        return self.key.partition(WHOSE)[0]
+
+    @property
+    def account(self) -> str:
+        """The one account it is about; "": all."""
+        return self.key.partition(WHOSE)[2]
+
+    def ended_by(self, prefix: str, account: str) -> bool:
+        """Whether a success under ``prefix``, for ``account``, shows that it is over."""
+        mine = self.account.lower() in {"", account.lower()}
+        return self.about.startswith(prefix) and mine

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from aiohttp import ClientSession, TCPConnector, web
@@ -52,12 +52,13 @@ from jobs.directory import Following, Reader
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
 from jobs.tally import Tally
-from store.db import Clock, Store, open_store, utcnow
+from store.db import Clock, Store, Tx, open_store, utcnow
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Channel
 
 log = structlog.get_logger()
+T = TypeVar("T")
 RELAY = "relay"
 DIRECTORY = "directory"
 DRAIN = 5.0
@@ -233,7 +234,9 @@ def senders(
             Channel.WECOM_PROFILE: ProfileSender(wecom, StageTags(wecom)),
             Channel.WECOM_WAY: WaySender(
                 client=wecom,
+                known=_asking(store, ways.known),
                 made=_noting(store, ways.made),
+                shown=_noting(store, ways.shown),
                 failed=_noting(store, ways.failed),
                 read=ways.from_json,
             ),
@@ -262,6 +265,16 @@ def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[...,
             await note(tx, *what)
 
     return in_transaction
+
+
+def _asking(store: Store, ask: Callable[[Tx, T], Awaitable[T]]) -> Callable[[T], Awaitable[T]]:
+    """``ask`` of what is kept now."""
+
+    async def reading(what: T) -> T:
+        async with store.read() as tx:
+            return await ask(tx, what)
+
+    return reading
 
 
 def _fetchers(settings: DingTalk, store: Store, client: DingTalkClient) -> dict[Channel, Sender]:

@@ -53,11 +53,11 @@ async def _ordered(
         await tx.members.sync(team(settings))
         wanted = await ways.plan(tx, kind, asked)
     try:
-        way = await make(client, wanted)
+        way, gone = await make(client, wanted)
     except WeComError as error:
         raise NotMade(said(error)) from error
     async with store.begin() as tx:
-        await tx.contacts.keep_way(way)
+        await ways.keep(tx, way, gone)
         return way, await ways.names(tx, way)
 
 

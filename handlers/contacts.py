@@ -17,6 +17,9 @@ from store.domain.newlead import NewLead
 from store.domain.team import Channel, Member, Platform, Role
 from store.outbox import Put
 
+LINK_GONE = {"link_unavailable", "delete_link"}
+"""The name of such a link is free again: the next order makes a new one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
@@ -173,6 +176,8 @@ async def spoke(tx: Tx, external_userid: str) -> bool:
 async def notice(tx: Tx, change: str, link_id: str = "", left: str = "", until: str = "") -> None:
     """What 获客助手 reports, to managers and marketing: once per kind, link and day."""
     way = await tx.contacts.way(link_id) if link_id else None
+    if change in LINK_GONE:
+        await tx.contacts.lose_way(link_id)
     text = notice_text(change, way.name if way else "", left, _day(tx, until))
     if not text:
         return

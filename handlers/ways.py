@@ -14,7 +14,7 @@ from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
 from store.domain.team import Channel, Member, Role
-from store.domain.ways import Way, WayKind, check_way, reusable
+from store.domain.ways import PICTURE, Way, WayKind, check_way, reusable
 from store.outbox import Put
 
 EXAMPLES = {WayKind.CODE: "活码 展会 李雷 韩梅", WayKind.LINK: "获客 官网 李雷 韩梅"}
@@ -75,9 +75,16 @@ async def plan(tx: Tx, kind: WayKind, asked: Wanted) -> Way:
     way = Way(kind=kind, name=asked.name, userids=tuple(userids))
     check_way(way)
     old = reusable(way, await tx.contacts.named(kind, way.name))
-    if old is not None and not asked.people:
-        return old
-    return replace(way, id=old.id, url=old.url) if old is not None else way
+    return old if old is not None and not asked.people else _with(way, old)
+
+
+async def known(tx: Tx, way: Way) -> Way:
+    """``way`` with the id it has by now: it may have been made, or lost, since it was ordered."""
+    return _with(way, reusable(way, await tx.contacts.named(way.kind, way.name)))
+
+
+def _with(way: Way, old: Way | None) -> Way:
+    return replace(way, id=old.id if old else "", url=old.url if old else "")
 
 
 async def _userids(tx: Tx, people: Sequence[str]) -> list[str]:
@@ -117,15 +124,38 @@ async def names(tx: Tx, way: Way) -> Sequence[str]:
     return [team.get(userid.casefold(), userid) for userid in way.userids]
 
 
-async def made(tx: Tx, way: Way, by: int, png: bytes | None) -> None:
-    """WeCom has it: keep it, and show it to whoever asked."""
+async def made(tx: Tx, way: Way, by: int, gone: str = "") -> None:
+    """WeCom has it: keep it, in the place of ``gone``; its picture is the next step."""
+    await keep(tx, way, gone)
+    put = Put(
+        key=f"picture:{_about(way)}/{by}",
+        channel=Channel.WECOM_WAY,
+        account=way.name,
+        payload={"way": as_json(way), "by": by, "step": PICTURE},
+        ring=True,
+    )
+    await tx.outbox.put([put])
+
+
+async def keep(tx: Tx, way: Way, gone: str = "") -> None:
+    """``gone``: the id of one that was deleted at WeCom."""
+    if gone:
+        await tx.contacts.lose_way(gone)
     await tx.contacts.keep_way(way)
+
+
+def _about(way: Way) -> str:
+    return sha256(way.id.encode()).hexdigest()[:32]
+
+
+async def shown(tx: Tx, way: Way, by: int, png: bytes | None) -> None:
+    """Show to whoever asked what was made."""
     asker = (await tx.members.all()).get(by)
     if asker is None or asker.phone is None:
         return
     channel, account = asker.phone
     people = await names(tx, way)
-    key = f"way:{sha256(way.id.encode()).hexdigest()[:32]}/{asker.id}"
+    key = f"way:{_about(way)}/{asker.id}"
     if channel == Channel.WECOM:
         await _show_wecom(tx, asker, key, way_text(way, people, picture=bool(png)), png)
         return

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -60,7 +60,10 @@ class Contacts:
         return list(rows)
 
     async def keep_way(self, way: Way) -> None:
-        """Remember a QR code or link; one that is there already has other members from now on."""
+        """Remember a QR code or link; one that is there already has other members from now on.
+
+        WeCom has it, whatever it said before.
+        """
         insert = upsert(self.conn, t.ways).values(
             id=way.id,
             kind=way.kind,
@@ -71,29 +74,40 @@ class Contacts:
         )
         kept = {name: insert.excluded[name] for name in ("url", "userids")}
         await self.conn.execute(
-            insert.on_conflict_do_update(index_elements=[t.ways.c.id], set_=kept)
+            insert.on_conflict_do_update(
+                index_elements=[t.ways.c.id], set_={**kept, "gone_at": None}
+            )
+        )
+
+    async def lose_way(self, way_id: str) -> None:
+        """WeCom no longer has it: its name is free for another one."""
+        await self.conn.execute(
+            update(t.ways)
+            .where(t.ways.c.id == way_id, t.ways.c.gone_at.is_(None))
+            .values(gone_at=self.now)
         )
 
     async def ways(self, kind: WayKind, limit: int = 20) -> Sequence[Way]:
-        """The newest first."""
+        """Those WeCom still has, the newest first."""
         rows = await self.conn.execute(
             select(t.ways)
-            .where(t.ways.c.kind == kind)
+            .where(t.ways.c.kind == kind, t.ways.c.gone_at.is_(None))
             .order_by(t.ways.c.made_at.desc(), t.ways.c.id)
             .limit(limit)
         )
         return [_way(row) for row in rows.mappings()]
 
     async def named(self, kind: WayKind, name: str) -> Sequence[Way]:
-        """Those of one channel, the newest first."""
+        """Those of one channel that WeCom still has, the newest first."""
         rows = await self.conn.execute(
             select(t.ways)
-            .where(t.ways.c.kind == kind, t.ways.c.name == name)
+            .where(t.ways.c.kind == kind, t.ways.c.name == name, t.ways.c.gone_at.is_(None))
             .order_by(t.ways.c.made_at.desc(), t.ways.c.id)
         )
         return [_way(row) for row in rows.mappings()]
 
     async def way(self, way_id: str) -> Way | None:
+        """Also one that WeCom no longer has."""
         row = (await self.conn.execute(select(t.ways).where(t.ways.c.id == way_id))).mappings()
         found = row.one_or_none()
         return _way(found) if found else None

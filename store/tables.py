@@ -232,6 +232,7 @@ ways = Table(
     Column("url", Text, nullable=False),
     Column("userids", Json, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
+    Column("gone_at", UtcDateTime),  # WeCom no longer has it
     Index("ix_ways_kind_name", "kind", "name"),
 )
 outbox = Table(

@@ -14,6 +14,10 @@ MOST_PEOPLE = 100
 """Members of one contact way (D:92572), and of a link by its older page (D:97297)."""
 
 
+PICTURE = "picture"
+"""The second step of an order: what was made is shown."""
+
+
 class WayKind(StrEnum):
     CODE = "code"
     LINK = "link"

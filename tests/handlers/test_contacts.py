@@ -369,7 +369,8 @@ async def test_a_rep_does_not_make_codes(store):
 async def test_what_was_made_is_kept_and_shown_with_its_picture(store):
     async with store.begin() as tx:
         zhou = await tx.members.by_name("周市场")
-        await ways.made(tx, code(), zhou.id, b"\x89PNG")
+        await ways.made(tx, code(), zhou.id)
+        await ways.shown(tx, code(), zhou.id, b"\x89PNG")
 
     said = await says(store, "zhousc", "活码")
     pictures = [
@@ -385,7 +386,7 @@ async def test_what_was_made_is_kept_and_shown_with_its_picture(store):
 
 async def test_asked_for_again_the_printed_code_stays(store):
     async with store.begin() as tx:
-        await ways.made(tx, code(), 0, None)
+        await ways.keep(tx, code())
 
     _, [same] = await ordered(store, "活码 展会")
     _, [fewer] = await ordered(store, "活码 展会 韩梅 李雷")
@@ -393,6 +394,50 @@ async def test_asked_for_again_the_printed_code_stays(store):
 
     assert (same["way"]["id"], fewer["way"]["id"]) == ("cfg1", "cfg1")
     assert one["way"]["id"] == ""  # a code for one member is another kind (D:92572)
+
+
+@pytest.mark.parametrize("change", ["delete_link", "link_unavailable"])
+async def test_a_link_that_is_gone_leaves_its_name_to_a_new_one(store, change):
+    """The next order changed the dead link, was refused, and so was every one after it."""
+    async with store.begin() as tx:
+        await ways.keep(tx, code(kind=WayKind.LINK, name="官网", id="ca1"))
+    _, [before] = await ordered(store, "获客 官网")
+
+    await hear(store, event(LinkNews, change=change, link_id="ca1"))
+
+    _, [after] = await ordered(store, "获客 官网")
+    assert (before["way"]["id"], after["way"]["id"]) == ("ca1", "")
+    assert "还没有获客链接" in await says(store, "zhousc", "获客")
+    assert "「官网」" in await words(store, "chenzg")
+
+
+async def test_a_code_made_anew_takes_the_place_of_the_one_that_is_gone(store):
+    async with store.begin() as tx:
+        await ways.keep(tx, code())
+        await ways.made(tx, code(id="cfg2", url="https://p.example/2.png"), 0, "cfg1")
+
+    async with store.read() as tx:
+        assert [way.id for way in await tx.contacts.named(WayKind.CODE, "展会")] == ["cfg2"]
+
+
+async def test_what_was_made_while_an_order_waited_is_not_made_twice(store):
+    """Two orders of one name, each without an id, made two codes."""
+    async with store.begin() as tx:
+        await ways.keep(tx, code())
+
+        now = await ways.known(tx, code(id="", url=""))
+
+    assert (now.id, now.url) == ("cfg1", "https://p.example/1.png")
+
+
+async def test_what_was_lost_while_an_order_waited_is_made_anew(store):
+    async with store.begin() as tx:
+        await ways.keep(tx, code())
+        await tx.contacts.lose_way("cfg1")
+
+        now = await ways.known(tx, code())
+
+    assert (now.id, now.url) == ("", "")
 
 
 def code(**values):
@@ -403,7 +448,7 @@ def code(**values):
 async def test_the_picture_reaches_a_phone_in_dingtalk_by_address(store):
     async with store.begin() as tx:
         wang = await tx.members.by_name("王强")
-        await ways.made(tx, code(), wang.id, b"\x89PNG")
+        await ways.shown(tx, code(), wang.id, b"\x89PNG")
 
     assert "/p/" in await words(store, "wangqiang")
 

@@ -45,6 +45,21 @@ async def test_made_twice_it_is_the_same_code(demo, tmp_path):
     assert len(await ways(demo, WayKind.CODE)) == 1
 
 
+@pytest.mark.parametrize("link", [False, True])
+async def test_deleted_at_wecom_it_is_made_anew(demo, tmp_path, link):
+    """The name was refused for good, and nobody but the database's owner could free it."""
+    kind = WayKind.LINK if link else WayKind.CODE
+    await make_channel(demo.settings, "展会", [], tmp_path / "a.png", link=link)
+    [lost] = await ways(demo, kind)
+    demo.sandbox.wecom.ways.lose(lost.id)
+
+    await make_channel(demo.settings, "展会", [], tmp_path / "a.png", link=link)
+
+    [new] = await ways(demo, kind)
+    assert new.id != lost.id
+    assert new.url != lost.url
+
+
 async def test_a_link_is_drawn_as_a_code_too(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import Any
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader
 
 from bot.config import WeCom
 from bot.platforms.shared import OwnTokens, Tokens
@@ -92,16 +92,16 @@ class WeComClient:
         return self._settled("webhook/send", await self._exchange("webhook/send", url, payload))
 
     async def download(self, url: str, most: int) -> bytes:
-        """The first ``most`` bytes at an address WeCom gave out. Raises Later."""
+        """What lies at an address WeCom gave out. Raises Later, also for more than ``most`` bytes."""
         try:
             async with self._session.get(url, timeout=TIMEOUT) as response:
-                status, raw = response.status, await response.content.read(most)
+                status, raw = response.status, await _first(response.content, most + 1)
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             failure = type(error).__name__
         else:
-            if status == 200:
+            if status == 200 and len(raw) <= most:
                 return raw
-            failure = f"HTTP {status}"
+            failure = f"HTTP {status}" if status != 200 else "too large"
         raise Later(f"a picture: {failure}")
 
     async def _once(self, path: str, body: object, params: Mapping[str, str] | None) -> Answer:
@@ -197,6 +197,16 @@ class WeComClient:
         ):
             errmsg = errmsg.replace(secret, "***") if secret else errmsg
         return errmsg
+
+
+async def _first(content: StreamReader, most: int) -> bytes:
+    """Up to ``most`` bytes: one ``read`` gives what has arrived, which may be half of it."""
+    raw = b""
+    async for chunk in content.iter_any():
+        raw += chunk
+        if len(raw) >= most:
+            break
+    return raw
 
 
 def _parsed(path: str, status: int, raw: bytes) -> Answer:

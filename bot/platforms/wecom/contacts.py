@@ -12,7 +12,7 @@ from bot.platforms.wecom.errcodes import NO_RELATION
 from bot.platforms.wecom.pictures import drawn, fetched
 from bot.platforms.wecom.sender import LOOKUP_PAUSE, LOOKUP_TRIES
 from store.domain.errors import Later, Undeliverable
-from store.domain.ways import Way, WayKind
+from store.domain.ways import PICTURE, Way, WayKind
 from store.outbox import Due
 
 Ref = dict[str, Any]
@@ -26,7 +26,12 @@ OTHER_APP_SENDS, GREETED_ALREADY, TOO_LATE = 41096, 41051, 41050
 TAG_UNKNOWN, TAG_EXISTS = 40068, 40071
 REMARK_CHARS = 20  # of a remark and of a company (D:92115)
 GROUP = "线索阶段"
-PICTURE_TRIES = 3
+PICTURE_TRIES, PICTURE_PAUSE = 3, timedelta(seconds=5)
+PICTURE_TRY = 10.0  # seconds: the host of the pictures is not WeCom's API, and may hang
+SHOW: Mapping[WayKind, tuple[str, str]] = {
+    WayKind.CODE: ("externalcontact/get_contact_way", "config_id"),
+    WayKind.LINK: ("externalcontact/customer_acquisition/get", "link_id"),
+}
 MEMBER_PROBLEMS: Mapping[int, str] = {
     40003: "有人不在企业微信里，核对账号",
     40098: "有人还没实名，请先在手机上实名",
@@ -222,13 +227,37 @@ def _same_number(one: str, other: str) -> bool:
 # -- codes and links ---------------------------------------------------------
 
 
-async def make(client: WeComClient, way: Way) -> Way:
-    """``way`` as WeCom made or changed it. Raises as ``client.call`` does.
+async def make(client: WeComClient, way: Way) -> tuple[Way, str]:
+    """``way`` as WeCom made or changed it, and the id of one that WeCom no longer has.
 
-    WeCom has no key against repeats: an answer that gets lost leaves a code
-    nobody uses.
+    One that was deleted there is made anew under the same name. WeCom has no key
+    against repeats: an answer that gets lost leaves a code nobody uses. Raises as
+    ``client.call`` does.
     """
-    return await (_code(client, way) if way.kind == WayKind.CODE else _link(client, way))
+    written = _code if way.kind == WayKind.CODE else _link
+    try:
+        return await written(client, way), ""
+    except WeComError as error:
+        if not way.id or _is_about_us(error) or await _exists(client, way):
+            raise
+    return await written(client, replace(way, id="", url="")), way.id
+
+
+async def _exists(client: WeComClient, way: Way) -> bool:
+    """Asked of WeCom: which code an unknown id is refused with is not documented."""
+    path, key = SHOW[way.kind]
+    try:
+        await client.call(path, {key: way.id})
+    except WeComError as error:
+        if _is_about_us(error):
+            raise
+        return False
+    return True
+
+
+def _is_about_us(error: WeComError) -> bool:
+    """Whether it says nothing about the code or link itself."""
+    return isinstance(error, Later) or error.code in MEMBER_PROBLEMS
 
 
 async def _code(client: WeComClient, way: Way) -> Way:
@@ -256,9 +285,15 @@ async def _link(client: WeComClient, way: Way) -> Way:
     return replace(way, id=str(link["link_id"]), url=url)
 
 
-async def picture(client: WeComClient, way: Way) -> bytes:
-    """Its QR code: WeCom's own for a code, ours for a link. Raises Later."""
-    return drawn(way.url) if way.kind == WayKind.LINK else await fetched(client, way.url)
+async def picture(client: WeComClient, way: Way, patience: float = PICTURE_TRY) -> bytes:
+    """Its QR code: WeCom's own for a code, ours for a link. Raises Later after ``patience`` seconds."""
+    if way.kind == WayKind.LINK:
+        return drawn(way.url)
+    try:
+        async with asyncio.timeout(patience):
+            return await fetched(client, way.url)
+    except TimeoutError:
+        raise Later("a picture: no answer") from None
 
 
 def said(error: WeComError) -> str:
@@ -266,34 +301,50 @@ def said(error: WeComError) -> str:
     return MEMBER_PROBLEMS.get(error.code, f"企业微信返回 {error.code}，请管理员看日志")
 
 
-Made = Callable[[Way, int, bytes | None], Awaitable[None]]
+Made = Callable[[Way, int, str], Awaitable[None]]
+"""(way, who asked, the id of one that is gone) → kept, and its picture ordered."""
+Shown = Callable[[Way, int, bytes | None], Awaitable[None]]
 Failed = Callable[[Way, int, str], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaySender:
-    """Makes what was ordered and hands it to ``made``, or what went wrong to ``failed``."""
+    """Makes what was ordered, or fetches the picture of what was made: two rows, two steps.
+
+    So that a picture that does not come is tried again without making another code.
+    """
 
     client: WeComClient
+    known: Callable[[Way], Awaitable[Way]]
     made: Made
+    shown: Shown
     failed: Failed
     read: Callable[[dict[str, Any]], Way]
+    patience: float = PICTURE_TRY
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def show(self, due: Due) -> Ref:
         """Raises Later before anything was made, Undeliverable when WeCom says no."""
         ordered, by = self.read(due.payload["way"]), due.payload["by"]
+        if due.payload.get("step") == PICTURE:
+            await self.shown(ordered, by, await self._picture(due, ordered))
+            return {"id": ordered.id}
+        async with self.one:  # of two orders at once, the second finds what the first has made
+            return await self._make(await self.known(ordered), by)
+
+    async def _make(self, ordered: Way, by: int) -> Ref:
         try:
-            way = await make(self.client, ordered)
+            way, gone = await make(self.client, ordered)
         except WeComError as error:
             await self.failed(ordered, by, said(error))
-            raise WeComError(error.code, str(error)) from None  # told once, so tried once
-        await self.made(way, by, await self._picture(way))
+            raise Undeliverable(str(error), error.alarm) from None  # told once, so tried once
+        await self.made(way, by, gone)
         return {"id": way.id}
 
-    async def _picture(self, way: Way) -> bytes | None:
-        for _ in range(PICTURE_TRIES):
-            try:
-                return await picture(self.client, way)
-            except Later:
-                await asyncio.sleep(PAUSE.total_seconds())
-        return None  # the address is told instead
+    async def _picture(self, due: Due, way: Way) -> bytes | None:
+        try:
+            return await picture(self.client, way, self.patience)
+        except Later as later:
+            if due.attempts < PICTURE_TRIES:
+                raise Later(str(later), PICTURE_PAUSE) from None
+            return None  # the address is told instead

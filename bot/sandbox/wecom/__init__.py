@@ -76,6 +76,8 @@ class WeCom:
             ("externalcontact/del_contact_way", self.ways.delete),
             ("externalcontact/customer_acquisition/create_link", self.ways.create_link),
             ("externalcontact/customer_acquisition/update_link", self.ways.update_link),
+            ("externalcontact/customer_acquisition/delete_link", self.ways.delete_link),
+            ("externalcontact/customer_acquisition/get", self.ways.get_link),
         ):
             self.api.add(path, Endpoint(method="POST", answer=answer))
         for endpoints in (self.menu.endpoints(), self.login.endpoints()):

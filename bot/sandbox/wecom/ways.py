@@ -94,6 +94,26 @@ class Ways:
         self._links[link_id] = self._range(call.body)
         return {}
 
+    def get_link(self, call: Call) -> dict[str, Any]:
+        """D:97297."""
+        link_id = str(call.body.get("link_id", ""))
+        if link_id not in self._links:
+            raise No(40035, "invalid parameter: link_id")
+        about = {"link_id": link_id, "url": f"{LINK}{link_id}"}
+        return {"link": about, "range": {"user_list": self._links[link_id]}, "skip_verify": True}
+
+    def delete_link(self, call: Call) -> dict[str, Any]:
+        link_id = str(call.body.get("link_id", ""))
+        if link_id not in self._links:
+            raise No(40035, "invalid parameter: link_id")
+        del self._links[link_id]
+        return {}
+
+    def lose(self, id_: str) -> None:
+        """Somebody deletes it at WeCom: a code without a word, a link with an event."""
+        self._ways.pop(id_, None)
+        self._links.pop(id_, None)
+
     async def picture(self, request: web.Request) -> web.Response:
         """The QR code itself."""
         config_id = request.match_info["config_id"]

@@ -1,5 +1,10 @@
 """What the platforms said"""
 
+import sqlalchemy as sa
+from alembic import op
+
+import store.tables
+
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -7,8 +12,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    with op.batch_alter_table("ways") as ways:
+        ways.add_column(
+            sa.Column("gone_at", store.tables.UtcDateTime(timezone=True), nullable=True)
+        )
 
 
 def downgrade() -> None:
-    pass
+    with op.batch_alter_table("ways") as ways:
+        ways.drop_column("gone_at")

@@ -1,5 +1,6 @@
 """Settings, published material and a platform to talk to."""
 
+import asyncio
 import json
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ import pytest
 from aiohttp import web
 
 from bot.config import WeCom
+from bot.platforms.wecom.pictures import drawn
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 NOON = datetime(2026, 3, 2, 4, tzinfo=UTC)
 TOKEN = "QDG6eK"
 AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 CORP = "wx5823bf96d3bd56c7"
-HANG_UP = object()
+HANG_UP, HANG, IN_PIECES = object(), object(), object()
 
 
 def settings(**changes: Any) -> WeCom:
@@ -97,6 +99,10 @@ class Gateway:
         if answer is HANG_UP:
             request.transport.abort()
             return web.Response()
+        if answer is HANG:
+            await asyncio.Event().wait()
+        if answer is IN_PIECES:
+            return await in_pieces(request, drawn("x"))
         return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
 
     def usual(self, path: str, token: str | None) -> dict[str, Any]:
@@ -111,6 +117,17 @@ class Gateway:
         token = f"token-{self.handed_out}"
         self.valid.add(token)
         return {"errcode": 0, "errmsg": "ok", "access_token": token, "expires_in": 7200}
+
+
+async def in_pieces(request: web.Request, png: bytes) -> web.StreamResponse:
+    """A picture that the network brings byte by byte at first."""
+    response = web.StreamResponse(headers={"Content-Type": "image/png"})
+    await response.prepare(request)
+    for piece in (png[:20], png[20:40], png[40:]):
+        await response.write(piece)
+        await asyncio.sleep(0.01)
+    await response.write_eof()
+    return response
 
 
 def refusal(code: int, errmsg: str = "no") -> dict[str, Any]:

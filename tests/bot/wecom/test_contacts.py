@@ -12,14 +12,14 @@ from bot.platforms.wecom.contacts import (
     WaySender,
     WelcomeSender,
 )
-from bot.platforms.wecom.pictures import PNG, drawn
+from bot.platforms.wecom.pictures import LARGEST, PNG, drawn
 from bot.platforms.wecom.sender import AppSender
 from handlers.ways import as_json, from_json
 from store.domain.errors import Later, Undeliverable
 from store.domain.team import Channel
 from store.domain.ways import Way, WayKind
 from store.outbox import Due
-from tests.bot.wecom.given import HANG_UP, NOON, refusal
+from tests.bot.wecom.given import HANG, HANG_UP, IN_PIECES, NOON, refusal
 
 WELCOME, REMARK, MARK = (
     f"externalcontact/{name}" for name in ("send_welcome_msg", "remark", "mark_tag")
@@ -28,7 +28,9 @@ GET, TAGS, ADD_TAG = (
     f"externalcontact/{name}" for name in ("get", "get_corp_tag_list", "add_corp_tag")
 )
 ADD, UPDATE = "externalcontact/add_contact_way", "externalcontact/update_contact_way"
-LINK = "externalcontact/customer_acquisition/create_link"
+SHOWN = "externalcontact/get_contact_way"
+LINKS = "externalcontact/customer_acquisition"
+LINK = f"{LINKS}/create_link"
 
 
 def due(channel, payload, **changes):
@@ -284,20 +286,39 @@ async def test_a_member_who_lost_the_contact_writes_nothing(profiles, gateway):
 
 
 @pytest.fixture
-def ways(client, notes):
-    return WaySender(client=client, made=notes, failed=notes, read=from_json)
+def told():
+    return Notes()
 
 
-def order(**changes):
+@pytest.fixture
+def ways(client, notes, told):
+    async def known(way):
+        return way
+
+    return WaySender(
+        client=client,
+        known=known,
+        made=notes,
+        shown=told,
+        failed=told,
+        read=from_json,
+        patience=0.2,
+    )
+
+
+def order(*, attempts=1, step="", **changes):
     way = Way(**({"kind": WayKind.CODE, "name": "展会", "userids": ("lilei",)} | changes))
-    return due(Channel.WECOM_WAY, {"way": as_json(way), "by": 7}, account=way.name)
+    payload = {"way": as_json(way), "by": 7} | ({"step": step} if step else {})
+    return due(Channel.WECOM_WAY, payload, account=way.name, attempts=attempts)
+
+
+def picture_of(url, **changes):
+    return order(step="picture", id="c1", url=url, **changes)
 
 
 async def test_one_member_is_type_one_and_several_are_type_two(ways, gateway, base):
     url = f"{base}/cgi-bin/code.png"
-    picture = web.Response(body=drawn("x"), content_type="image/png")
     gateway.answers(ADD, {"errcode": 0, "config_id": "c1", "qr_code": url})
-    gateway.answers("code.png", picture)
 
     ref = await ways.show(order())
 
@@ -306,23 +327,110 @@ async def test_one_member_is_type_one_and_several_are_type_two(ways, gateway, ba
     assert ref == {"id": "c1"}
 
 
-async def test_the_picture_is_handed_back(ways, gateway, base, notes):
+async def test_a_code_is_kept_before_its_picture_is_fetched(ways, gateway, base, notes):
     url = f"{base}/cgi-bin/code.png"
     gateway.answers(ADD, {"errcode": 0, "config_id": "c1", "qr_code": url})
-    gateway.answers("code.png", web.Response(body=drawn("x"), content_type="image/png"))
 
     await ways.show(order(userids=("lilei", "hanmei")))
 
-    [(way, by, png)] = notes
+    [(way, by, gone)] = notes
     assert gateway.bodies(ADD)[0]["type"] == 2
-    assert (way.id, way.url, by) == ("c1", url, 7)
-    assert png == drawn("x")
+    assert (way.id, way.url, by, gone) == ("c1", url, 7, "")
+    assert gateway.calls("code.png") == []
+
+
+async def test_the_picture_is_handed_back(ways, gateway, base, told):
+    gateway.answers("code.png", web.Response(body=drawn("x"), content_type="image/png"))
+
+    await ways.show(picture_of(f"{base}/cgi-bin/code.png"))
+
+    [(way, by, png)] = told
+    assert (way.id, by, png) == ("c1", 7, drawn("x"))
     assert "access_token" not in gateway.calls("code.png")[0].query
 
 
-async def test_a_code_that_is_there_gets_other_people(ways, gateway, base, notes):
-    gateway.answers("code.png", web.Response(body=drawn("x"), content_type="image/png"))
+async def test_a_picture_that_comes_in_pieces_is_whole(ways, gateway, base, told):
+    """One read of the stream gave the first piece, and half a picture was shown."""
+    gateway.always["code.png"] = IN_PIECES
 
+    await ways.show(picture_of(f"{base}/cgi-bin/code.png"))
+
+    [(_, _, png)] = told
+    assert png == drawn("x")
+
+
+async def test_a_host_of_pictures_that_hangs_makes_no_other_code(ways, gateway, base, told):
+    """Three tries of 20 s were longer than the relay waits: a new code every minute."""
+    gateway.always["code.png"] = HANG
+
+    for attempt in (1, 2):
+        with pytest.raises(Later):
+            await ways.show(picture_of(f"{base}/cgi-bin/code.png", attempts=attempt))
+    await ways.show(picture_of(f"{base}/cgi-bin/code.png", attempts=3))
+
+    [(way, _, png)] = told
+    assert (way.id, png) == ("c1", None)  # told by its address
+    assert gateway.calls(ADD) == []
+
+
+async def test_a_picture_without_end_is_none(ways, gateway, base, told):
+    gateway.always["code.png"] = web.Response(body=PNG + bytes(LARGEST), content_type="image/png")
+
+    with pytest.raises(Later, match="too large"):
+        await ways.show(picture_of(f"{base}/cgi-bin/code.png"))
+
+    assert told == []
+
+
+@pytest.mark.parametrize("code", [40035, 40058, 40068, 84999])
+async def test_a_code_that_was_deleted_at_wecom_is_made_anew(ways, gateway, base, notes, code):
+    """The name was blocked for good: every order changed what was no longer there."""
+    gateway.answers(UPDATE, refusal(code))
+    gateway.answers(SHOWN, refusal(code))
+    gateway.answers(ADD, {"errcode": 0, "config_id": "c2", "qr_code": f"{base}/2.png"})
+
+    await ways.show(order(id="c1", url=f"{base}/1.png"))
+
+    [(way, _, gone)] = notes
+    assert (way.id, way.url, gone) == ("c2", f"{base}/2.png", "c1")
+
+
+async def test_a_code_that_is_there_and_cannot_be_changed_stays(ways, gateway, told):
+    gateway.answers(UPDATE, refusal(40058))
+    gateway.answers(SHOWN, {"errcode": 0, "contact_way": {"config_id": "c1"}})
+
+    with pytest.raises(Undeliverable):
+        await ways.show(order(id="c1", url="https://p.example/1.png"))
+
+    assert gateway.calls(ADD) == []
+    assert "40058" in told[0][2]
+
+
+@pytest.mark.parametrize("code", [40003, 84074, 48002])
+async def test_what_is_wrong_with_a_member_is_no_deleted_code(ways, gateway, code):
+    gateway.answers(UPDATE, refusal(code))
+
+    with pytest.raises(Undeliverable):
+        await ways.show(order(id="c1", url="https://p.example/1.png"))
+
+    assert gateway.calls(SHOWN) == []
+    assert gateway.calls(ADD) == []
+
+
+async def test_a_link_that_was_deleted_at_wecom_is_made_anew(ways, gateway, notes):
+    gateway.answers(f"{LINKS}/update_link", refusal(40035))
+    gateway.answers(f"{LINKS}/get", refusal(40035))
+    link = {"link_id": "ca2", "url": "https://work.weixin.qq.com/ca/y"}
+    gateway.answers(LINK, {"errcode": 0, "link": link})
+
+    await ways.show(order(kind=WayKind.LINK, name="官网", id="ca1", url="https://x.example"))
+
+    [(way, _, gone)] = notes
+    assert (way.id, gone) == ("ca2", "ca1")
+    assert way.url.startswith("https://work.weixin.qq.com/ca/y?customer_channel=")
+
+
+async def test_a_code_that_is_there_gets_other_people(ways, gateway, base, notes):
     await ways.show(order(id="c1", url=f"{base}/cgi-bin/code.png"))
 
     assert gateway.calls(ADD) == []
@@ -330,25 +438,26 @@ async def test_a_code_that_is_there_gets_other_people(ways, gateway, base, notes
     assert notes[0][0].id == "c1"
 
 
-async def test_a_link_carries_its_channel_and_is_drawn_here(ways, gateway, notes):
+async def test_a_link_carries_its_channel_and_is_drawn_here(ways, gateway, notes, told):
     link = {"link_id": "ca1", "link_name": "官网", "url": "https://work.weixin.qq.com/ca/x"}
     gateway.answers(LINK, {"errcode": 0, "link": link})
 
     await ways.show(order(kind=WayKind.LINK, name="官网"))
 
-    [(way, _, png)] = notes
+    [(way, _, _)] = notes
+    await ways.show(due(Channel.WECOM_WAY, {"way": as_json(way), "by": 7, "step": "picture"}))
+    assert told == [(way, 7, drawn(way.url))]
     assert way.url == "https://work.weixin.qq.com/ca/x?customer_channel=%E5%AE%98%E7%BD%91"
-    assert png == drawn(way.url)
     assert gateway.bodies(LINK)[0]["range"] == {"user_list": ["lilei"]}
 
 
-async def test_why_it_was_refused_is_handed_back(ways, gateway, notes):
+async def test_why_it_was_refused_is_handed_back(ways, gateway, told):
     gateway.answers(ADD, refusal(84074))
 
     with pytest.raises(Undeliverable):
         await ways.show(order())
 
-    [(way, by, why)] = notes
+    [(way, by, why)] = told
     assert (way.name, by) == ("展会", 7)
     assert "客户联系权限" in why
 

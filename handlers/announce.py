@@ -90,6 +90,13 @@ async def announce(tx: Tx, changes: Sequence[Change]) -> None:
     await keep_profiles(tx, leads.values())
 
 
+async def refresh(tx: Tx, leads: Sequence[Lead]) -> None:
+    """Bring every card of ``leads`` up to date: nothing happened, but what it says is no longer so."""
+    holders = await tx.outbox.holders([lead.id for lead in leads])
+    held = [Audience(lead, dict.fromkeys(holders.get(lead.id, ()), False)) for lead in leads]
+    await _put_cards(tx, held, holders)
+
+
 async def _readers(
     tx: Tx, lead: Lead, events: Sequence[Event], holders: Sequence[int]
 ) -> Mapping[int, bool]:

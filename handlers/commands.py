@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import alarms, lists, manage, quota, ways, work
+from handlers import alarms, duty, lists, manage, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.paste import looks_like_lead, offer
@@ -156,6 +156,10 @@ COMMANDS = (
             roles=SALES, parse=number, handler=work.extend),
     Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
             roles=SALES, parse=about, handler=work.remind),
+    Command(names=("请假", "leave"), usage="请假 明天下午", does="这段时间不派给我",
+            roles=SALES, parse=anything, handler=duty.leave),
+    Command(names=("上班", "back"), usage="上班", does="回来了，可以派给我",
+            roles=SALES, parse=anything, handler=duty.back),
     Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
             roles=ALL, parse=something, handler=new),
     Command(names=("分配", "assign"), usage="分配 42 李雷", does="给某个人",

@@ -47,7 +47,7 @@ class Tx:
         self.now = now
         self.rules = rules
         self.group: BoundGroup | None = None  # the group chat the line was said in
-        self.members = Members(conn)
+        self.members = Members(conn, now)
         self.leads = Leads(conn, self.members)
         self.outbox = Outbox(conn, now)
         self.inbox = Inbox(conn, now)

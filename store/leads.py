@@ -93,6 +93,17 @@ class Leads:
                 raise Stale(f"lead {lead.id} moved on from version {lead.version}")
         await self._write(changes)
 
+    async def plan(self, leads: Sequence[Lead]) -> None:
+        """Write when the clock acts on ``leads`` next: nothing happened to them. Raises Stale."""
+        for lead in leads:
+            done = await self.conn.execute(
+                update(t.leads)
+                .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
+                .values(due_at=lead.due_at, due=lead.due, version=lead.version + 1)
+            )
+            if done.rowcount != 1:
+                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
+
     async def add(self, changes: Sequence[Change]) -> Sequence[LeadId]:
         """Store new leads with their first events; their numbers, in the same order."""
         if not changes:
@@ -226,6 +237,11 @@ class Leads:
         """Open leads of ``owners``, who are no longer with us."""
         query = select(t.leads).where(t.leads.c.owner_id.in_(owners), OPEN)
         return await self._read(query.order_by(t.leads.c.id).limit(limit).with_for_update())
+
+    async def held(self, by: Member) -> Sequence[Lead]:
+        """Every open lead of ``by``, to be changed."""
+        query = select(t.leads).where(t.leads.c.owner_id == by.id, OPEN)
+        return await self._read(query.order_by(t.leads.c.id).with_for_update())
 
     async def search(self, words: str, limit: int) -> Sequence[Lead]:
         """Leads whose name, company or phone contains ``words``; rights are the caller's."""

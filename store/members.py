@@ -1,34 +1,78 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
 from store.domain.directory import Colleague, RoleRule, Snapshot, rule_for
-from store.domain.team import Member, MemberId, Platform, Role
+from store.domain.team import Away, Member, MemberId, Platform, Role, joined
 from store.upsert import upsert
 
 CONFIG = "config"
 NAME_CHARS = 64
+PAST = timedelta(days=180)
+"""Leave that ended longer ago moves no clock that still runs."""
 Row = RowMapping | Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Members:
     conn: AsyncConnection
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _all: dict[int, Member] = field(default_factory=dict)
     _turns: dict[int, datetime | None] = field(default_factory=dict)
 
     async def all(self) -> Mapping[int, Member]:
         """Everybody who ever was in the team, by id; read once per transaction."""
         if not self._all:
-            for row in (await self.conn.execute(select(t.members))).mappings():
-                self._all[row["id"]] = _member(row)
+            away: dict[int, list[Away]] = {}
+            for row in (await self.conn.execute(self._with_leave())).mappings():
+                spans = away.setdefault(row["id"], [])
+                if row["end_at"] is not None:
+                    spans.append((row["start_at"], row["end_at"]))
+                self._all[row["id"]] = _member(row, spans)
                 self._turns[row["id"]] = row["turn_at"]
         return self._all
+
+    def _with_leave(self) -> Select[Any]:
+        """One row for each leave, and one for everybody without."""
+        mine = and_(t.leaves.c.member_id == t.members.c.id, t.leaves.c.end_at > self.now - PAST)
+        leave = (t.leaves.c.start_at, t.leaves.c.end_at)
+        return select(t.members, *leave).outerjoin(t.leaves, mine).order_by(t.members.c.id)
+
+    # -- leave ---------------------------------------------------------------
+
+    async def go(self, member: Member, start: datetime, end: datetime, by: Member) -> None:
+        """``member`` is away from ``start`` to ``end``."""
+        values = {"start_at": start, "end_at": end, "by_id": by.id, "at": self.now}
+        await self.conn.execute(insert(t.leaves).values(member_id=member.id, **values))
+        self._all.clear()
+
+    async def come_back(self, member: Member) -> bool:
+        """What is left of the leaves of ``member`` is over. Whether there was any."""
+        mine = t.leaves.c.member_id == member.id
+        coming = await self.conn.execute(
+            delete(t.leaves).where(mine, t.leaves.c.start_at >= self.now)
+        )
+        now = await self.conn.execute(
+            update(t.leaves).where(mine, t.leaves.c.end_at > self.now).values(end_at=self.now)
+        )
+        self._all.clear()
+        return coming.rowcount + now.rowcount > 0
 
     async def active(self, *roles: Role) -> Sequence[Member]:
         return [
@@ -238,7 +282,7 @@ def _free_name(person: Colleague, names: set[str]) -> str:
     return f"{name[: NAME_CHARS - len(tail)]}{tail}"
 
 
-def _member(row: RowMapping) -> Member:
+def _member(row: RowMapping, away: Sequence[Away]) -> Member:
     accounts = {platform: row[platform] for platform in Platform if row[platform]}
     here = {p: a for p, a in accounts.items() if _gone_key(p, a) not in row["gone"]}
     return Member(
@@ -255,6 +299,7 @@ def _member(row: RowMapping) -> Member:
         active=row["active"] and (bool(here) or not accounts),
         source=row["source"],
         departments=tuple(row["departments"]),
+        away=joined(away),
     )
 
 

@@ -73,6 +73,18 @@ members = Table(
     # "wecom:lilei" → when the platform said that this account has left.
     Column("gone", Json, nullable=False, server_default="{}"),
 )
+# When somebody is away; who is back early ends it, so the past stays as it was.
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("member_id", ForeignKey("members.id"), nullable=False),
+    Column("start_at", UtcDateTime, nullable=False),
+    Column("end_at", UtcDateTime, nullable=False),
+    Column("by_id", ForeignKey("members.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_leaves_end_at", "end_at"),
+)
 leads = Table(
     "leads",
     metadata,

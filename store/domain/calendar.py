@@ -7,12 +7,15 @@ weekdays decide, and ``known_year`` says so.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from chinese_calendar import constants as published
+
+from store.domain.team import Away
 
 Span = tuple[time, time]
 
@@ -92,13 +95,23 @@ class WorkCalendar:
             return self._instant(local.date(), later[0])
         return self._instant(self.next_workday(local.date()), opening(self.hours)[0][0])
 
-    def add(self, at: datetime, span: timedelta) -> datetime:
+    def add(self, at: datetime, span: timedelta, away: Sequence[Away] = ()) -> datetime:
         """The instant at which ``span`` of working time has passed since ``at``; aware UTC.
 
-        An end that falls on a closing time is that closing time, not the next opening.
+        ``away`` counts for nothing: spans in order, apart from each other. An end that
+        falls on a closing time is that closing time, not the next opening.
 
         Raises ValueError for a negative span.
         """
+        for start, end in away:
+            if at < end:
+                worked = self.between(at, max(at, start))
+                if start > at and span <= worked:
+                    break
+                at, span = end, span - worked
+        return self._add(at, span)
+
+    def _add(self, at: datetime, span: timedelta) -> datetime:
         if span < NOTHING:
             raise ValueError("working time only runs forward")
         if self.always_open:

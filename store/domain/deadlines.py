@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from store.domain.calendar import WorkCalendar
 from store.domain.lead import Due, Lead, Place
+from store.domain.team import Away
 
 MINUTE = timedelta(minutes=1)
 
@@ -39,11 +40,20 @@ def first_response(score: int, limits: Limits) -> timedelta:
 def respond_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime:
     """The first-response target: hot leads sooner, in working time, afresh for each owner."""
     span = first_response(lead.score, limits)
-    return calendar.add(max(lead.asked_at, lead.placed_at), span)
+    return calendar.add(max(lead.asked_at, lead.placed_at), span, _away(lead))
 
 
 def accept_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime | None:
-    return calendar.add(lead.placed_at, limits.accept) if lead.offered else None
+    """When the offer moves on; an offer does not wait for somebody who goes on leave meanwhile."""
+    if lead.owner is None or not lead.offered:
+        return None
+    leaves = lead.owner.leaves_at(lead.placed_at)
+    lapses = calendar.add(lead.placed_at, limits.accept)
+    return lapses if leaves is None else min(lapses, leaves)
+
+
+def _away(lead: Lead) -> tuple[Away, ...]:
+    return lead.owner.away if lead.owner else ()
 
 
 def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[datetime, str] | None:
@@ -51,7 +61,7 @@ def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[date
     if lead.owner is None or not lead.open:
         return None
     if lead.contacted_at is None:
-        return calendar.add(lead.placed_at, limits.no_contact), "没有及时联系"
+        return calendar.add(lead.placed_at, limits.no_contact, _away(lead)), "没有及时联系"
     last = lead.followed_at or lead.contacted_at
     quiet = last + limits.no_follow_up, "太久没有跟进"
     unconverted = max(lead.contacted_at + limits.no_conversion, last + limits.protect)
@@ -84,8 +94,8 @@ def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[d
         return []
     if lead.place == Place.POOL:
         return [(lead.placed_at + limits.idle_to_marketing, Due.IDLE)]
-    if lead.offered:
-        return [(calendar.add(lead.placed_at, limits.accept), Due.ACCEPT)]
+    if (lapses := accept_by(lead, limits, calendar)) is not None:
+        return [(lapses, Due.ACCEPT)]
     reclaim = reclaim_at(lead, limits, calendar)
     if reclaim is None:
         return []
@@ -101,7 +111,7 @@ def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) 
     """
     moments = [at - before for before in limits.warn_before]
     if lead.contacted_at is None:
-        moments.append(calendar.add(lead.placed_at, limits.no_contact / 2))
+        moments.append(calendar.add(lead.placed_at, limits.no_contact / 2, _away(lead)))
     base = lead.followed_at or lead.contacted_at or lead.placed_at
     awake = (min(calendar.opens(moment), at - MINUTE) for moment in moments)
     return [moment for moment in awake if base < moment < at]

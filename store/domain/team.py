@@ -1,10 +1,14 @@
 """The people of the sales team, as the configuration and the platforms know them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
 MemberId = NewType("MemberId", int)
+Away = tuple[datetime, datetime]
+"""From the first instant to the one that is no longer away; both aware."""
 
 
 class Platform(StrEnum):
@@ -51,6 +55,8 @@ class Member:
     active: bool = True
     source: str = "config"  # who brought them: the configuration, or a platform's directory
     departments: tuple[str, ...] = ()
+    away: tuple[Away, ...] = ()
+    """Leave, past and coming: in order, apart from each other."""
 
     @property
     def phone(self) -> tuple[Channel, str] | None:
@@ -64,3 +70,29 @@ class Member:
     @property
     def manages(self) -> bool:
         return self.role in {Role.MANAGER, Role.ADMIN}
+
+    def back_at(self, at: datetime) -> datetime | None:
+        """When somebody who is away at ``at`` is back; None: they are here."""
+        return next((end for start, end in self.away if start <= at < end), None)
+
+    def leaves_at(self, at: datetime) -> datetime | None:
+        """When the next leave after ``at`` begins."""
+        return next((start for start, _ in self.away if start > at), None)
+
+
+def off_duty(member: Member, at: datetime) -> str | None:
+    """Why nothing may be given to ``member`` at ``at``, as it is told; None: it may."""
+    if not member.active:
+        return "不在团队里了"
+    return "请假中" if member.back_at(at) is not None else None
+
+
+def joined(spans: Iterable[Away]) -> tuple[Away, ...]:
+    """The spans in order, those that touch made one."""
+    kept: list[Away] = []
+    for start, end in sorted(spans):
+        if kept and start <= kept[-1][1]:
+            kept[-1] = kept[-1][0], max(kept[-1][1], end)
+        else:
+            kept.append((start, end))
+    return tuple(kept)

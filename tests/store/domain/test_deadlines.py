@@ -106,3 +106,30 @@ def test_idle_leads_of_the_pool_go_to_marketing():
 def test_nothing_is_due_for_what_is_closed_or_nurtured():
     for one in (lead(owner=LI, stage=Stage.WON), lead(place=Place.MARKETING)):
         assert (planned(one).due, planned(one).due_at) == (Due.NONE, None)
+
+
+def away(start, end):
+    return replace(LI, away=((start, end),))
+
+
+def test_a_deadline_in_working_time_skips_the_owners_leave():
+    tuesday = datetime(2026, 3, 2, 16, tzinfo=UTC)
+    absent = away(tuesday, tuesday + DAY)
+
+    here = reclaim_at(lead(owner=LI, accepted=True), LIMITS, CALENDAR)[0]
+    gone = reclaim_at(lead(owner=absent, accepted=True), LIMITS, CALENDAR)[0]
+
+    assert gone - here == DAY
+    assert CALENDAR.between(NOW, gone) == LIMITS.no_contact + timedelta(hours=8)
+
+
+def test_the_response_target_waits_for_who_is_away():
+    absent = away(NOW - DAY, NOW + timedelta(hours=4))  # back at 14:00
+
+    assert respond_by(lead(owner=absent), LIMITS, CALENDAR) == NOW + timedelta(hours=4, minutes=30)
+
+
+def test_an_offer_does_not_wait_for_who_goes_on_leave():
+    absent = away(NOW + timedelta(minutes=2), NOW + DAY)
+
+    assert accept_by(lead(owner=absent), LIMITS, CALENDAR) == NOW + timedelta(minutes=2)

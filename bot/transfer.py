@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -107,7 +107,7 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
             report.refused.append((place, row.problem))
             continue
         try:
-            yield read_fields(_numbered(row.values), source)
+            yield replace(read_fields(_numbered(row.values), source), others=row.others)
         except BadFields as bad:
             report.refused.append((place, "；".join(bad.problems.values())))
 

@@ -31,11 +31,13 @@ class Row:
     """``number`` counts from 1 as the spreadsheet shows it; ``values`` are for ``read_fields``.
 
     ``problem`` says why the row cannot be right although its values can be read.
+    ``others`` are the cells of the other columns of numbers and mailboxes: Phone 2, 备用邮箱.
     """
 
     number: int
     values: dict[str, Any]
     problem: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,9 @@ def _row(number: int, row: Sequence[Cell], columns: _Columns) -> Row:
         if text and at not in used
     }
     problem = "这一行比表头多出几格，可能是逗号或引号写错了" if any(texts[width:]) else None
-    return Row(number, values | ({"fields": more} if more else {}), problem)
+    ways = {at for name in ("phone", "email") for at in columns.at.get(name, ())}
+    others = tuple(texts[at] for at in sorted(ways - used) if at < len(texts) and texts[at])
+    return Row(number, values | ({"fields": more} if more else {}), problem, others)
 
 
 @dataclass(slots=True)

@@ -26,6 +26,16 @@ def read_email(text: str) -> str | None:
     return text
 
 
+def all_emails(text: str) -> list[str]:
+    """Every address of a cell once, in order: ``a@x.cn; b@x.cn``.
+
+    None when it holds anything else: of ``zhang san@x.cn`` nobody knows what was meant.
+    """
+    plain = unicodedata.normalize("NFKC", clean(text, lines=True))
+    found = [read_email(piece) for piece in re.split(r"[;,、/|\s]+", plain) if piece]
+    return list(dict.fromkeys(one for one in found if one)) if all(found) else []
+
+
 def mailbox(email: str) -> str:
     """The address without its tag: mail to ``a+shop@x.cn`` arrives at ``a@x.cn``."""
     local, _, domain = email.partition("@")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from store.domain.emails import LIMIT as EMAIL_LIMIT
-from store.domain.emails import read_email
+from store.domain.emails import all_emails, read_email
 from store.domain.errors import LeadbotError
 from store.domain.names import NAME_LIMIT, clean
 from store.domain.newlead import NewLead
@@ -48,7 +48,8 @@ WRITTEN_MINIMUM = 7  # digits a number must have to be kept as it was written
 WRITTEN_LIMIT = 64  # characters of a number that is kept as it was written
 EXTENSION = "分机"
 OTHER_PHONES = "其他电话"
-"""Where ``fields`` keeps what a number's cell held beside the number."""
+OTHER_EMAILS = "其他邮箱"
+"""Where ``fields`` keeps what a cell held beside the first number or mailbox."""
 UNREACHABLE = "手机、邮箱、微信至少留一个"
 
 _OBJECTS = frozenset({"consent", "utm", "fields"})
@@ -108,9 +109,11 @@ def read_fields(values: Mapping[str, Any], source: str) -> NewLead:
 
 
 def _read(form: _Form, source: str) -> NewLead:
-    texts = {name: form.text(name) for name in LIMITS}
+    texts: dict[str, Any] = {name: form.text(name) for name in LIMITS}
     phone = _phone(form, texts["phone"])
-    texts |= {"email": _email(form, texts["email"]), "wechat": _wechat(texts["wechat"])}
+    email, *others = _emails(form, texts["email"]) or [""]
+    more = phone.more | ({OTHER_EMAILS: "、".join(others)} if others else {})
+    texts |= {"email": email, "wechat": _wechat(texts["wechat"])}
     region = with_province(texts["region"])[: LIMITS["region"]] or phone.region
     texts |= {"phone": phone.text, "region": region}
     consent_text, consent_at = _consent(form)
@@ -121,7 +124,7 @@ def _read(form: _Form, source: str) -> NewLead:
         consent_text=consent_text,
         consent_at=consent_at,
         utm=_utm(form),
-        fields=_fields(form) | phone.more,
+        fields=_fields(form) | more,
     )
 
 
@@ -162,10 +165,15 @@ def _written(form: _Form, text: str) -> _Number:
     return _Number()
 
 
-def _email(form: _Form, text: str) -> str:
+def _emails(form: _Form, text: str) -> list[str]:
+    """The address, and what else stood in its cell: ``a@x.cn; b@x.cn``."""
     if _is_nothing(text):
-        return ""
-    return read_email(text) or form.wrong("email", "邮箱的写法不对，像 name@example.com 这样")
+        return []
+    whole = read_email(text)
+    found = [whole] if whole else all_emails(text)
+    if not found:
+        form.wrong("email", "邮箱的写法不对，像 name@example.com 这样")
+    return found
 
 
 def _wechat(text: str) -> str:

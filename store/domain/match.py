@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from store.domain.emails import is_role, mailbox
-from store.domain.intake import OTHER_PHONES
+from store.domain.emails import all_emails, is_role, mailbox
+from store.domain.intake import OTHER_EMAILS, OTHER_PHONES
 from store.domain.names import fold, same_person_name
 from store.domain.newlead import NewLead
 from store.domain.phones import Kind, all_phones, digits, kind_of
 
 WRITTEN_MINIMUM = 7  # digits: a local number; fewer identify nobody
+SWITCHBOARD = 3
+"""People on one desk's line: from then on it is a switchboard, and nobody is asked any more."""
 COMPANY_CUT, NAME_CUT = 200, 99  # characters; with the bar the 300 that are kept of a key
 
 _COMPANY_FORMS = re.compile(
-    r"(股份有限责任公司|股份有限公司|有限责任公司|有限公司|集团公司|总公司|公司|集团|"
-    r"coltd|corporation|company|limited|inc|llc|ltd|corp|gmbh)+$"
+    r"(股份有限责任公司|股份有限公司|有限责任公司|有限公司|股份公司|集团公司|控股公司|总公司|公司|集团|控股|"
+    r"有限合伙|合伙企业|个体工商户|株式会社|"
+    r"coltd|corporation|company|limited|inc|llc|llp|plc|ltd|corp|gmbh|ptyltd|pteltd|pty|pte|bv|sarl)+$"
 )
 
 
@@ -39,6 +42,7 @@ class Known:
 
     ``external_ids`` are values of ``external`` keys ("source:id"). ``more`` are keys of
     earlier enquiries that were merged into the lead: a second phone, another mailbox.
+    ``linked``: the same person's leads of other business lines.
     """
 
     lead_id: int
@@ -51,6 +55,12 @@ class Known:
     company: str = ""
     external_ids: tuple[str, ...] = ()
     more: tuple[Key, ...] = ()
+    linked: tuple[int, ...] = ()
+
+    @property
+    def person(self) -> int:
+        """The same for all leads of one person: those of other business lines are linked."""
+        return min((self.lead_id, *self.linked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,34 +98,61 @@ class _Says(IntEnum):
 def keys(new: NewLead) -> list[Key]:
     """What the enquiry can be recognised by, in the order in which it counts."""
     external = [Key("external", f"{new.source}:{new.external_id}")] if new.external_id else []
-    beside = new.fields.get(OTHER_PHONES)
-    others = [
-        Key("phone", phone.e164) for phone in all_phones(beside if isinstance(beside, str) else "")
-    ]
+    beside = (new.fields.get(name) for name in (OTHER_PHONES, OTHER_EMAILS))
+    texts = [*(text for text in beside if isinstance(text, str)), *new.others]
+    others = [key for text in texts for key in _beside(text)]
     return list(dict.fromkeys([*external, *_keys(new), *others]))
+
+
+def _beside(text: str) -> list[Key]:
+    """What another cell of the same person holds: numbers, mailboxes, or a number as written."""
+    found = [Key("phone", phone.e164) for phone in all_phones(text)]
+    found = found or [Key("email", mailbox(email)) for email in all_emails(text)]
+    written = "" if found else _written(text)
+    return [Key("written", written)] if written else found
 
 
 def decide(new: NewLead, candidates: Sequence[Known]) -> Verdict:
     """The first key that identifies one person decides; a doubt is a question, not a merge.
 
-    ``candidates`` in the order of their age: of two that fit equally the first is meant.
+    ``candidates`` in the order of their age: of two that fit equally the later keys choose,
+    else the first is meant.
     """
     held = [(known, frozenset(_all_keys(known))) for known in candidates]
     doubts: dict[int, None] = {}
+    fitting: list[Known] = []
+    by = ""
     for key in keys(new):
-        said = [(_says(key, new, known), known.lead_id) for known, has in held if key in has]
-        if (same := _one_person(said)) is not None:
-            return Same(same, key.kind)
-        doubts |= {lead_id: None for says, lead_id in said if says < _Says.NOTHING}
+        said = _all_say(key, new, [known for known, has in held if key in has])
+        sure = _sure(said)
+        if fitting:
+            sure = [known for known in sure if known in fitting]
+        if len({known.person for known in sure}) == 1:
+            return Same(sure[0].lead_id, by or key.kind)
+        fitting, by = fitting or sure, by or (key.kind if sure else "")
+        doubts |= {known.lead_id: None for says, known in said if says < _Says.NOTHING}
+    if fitting:
+        return Same(fitting[0].lead_id, by)
     return Ask(tuple(sorted(doubts))) if doubts else New()
 
 
-def _one_person(said: Sequence[tuple[_Says, int]]) -> int | None:
-    sure = [lead_id for says, lead_id in said if says is _Says.SAME]
-    if sure:
-        return sure[0]
-    likely = [lead_id for says, lead_id in said if says is _Says.LIKELY]
-    return likely[0] if len(likely) == 1 else None
+def _all_say(key: Key, new: NewLead, sharing: Sequence[Known]) -> Sequence[tuple[_Says, Known]]:
+    said = [(_says(key, new, known), known) for known in sharing]
+    if key.kind == "phone" and kind_of(key.value) is Kind.FIXED:
+        others = {
+            known.person for known in sharing if same_person_name(new.name, known.name) is False
+        }
+        if len(others) >= SWITCHBOARD:
+            return [(s if s is _Says.SAME else _Says.NOTHING, known) for s, known in said]
+    return said
+
+
+def _sure(said: Sequence[tuple[_Says, Known]]) -> list[Known]:
+    """Who it certainly is; several only when more than one person fits equally."""
+    sure = [known for says, known in said if says is _Says.SAME]
+    likely = [known for says, known in said if says is _Says.LIKELY]
+    alone = len({known.person for known in likely}) == 1
+    return sure or (likely if alone else [])
 
 
 def _keys(of: NewLead | Known) -> Iterator[Key]:
@@ -171,10 +208,11 @@ def _says(key: Key, new: NewLead, known: Known) -> _Says:
 
 def _by_phone(e164: str, new: NewLead, known: Known) -> _Says:
     """A mobile is one person's unless the names differ; a desk or a hotline is many people's."""
-    if kind_of(e164) in {Kind.FIXED, Kind.SERVICE}:
-        says = _by_name(new, known, other=_Says.NOTHING)
-        return _Says.ASK if says is _Says.LIKELY else says
-    return _by_name(new, known, other=_Says.ASK)
+    kind = kind_of(e164)
+    if kind not in {Kind.FIXED, Kind.SERVICE}:
+        return _by_name(new, known, other=_Says.ASK)
+    says = _by_name(new, known, other=_Says.ASK if kind is Kind.FIXED else _Says.NOTHING)
+    return _Says.ASK if says is _Says.LIKELY else says
 
 
 def _by_written(number: str, new: NewLead, known: Known) -> _Says:

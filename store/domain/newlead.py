@@ -12,6 +12,7 @@ class NewLead:
 
     ``phone`` is E.164 when it could be understood, else the text as written;
     ``phone_sure`` tells which. ``external_userid`` is WeCom's id of the contact.
+    ``others`` are the person's other numbers and mailboxes as written: they identify, too.
     """
 
     source: str
@@ -36,6 +37,7 @@ class NewLead:
     consent_at: datetime | None = None
     utm: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
     @property
     def reachable(self) -> bool:

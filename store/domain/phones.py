@@ -53,10 +53,12 @@ _POWER = re.compile(r"[+-]?\d+(\.\d+)?e[+-]?\d+", re.IGNORECASE)
 _FLOAT = re.compile(r"(\d{7,})\.0+")
 _RUN = re.compile(r"[+(]?\d[\d\-. ()+*]*")
 _EXTENSION = re.compile(
-    r"\s*[,(]?\s*(?:转|轉|分机号?|内线|ext(?:ension)?\.?|x|#)\s*[:.]?\s*(\d{1,6})(?!\d)",
+    r"\s*(?:\([^)\d]{1,6}\))?\s*[,(]?\s*(?:转|轉|分机号?|内线|ext(?:ension)?\.?|x|#)\s*[:.]?\s*(\d{1,6})(?!\d)",
     re.IGNORECASE,
 )
 _DASHED_EXTENSION = re.compile(r"(.*\d)-(\d{1,6})")
+_STARRED_EXTENSION = re.compile(r"([^*]*\d)\*(\d{1,6})")
+_NEXT_DESK = re.compile(r"(?:-\d{1,6})?\s*(?:/|、|或)\s*(\d{7,8})(?![\d-])")
 _MOBILE = re.compile(r"(?<!\d)(?:\+?86|0086)?-?(1[3-9]\d{9})(?!\d)")
 _AMERICAN = re.compile(r"1[-. (]+\d{3}[-. )]+\d{3}[-. ]+\d{4}")
 _MAINLAND = re.compile(r"\+86\d{8,12}")
@@ -95,7 +97,19 @@ def _found(text: str) -> tuple[Phone, ...]:
     for run in _RUN.finditer(text):
         for phone in _in_run(text, run):
             found.setdefault(phone.e164, phone)
+            for beside in _beside(phone, text[run.end() :]):
+                found.setdefault(beside.e164, beside)
     return tuple(found.values())
+
+
+def _beside(phone: Phone, rest: str) -> Iterator[Phone]:
+    """The second desk of ``010-62770334/62770335``, which does without its area code."""
+    local = phone.e164.removeprefix("+86")
+    after = _NEXT_DESK.match(rest)
+    if phone.kind is Kind.FIXED and after and phone.e164.startswith("+86"):
+        head = local[: len(local) - len(after[1])]
+        if len(head) in {2, 3} and (beside := _number(f"0{head}{after[1]}")):
+            yield beside
 
 
 @lru_cache(maxsize=4096)
@@ -160,6 +174,9 @@ def _has_letters_inside(text: str) -> bool:
 
 def _in_run(text: str, run: re.Match[str]) -> Iterator[Phone]:
     if "*" in run[0]:
+        starred = _STARRED_EXTENSION.fullmatch(run[0].strip())
+        if starred and (phone := _number(starred[1], starred[2])):
+            yield phone
         return
     written = run[0].strip(" -.")
     tail = text[run.start() + len(run[0].rstrip(" -.(")) :]

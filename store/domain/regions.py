@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from phone import Phone as Ranges
 
+from store.domain.region_codes import spelled_out
+
 PROVINCE = re.compile(
     "北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|"
     "四川|贵州|云南|陕西|甘肃|青海|内蒙古|广西|西藏|宁夏|新疆|香港|澳门|台湾"
@@ -68,7 +70,11 @@ def landline_region(area_code: str) -> Region:
 
 
 def with_province(text: str) -> str:
-    """The region with its province in front, so that a rule for 江苏 or 华东 finds 苏州 too."""
+    """The region with its province in front, so that a rule for 江苏 or 华东 finds 苏州 too.
+
+    A code (440305) and another spelling (Guangdong, 廣東, 粤) are named as people here say it.
+    """
+    text = spelled_out(text)
     if PROVINCE.search(text):
         return text
     heads = (text[:length] for length in range(LONGEST_CITY, 1, -1))

@@ -1,5 +1,6 @@
 """Numbers as people write them."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -94,6 +95,10 @@ def test_province_and_city_of_995_in_1000_prefixes():
         ("400-670-1234", "+864006701234", ""),
         ("00852 9123 4567", "+85291234567", ""),
         ("2026-03-02 13800138000", "+8613800138000", ""),
+        ("021-58888888*801", "+862158888888", "801"),
+        ("0755-86013388（总机）转 6", "+8675586013388", "6"),
+        ("1 3 8 0 0 1 3 8 0 0 0", "+8613800138000", ""),
+        ("（０２１）５８８８８８８８", "+862158888888", ""),
     ],
 )
 def test_a_number_is_read(text, e164, extension):
@@ -147,6 +152,23 @@ def test_several_numbers_of_one_cell_are_all_kept():
     ]  # fmt: skip
 
 
+def test_a_second_desk_of_one_cell_needs_no_area_code():
+    numbers = {
+        text: [phone.e164 for phone in all_phones(text)]
+        for text in (
+            "010-62770334/62770335",
+            "0571-88888888-801、88888889",
+            "010-62770334 20260302",
+        )
+    }
+
+    assert list(numbers.values()) == [
+        ["+861062770334", "+861062770335"],
+        ["+8657188888888", "+8657188888889"],
+        ["+861062770334"],
+    ]
+
+
 def test_the_region_comes_with_the_number():
     assert str(read_phone("13800138000").region) == "北京"
     assert str(read_phone("0755-86013388").region) == "广东深圳"
@@ -162,6 +184,35 @@ def test_a_city_alone_is_given_its_province():
     assert with_province("苏州工业园") == "江苏苏州工业园"
     assert with_province("上海浦东") == "上海浦东"
     assert with_province("火星") == "火星"
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("440305", "广东深圳"), ("440300000000", "广东深圳"), ("CN-44", "广东"), ("４４０３０５", "广东深圳"),
+        ("Guangdong", "广东"), ("Shaanxi Province", "陕西"), ("Xi'an", "陕西西安"),
+        ("廣東深圳", "广东深圳"), ("臺灣", "台湾"), ("襄樊", "湖北襄阳"), ("沪", "上海"),
+        ("999999", "999999"), ("Berlin", "Berlin"), ("王", "王"),
+    ],
+)  # fmt: skip
+def test_a_region_is_known_by_its_code_and_in_other_spellings(text, region):
+    assert with_province(text) == region
+
+
+def test_every_prefecture_is_found_by_its_code():
+    path = DATA / "ref/cn_area_2026.csv"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not on this machine")
+    rows = csv.DictReader(path.read_text("utf-8").splitlines())
+
+    wrong = [
+        row
+        for row in rows
+        if row["district_code"].isdigit()
+        and with_province(row["district_code"])[:2] != row["province_name"][:2]
+    ]
+
+    assert wrong == []
 
 
 def test_a_hotline_and_a_desk_are_told_from_a_mobile():

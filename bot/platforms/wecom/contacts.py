@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
+from bot.platforms.wecom.customers import customer
 from bot.platforms.wecom.errcodes import NO_RELATION
 from bot.platforms.wecom.pictures import drawn, fetched
 from bot.platforms.wecom.sender import LOOKUP_PAUSE, LOOKUP_TRIES
@@ -186,8 +187,7 @@ class ProfileSender:
     async def _remark(
         self, who: Mapping[str, str], wanted: Mapping[str, str], ours: Mapping[str, str]
     ) -> None:
-        query = {"external_userid": who["external_userid"]}
-        answer = await self.client.call("externalcontact/get", params=query)
+        answer = await customer(self.client, who["external_userid"])
         body = _changes(answer, who["userid"], wanted, ours)
         if body:
             await self.client.call("externalcontact/remark", {**who, **body})

@@ -9,6 +9,7 @@ from typing import Any
 from bot.platforms.named import named, nonce
 from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
+from bot.platforms.wecom.customers import customer
 from bot.platforms.wecom.errcodes import (
     CODE_SPENT,
     CODE_USED,
@@ -209,9 +210,8 @@ class ContactLookup:
 
     async def show(self, due: Due) -> None:
         """The event can be ahead of the data, so 84061 gets a few tries (D:92114)."""
-        query = {"external_userid": due.account}
         try:
-            answer = await self.client.call("externalcontact/get", params=query)
+            answer = await customer(self.client, due.account)
         except WeComError as error:
             if error.code == NO_RELATION and due.attempts < LOOKUP_TRIES:
                 raise Later(str(error), LOOKUP_PAUSE) from None

@@ -17,6 +17,7 @@ from bot.sandbox.wecom.tags import Tags
 CONTENT_BYTES = 4000
 MOST_CUSTOMERS = 10_000
 MOST_ATTACHMENTS = 9
+FOLLOWERS = 500  # of a page
 WELCOME_SECONDS = 20.0  # of real time, however fast the demo's clock runs
 REMARKS = {  # D:92115: what it is called in externalcontact/get, and its characters
     "remark": ("remark", 20),
@@ -79,7 +80,7 @@ class Contacts:
             raise No(84061, "not external contact")
         person = {"external_userid": contact.external_userid, "name": contact.name}
         about = {**person, "avatar": "", "type": 1, "gender": 0}
-        return {"external_contact": about, "follow_user": follow, "next_cursor": ""}
+        return {"external_contact": about, **_page(follow, call.query.get("cursor", ""))}
 
     def _follow(self, contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:
         at, channel = since
@@ -257,6 +258,16 @@ def _content(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
     if len(attachments) > MOST_ATTACHMENTS:
         raise No(41064, "too many attachments")
     return content, attachments
+
+
+def _page(follow: list[dict[str, Any]], cursor: str) -> dict[str, Any]:
+    """500 followers at a time (D:92114); a cursor that was never given out is refused."""
+    begin = int(cursor) if cursor.isdecimal() else 0
+    if cursor and not 0 < begin < len(follow):
+        raise No(40058, "invalid Request Parameter: cursor")
+    end = begin + FOLLOWERS
+    more = str(end) if end < len(follow) else ""
+    return {"follow_user": follow[begin:end], "next_cursor": more}
 
 
 def _short(value: Any, most: int) -> str:

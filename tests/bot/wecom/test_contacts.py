@@ -12,8 +12,9 @@ from bot.platforms.wecom.contacts import (
     WaySender,
     WelcomeSender,
 )
+from bot.platforms.wecom.customers import MOST_PAGES, customer
 from bot.platforms.wecom.pictures import LARGEST, PNG, drawn
-from bot.platforms.wecom.sender import AppSender
+from bot.platforms.wecom.sender import AppSender, ContactLookup
 from handlers.ways import as_json, from_json
 from store.domain.errors import Later, Undeliverable
 from store.domain.team import Channel
@@ -273,6 +274,36 @@ async def test_our_own_remark_may_become_a_better_one(profiles, gateway):
     await profiles.show(profile({"remark": {"remark": "苏-展会"}}, remark={"remark": "苏禾-展会"}))
 
     assert gateway.bodies(REMARK)[0]["remark"] == "苏禾-展会"
+
+
+async def test_a_member_on_the_second_page_of_followers_is_found(profiles, gateway):
+    """Who came after the first 500 was taken for somebody without the contact."""
+    first = followed(userid="hanmei") | {"next_cursor": "C2"}
+    gateway.answers(GET, first, followed(remark="苏禾"))
+
+    await profiles.show(profile(remark={"remark": "苏禾-展会"}))
+
+    assert [seen.query.get("cursor") for seen in gateway.calls(GET)] == [None, "C2"]
+    assert gateway.bodies(REMARK)[0]["remark"] == "苏禾-展会"
+
+
+async def test_a_look_up_asks_for_every_page(client, gateway):
+    notes = Notes()
+    first = followed(userid="hanmei") | {"next_cursor": "C2"}
+    gateway.answers(GET, first, followed(remark_mobiles=["13800000001"]))
+    lookup = due(Channel.WECOM_CONTACT, {"userid": "lilei"})
+
+    await ContactLookup(client, notes).show(lookup)
+
+    assert notes[0][1]["remark_mobiles"] == ["13800000001"]
+
+
+async def test_a_cursor_that_never_ends_is_given_up(client, gateway):
+    gateway.always[GET] = followed(userid="hanmei") | {"next_cursor": "C2"}
+
+    answer = await customer(client, "wm1")
+
+    assert len(answer["follow_user"]) == len(gateway.calls(GET)) == MOST_PAGES
 
 
 async def test_a_member_who_lost_the_contact_writes_nothing(profiles, gateway):

@@ -305,7 +305,8 @@ def directories(
         return ()
     readers: list[Reader] = []
     if wecom is not None:
-        readers.append(WeComDirectory(wecom, store.rules.roles, store.clock))
+        agent_id = settings.wecom.agent_id if settings.wecom else 0
+        readers.append(WeComDirectory(wecom, agent_id, store.rules.roles, store.clock))
     if dingtalk is not None:
         roots = settings.directory.dingtalk_departments
         readers.append(DingTalkDirectory(dingtalk, roots, store.clock))

@@ -27,6 +27,7 @@ class Employee:
     units: list[int]
     status: int = 1
     seen: bool = True  # within the app's visible range
+    alone: bool = False  # put into that range one by one
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class Staff:
         }
         self.people: dict[str, Employee] = {}
         self.labels: dict[int, Label] = {}
+        self.hidden: set[int] = set()  # departments outside the app's visible range
+        self.opened: set[int] = set()  # labels whose people were put into it
         for phone in state.phones.values():
             if phone.platform == platform and phone.account:
                 self.hire(phone.account, phone.name, PLACES.get(phone.role, ROOT))
@@ -69,4 +72,20 @@ class Staff:
 
     def of(self, unit: int) -> Iterable[Employee]:
         """Those of this department itself, within the visible range."""
-        return [p for p in self.people.values() if unit in p.units and p.seen]
+        return [p for p in self.people.values() if unit in p.units and self.sees(p)]
+
+    def sees(self, person: Employee) -> bool:
+        """Whether the app may know about ``person``."""
+        if not person.seen:
+            return False
+        return (
+            person.alone or any(self.open(unit) for unit in person.units) or self._called(person)
+        )
+
+    def open(self, unit: int) -> bool:
+        """Whether the department is in the range, by itself or by a label."""
+        labelled = any(unit in self.labels[label].units for label in self.opened)
+        return unit in self.units and (unit not in self.hidden or labelled)
+
+    def _called(self, person: Employee) -> bool:
+        return any(person.account.lower() in self.labels[label].accounts for label in self.opened)

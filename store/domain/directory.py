@@ -6,6 +6,8 @@ from datetime import datetime
 
 from store.domain.team import Platform, Role
 
+EVERYWHERE = "*"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colleague:
@@ -38,6 +40,8 @@ class Snapshot:
 class RoleRule:
     """Who has ``role``: everybody of ``department`` and below it, and with ``tag``; "" is anybody's.
 
+    So is the department "*": whose department the app may not know is in that one, too.
+
     The rest is what a member of the team has besides: what they look after.
     """
 
@@ -51,7 +55,7 @@ class RoleRule:
     capacity: int = 50
 
     def covers(self, person: Colleague) -> bool:
-        in_department = not self.department or self.department in person.departments
+        in_department = self.department in {"", EVERYWHERE, *person.departments}
         return in_department and (not self.tag or self.tag in person.tags)
 
 

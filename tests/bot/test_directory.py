@@ -151,6 +151,54 @@ async def test_out_of_the_visible_range_and_in_again(lite, clock):
     assert (await lite.member("lilei")).name == "李雷"
 
 
+async def test_people_put_into_the_range_one_by_one_are_in_the_team(sqlite, clock):
+    """An app that is shown to persons, not departments, read an empty company."""
+    roles = [{"role": "manager", "tag": "带队"}, {"role": "rep", "department": "*"}]
+    async with company(sqlite, clock, role=roles) as firm:
+        staff = firm.sandbox.wecom.staff
+        staff.hidden |= set(staff.units)
+        staff.labels[7] = Label("带队", {"chenzg"}, set())
+        for account in ("lilei", "chenzg"):
+            staff.find(account).alone = True
+        await firm.read()
+
+        assert (await firm.member("lilei")).role == Role.REP
+        assert (await firm.member("chenzg")).role == Role.MANAGER
+        assert await firm.member("hanmei") is None
+
+
+async def test_one_more_person_in_the_range_is_there_soon_and_one_less_is_out(sqlite, clock):
+    async with company(sqlite, clock, role=[{"role": "rep", "department": "*"}]) as firm:
+        staff, hand = firm.sandbox.wecom.staff, firm.sandbox.wecom.hand
+        staff.hidden |= set(staff.units)
+        staff.find("lilei").alone = True
+        await firm.read()
+        clock.tick(minutes=1)
+
+        staff.find("hanmei").alone = True
+        await hand.report_range("hanmei", "subscribe")
+        await firm.step()
+        before = await firm.member("hanmei")
+        staff.find("lilei").alone = False
+        await hand.report_range("lilei", "unsubscribe")
+
+        assert before.name == "韩梅"
+        assert await firm.member("lilei") is None
+
+
+async def test_a_tag_in_the_range_brings_its_people_and_departments(sqlite, clock):
+    roles = [{"role": "rep", "department": "管理部"}, {"role": "rep", "tag": "线索"}]
+    async with company(sqlite, clock, role=roles) as firm:
+        staff = firm.sandbox.wecom.staff
+        staff.hidden |= set(staff.units)
+        staff.labels[7], staff.opened = Label("线索", {"hanmei"}, {3}), {7}
+        await firm.read()
+
+        assert (await firm.member("hanmei")).departments == ()
+        assert (await firm.member("chenzg")).departments == ("管理部",)
+        assert await firm.member("lilei") is None
+
+
 async def test_a_tag_makes_a_manager_and_a_department_can_carry_it(sqlite, clock):
     roles = [{"role": "manager", "tag": "带队"}, {"role": "rep", "department": "销售部"}]
     async with company(sqlite, clock, role=roles) as firm:

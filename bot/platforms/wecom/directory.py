@@ -1,7 +1,8 @@
 """
-The people within the app's visible range, read from WeCom (D:90196 to D:90208).
+The people within the app's visible range, read from WeCom (D:90196 to D:90208, D:90227).
 
-A refusal carries empty lists (D:90313): whatever does not answer whole raises, so
+The range is departments, tags, and people put in one by one, who are in no list of a
+department and are asked for by name. A refusal carries empty lists (D:90313): whatever does not answer whole raises, so
 that nobody is taken for gone because a call failed.
 """
 
@@ -21,14 +22,30 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 LEFT = frozenset({2, 5})  # disabled, left (D:90196); 4 has not activated the account yet
 WAITING = 4
+RANGE = (("allow_userinfos", "user"), ("allow_partys", "partyid"), ("allow_tags", "tagid"))
+NO_RIGHT, NO_SUCH_DEPARTMENT = 60011, 60003
 NO_SUCH_USER = frozenset({60111, 50002, 60021})  # deleted, or outside the visible range
+
+
+Users = Mapping[str, dict[str, Any]]
+"""By account, which knows no case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """What the admin put into the app's visible range (D:90227)."""
+
+    accounts: Sequence[str]
+    departments: Sequence[int]
+    tags: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class WeComDirectory:
-    """``rules``: tags are only read for those that ask for one."""
+    """``rules``: tags are read for those that ask for one, and for the visible range."""
 
     client: WeComClient
+    agent_id: int
     rules: Sequence[RoleRule]
     clock: Callable[[], datetime]
     platform: Platform = Platform.WECOM
@@ -39,8 +56,7 @@ class WeComDirectory:
         Raises Later, WeComError or Undeliverable.
         """
         at = self.clock()
-        tree = await self._departments()
-        users = await self._users(tree.departments)
+        tree, users = await self._people(await self._range())
         tags = await self._tags(users)
         missing = [account for account in known if account.casefold() not in users]
         left = [account for account in missing if await self._has_left(account)]
@@ -48,15 +64,73 @@ class WeComDirectory:
         people = [_colleague(user, tree, tags) for user in users.values() if _works(user)]
         return Snapshot(platform=self.platform, at=at, people=people, left=left)
 
-    async def _departments(self) -> Tree:
-        answer = await self.client.call("department/simplelist")
+    async def _range(self) -> Visible:
+        app = await self.client.call("agent/get", params={"agentid": str(self.agent_id)})
+        if not any(isinstance(app.get(kind), dict) for kind, _ in RANGE):
+            raise Later("agent/get: an answer without the visible range")
+        people, departments, tags = ((app.get(kind) or {}).get(of) or () for kind, of in RANGE)
+        return Visible(
+            accounts=[str(one["userid"]) for one in people],
+            departments=[int(id_) for id_ in departments],
+            tags=[str(id_) for id_ in tags],
+        )
+
+    async def _people(self, visible: Visible) -> tuple[Tree, Users]:
+        """Those of the departments first; whoever is in none of them is asked for."""
+        named = list(visible.accounts)
+        carried: list[int] = []
+        for tag in visible.tags:
+            accounts, departments = await self._tag(tag)
+            named += accounts
+            carried += departments
+        found = await self._departments() if visible.departments else {}
+        for top in carried:
+            found |= {} if top in found else await self._departments(id=str(top))
+        users = await self._users(found)
+        users |= await self._named(account for account in named if account.casefold() not in users)
+        found |= await self._theirs(users, found)
+        return Tree(found), users
+
+    async def _departments(self, **top: str) -> dict[int, Department]:
+        """All that are visible, or one and all below it."""
+        answer = await self.client.call("department/simplelist", params=top)
         found = {}
         for entry in _list(answer, "department_id"):
             about = await self.client.call("department/get", params={"id": str(entry["id"])})
             found[int(entry["id"])] = _department(about)
-        return Tree(found)
+        return found
 
-    async def _users(self, departments: Iterable[int]) -> Mapping[str, dict[str, Any]]:
+    async def _named(self, accounts: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Who was put into the range one by one; who has gone meanwhile is left out."""
+        users = {}
+        for account in {account.casefold(): account for account in accounts}.values():
+            try:
+                user = await self.client.call("user/get", params={"userid": account})
+            except WeComError as error:
+                if error.code not in NO_SUCH_USER | {NO_RIGHT}:
+                    raise
+                log.warning("wecom_member_unseen", code=error.code)
+                continue
+            users[account.casefold()] = user
+        return users
+
+    async def _theirs(
+        self, users: Users, known: Mapping[int, Department]
+    ) -> dict[int, Department]:
+        """The departments of those put in one by one, as far as the app may see their names."""
+        found = {}
+        for id_ in {id_ for user in users.values() for id_ in _ids(user)} - set(known):
+            try:
+                about = await self.client.call("department/get", params={"id": str(id_)})
+            except WeComError as error:
+                # Anything else may pass, and who has no department may lose their role.
+                if error.code not in {NO_RIGHT, NO_SUCH_DEPARTMENT}:
+                    raise
+                continue
+            found[id_] = _department(about)
+        return found
+
+    async def _users(self, departments: Iterable[int]) -> dict[str, dict[str, Any]]:
         """By account; somebody in two departments comes twice and is one."""
         users: dict[str, dict[str, Any]] = {}
         for id_ in departments:
@@ -64,7 +138,7 @@ class WeComDirectory:
             users |= {str(u["userid"]).casefold(): u for u in _list(answer, "userlist")}
         return users
 
-    async def _tags(self, users: Mapping[str, dict[str, Any]]) -> Mapping[str, set[str]]:
+    async def _tags(self, users: Users) -> Mapping[str, set[str]]:
         """Account → names of the tags some rule asks for, also by way of a department."""
         asked = {rule.tag for rule in self.rules if rule.tag}
         tagged: dict[str, set[str]] = {}
@@ -76,11 +150,17 @@ class WeComDirectory:
                     tagged.setdefault(account, set()).add(str(tag["tagname"]))
         return tagged
 
-    async def _tagged(self, tag: str, users: Mapping[str, dict[str, Any]]) -> set[str]:
+    async def _tagged(self, tag: str, users: Users) -> set[str]:
+        accounts, departments = await self._tag(tag)
+        carried = set(departments)
+        named = {account.casefold() for account in accounts}
+        return named | {account for account, user in users.items() if carried & set(_ids(user))}
+
+    async def _tag(self, tag: str) -> tuple[Sequence[str], Sequence[int]]:
+        """The accounts and the departments that carry it."""
         answer = await self.client.call("tag/get", params={"tagid": tag})
-        parties = set(map(int, answer.get("partylist") or ()))
-        named = {str(user["userid"]).casefold() for user in _list(answer, "userlist")}
-        return named | {account for account, user in users.items() if parties & set(_ids(user))}
+        accounts = [str(user["userid"]) for user in _list(answer, "userlist")]
+        return accounts, [int(id_) for id_ in answer.get("partylist") or ()]
 
     async def _has_left(self, account: str) -> bool:
         """Asked of WeCom itself: not being in a list is no proof.

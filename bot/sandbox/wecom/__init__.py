@@ -99,17 +99,28 @@ class WeCom:
             self.api.add(path, endpoint)
 
     def _agent(self, call: Call) -> dict[str, object]:
-        """The app as its page shows it (D:90227), with everybody who sees it named."""
+        """The app as its page shows it (D:90227): who sees it, by department, tag or name."""
         if call.query.get("agentid") != str(self.company.agent_id):
             raise No(301002, "not allow operate another agent with this accesstoken")
-        seen = [{"userid": p.account} for p in self.staff.people.values() if p.seen]
-        lists: dict[str, object] = {"allow_partys": {"partyid": []}, "allow_tags": {"tagid": []}}
-        about = {"agentid": self.company.agent_id, "name": "线索助手", "close": 0}
-        return {**about, "allow_userinfos": {"user": seen}, **lists}
+        people = self.staff.people.values()
+        alone = [{"userid": p.account} for p in people if p.alone and p.seen]
+        units = self.staff.units.items()
+        shown = {id_ for id_, _ in units if id_ not in self.staff.hidden}
+        tops = [id_ for id_, unit in units if id_ in shown and unit.parent not in shown]
+        return {
+            "agentid": self.company.agent_id,
+            "name": "线索助手",
+            "close": 0,
+            "allow_userinfos": {"user": alone},
+            "allow_partys": {"partyid": tops if any(p.seen for p in people) else []},
+            "allow_tags": {"tagid": sorted(self.staff.opened)},
+        }
 
     def _followers(self, call: Call) -> dict[str, object]:
         """Who may use 客户联系: here everybody the app sees."""
-        return {"follow_user": [p.account for p in self.staff.people.values() if p.seen]}
+        return {
+            "follow_user": [p.account for p in self.staff.people.values() if self.staff.sees(p)]
+        }
 
     def app(self) -> web.Application:
         faults = self._state.faults

@@ -36,17 +36,35 @@ class Directory:
         }
 
     def departments(self, call: Call) -> dict[str, Any]:
-        """Ids only; the names have to be asked for one by one."""
+        """Ids only, of ``id`` and below; the names have to be asked for one by one."""
+        top = self._open(call, "id") if "id" in call.query else 0
         shown = [
             {"id": id_, "parentid": unit.parent, "order": id_}
             for id_, unit in self._staff.units.items()
+            if self._staff.open(id_) and (not top or top in self._above(id_))
         ]
+        if not shown:
+            raise No(60011, "no privilege to access/modify contact/party/agent")
         return {"department_id": shown}
 
-    def department(self, call: Call) -> dict[str, Any]:
-        id_ = _number(call, "id")
+    def _above(self, id_: int) -> list[int]:
+        above = []
+        while id_ in self._staff.units:
+            above.append(id_)
+            id_ = self._staff.units[id_].parent
+        return above
+
+    def _open(self, call: Call, name: str) -> int:
+        """A department the app may look into."""
+        id_ = _number(call, name)
         if id_ not in self._staff.units:
             raise No(60003, "department not found")
+        if not self._staff.open(id_):
+            raise No(60011, "no privilege to access/modify contact/party/agent")
+        return id_
+
+    def department(self, call: Call) -> dict[str, Any]:
+        id_ = self._open(call, "id")
         unit = self._staff.units[id_]
         about = {"id": id_, "name": unit.name, "name_en": "", "department_leader": []}
         return {"department": {**about, "parentid": unit.parent, "order": id_}}
@@ -59,10 +77,7 @@ class Directory:
         return {"userlist": [{key: _whole(p)[key] for key in keys} for p in self._of(call)]}
 
     def _of(self, call: Call) -> list[Employee]:
-        id_ = _number(call, "department_id")
-        if id_ not in self._staff.units:
-            raise No(60003, "department not found")
-        return list(self._staff.of(id_))
+        return list(self._staff.of(self._open(call, "department_id")))
 
     def user(self, call: Call) -> dict[str, Any]:
         userid = call.query.get("userid", "")
@@ -71,7 +86,7 @@ class Directory:
         person = self._staff.find(userid)
         if person is None:
             raise No(60111, "userid not found")
-        if not person.seen:
+        if not self._staff.sees(person):
             raise No(50002, "the member is outside the app's visible range")
         return _whole(person)
 
@@ -84,7 +99,7 @@ class Directory:
         if label is None:
             raise No(40068, "invalid tagid")
         found = [self._staff.find(account) for account in sorted(label.accounts)]
-        users = [{"userid": p.account, "name": p.name} for p in found if p is not None and p.seen]
+        users = [{"userid": p.account, "name": p.name} for p in found if p and self._staff.sees(p)]
         return {"tagname": label.name, "userlist": users, "partylist": sorted(label.units)}
 
 

@@ -8,6 +8,7 @@ from store.domain.errors import Later, Undeliverable
 from store.domain.team import Role
 from tests.bot.wecom.given import HANG_UP
 
+AGENT = 1000002
 RULES = (RoleRule(role=Role.MANAGER, tag="带队"),)
 EMPTY = {"department_id": [], "userlist": [], "taglist": [], "department": []}
 OK = {"errcode": 0, "errmsg": "ok"}
@@ -16,6 +17,8 @@ OK = {"errcode": 0, "errmsg": "ok"}
 @pytest.fixture
 def directory(client, gateway, clock):
     usual = {
+        "agent/get": {"allow_userinfos": {"user": []}, "allow_partys": {"partyid": [2]},
+                      "allow_tags": {"tagid": []}},
         "department/simplelist": {"department_id": [{"id": 2, "parentid": 1, "order": 1}]},
         "department/get": {"department": {"id": 2, "name": "销售部", "parentid": 1}},
         "user/list": {"userlist": [{"userid": "ZhangSan", "name": "张三", "department": [2],
@@ -25,7 +28,7 @@ def directory(client, gateway, clock):
     }  # fmt: skip
     for path, answer in usual.items():
         gateway.always[path] = OK | answer
-    return WeComDirectory(client, RULES, clock)
+    return WeComDirectory(client, AGENT, RULES, clock)
 
 
 async def test_somebody_is_read_with_departments_and_tags(directory):
@@ -38,12 +41,12 @@ async def test_somebody_is_read_with_departments_and_tags(directory):
 
 
 async def test_no_tag_is_read_that_no_rule_asks_for(client, clock, directory, gateway):
-    await WeComDirectory(client, (), clock).read([])
+    await WeComDirectory(client, AGENT, (), clock).read([])
 
     assert gateway.calls("tag/list") == []
 
 
-@pytest.mark.parametrize("path", ["department/simplelist", "department/get", "user/list",
+@pytest.mark.parametrize("path", ["agent/get", "department/simplelist", "department/get", "user/list",
                                   "tag/list", "tag/get"])  # fmt: skip
 @pytest.mark.parametrize(
     "answer",
@@ -61,6 +64,78 @@ async def test_what_is_no_whole_answer_is_no_directory(directory, gateway, path,
 
     with pytest.raises((Later, Undeliverable)):
         await directory.read(["lilei"])
+
+
+def app(users=(), departments=(), tags=()):
+    named = {"user": [{"userid": userid} for userid in users]}
+    lists = {"allow_partys": {"partyid": list(departments)}, "allow_tags": {"tagid": list(tags)}}
+    return OK | {"allow_userinfos": named} | lists
+
+
+async def test_somebody_put_into_the_range_alone_is_asked_for(directory, gateway):
+    """They are in no list of a department, so that they were never in the team."""
+    gateway.always["agent/get"] = app(["LiLei", "zhangsan"], [2])
+    gateway.always["user/get"] = OK | {"userid": "LiLei", "name": "李雷", "department": [9],
+                                       "status": 1}  # fmt: skip
+
+    snapshot = await directory.read([])
+
+    assert {p.account: p.departments for p in snapshot.people} == {
+        "ZhangSan": ("销售部",),
+        "LiLei": ("销售部",),  # this gateway gives every department that name
+    }
+    assert [seen.query["userid"] for seen in gateway.calls("user/get")] == ["LiLei"]
+
+
+async def test_a_range_without_departments_asks_for_none(directory, gateway):
+    gateway.always["agent/get"] = app(["lilei"])
+    gateway.always["department/get"] = {"errcode": 60011, "errmsg": "no privilege"}
+    gateway.always["user/get"] = OK | {"userid": "lilei", "department": [9], "status": 1}
+
+    snapshot = await directory.read([])
+
+    assert [(p.account, p.name, p.departments) for p in snapshot.people] == [
+        ("lilei", "lilei", ())
+    ]
+    assert gateway.calls("department/simplelist") == []
+
+
+async def test_a_department_that_cannot_be_read_now_is_no_directory(directory, gateway):
+    """Without its name, whoever has their role by it would lose it."""
+    gateway.always["agent/get"] = app(["lilei"])
+    gateway.always["department/get"] = {"errcode": 48002, "errmsg": "api forbidden"}
+    gateway.always["user/get"] = OK | {"userid": "lilei", "department": [9], "status": 1}
+
+    with pytest.raises((Later, Undeliverable)):
+        await directory.read([])
+
+
+async def test_people_and_departments_of_a_tag_in_the_range_are_read(directory, gateway):
+    gateway.always["agent/get"] = app(tags=[7])
+    gateway.always["tag/get"] = OK | {"userlist": [{"userid": "hanmei"}], "partylist": [2]}
+    gateway.always["user/get"] = OK | {"userid": "hanmei", "department": [], "status": 1}
+
+    snapshot = await directory.read([])
+
+    assert {p.account for p in snapshot.people} == {"ZhangSan", "hanmei"}
+    assert [seen.query["id"] for seen in gateway.calls("department/simplelist")] == ["2"]
+
+
+@pytest.mark.parametrize("code", [60111, 50002, 60011])
+async def test_whoever_cannot_be_asked_for_holds_up_nobody(directory, gateway, code):
+    gateway.always["agent/get"] = app(["lilei"], [2])
+    gateway.always["user/get"] = {"errcode": code, "errmsg": "no", "department": []}
+
+    snapshot = await directory.read([])
+
+    assert [p.account for p in snapshot.people] == ["ZhangSan"]
+
+
+async def test_an_app_that_does_not_tell_its_range_is_no_directory(directory, gateway):
+    gateway.always["agent/get"] = OK | {"name": "线索助手"}
+
+    with pytest.raises(Later):
+        await directory.read([])
 
 
 async def test_a_department_without_a_name_is_no_directory(directory, gateway):

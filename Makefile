@@ -7,13 +7,17 @@ PYTEST_ARGS ?=
 
 VENDORS := .venv-vendors
 
-.PHONY: demo install test lint types imports tests faults vendors browser screenshots lock bench clean
+.PHONY: demo install learned scoring test lint types imports tests faults vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
 
 # The product alone, for a server.
 install: $(VENV)/.product
+
+# What fits the learned probability, beside the product: 60 MB that a small server may not want.
+learned: $(VENV)/.product
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-learned.txt
 
 test: lint types imports tests
 
@@ -29,6 +33,10 @@ imports: $(VENV)/.dev
 
 tests: $(VENV)/.dev browser
 	$(BIN)/pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+# How well the learned probability does on real tables; SCORING_OTHER=DIR tests on another part.
+scoring: $(VENV)/.dev
+	@$(BIN)/python -m tests.scoring $(SCORING_OTHER)
 
 # The whole fault matrix as a table, some ten minutes; `make faults FAULTS="ban hang"` for a few rows.
 faults: $(VENV)/.dev
@@ -72,6 +80,8 @@ lock:
 		pyproject.toml --output-file requirements.txt
 	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
 		--group dev pyproject.toml --output-file requirements-dev.txt
+	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
+		--extra learned pyproject.toml --output-file requirements-learned.txt
 	uv pip compile --quiet --universal --no-annotate --no-header --generate-hashes --python-version 3.11 \
 		--group vendors --output-file requirements-vendors.txt
 

@@ -8,6 +8,7 @@ from handlers.assign import Dispatcher
 from store.db import Tx
 from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
 from store.domain.lead import Change, Event, Lead, LeadId
+from store.domain.learned import Model, traits
 from store.domain.match import Ask, Key, Known, Same, decide, keys
 from store.domain.newlead import NewLead
 
@@ -62,6 +63,7 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
     wanted = [keys(new) for new in news]
     await tx.lock("dispatch", *(f"{k.kind}:{k.value}" for ks in wanted for k in ks))
     book = await _book(tx, [key for ks in wanted for key in ks])
+    book.model = await tx.models.current()
     slots = [_place(tx, book, new, ks) for new, ks in zip(news, wanted, strict=True)]
     touched = list({slot.number: slot for slot, _ in slots}.values())
     await _dispatch(tx, touched)
@@ -73,6 +75,7 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
 class _Book:
     by_key: dict[Key, list[int]]
     slots: dict[int, _Slot]
+    model: Model | None = None
 
     def candidates(self, wanted: Iterable[Key]) -> Sequence[_Slot]:
         numbers = [number for key in wanted for number in self.by_key.get(key, ())]
@@ -110,11 +113,17 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
             slot.take(ask_again(slot.lead, new, tx.now))
     else:
         change = start(new, tx.now, tx.rules.scoring)
-        slot = _Slot(-len(book.slots) - 1, change.lead, stored=False)
+        slot = _Slot(-len(book.slots) - 1, _likely(change.lead, book.model, new), stored=False)
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
-        slot.take(change)
+        slot.take(Change(slot.lead, change.event))
     book.add(slot, wanted)
     return slot, isinstance(verdict, Same)
+
+
+def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
+    if model is None or not model.trusted:
+        return lead
+    return replace(lead, chance=model.chance(traits(new)))
 
 
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:

@@ -12,6 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 from handlers import sweeps
 from handlers.journeys import advance
 from jobs.digest import prepare_digest
+from jobs.learning import prepare_learning
 from store.db import Store, Tx
 
 log = structlog.get_logger()
@@ -69,6 +70,7 @@ def daily_jobs(store: Store) -> Sequence[Daily]:
         Daily(
             "digest", CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), prepare_digest
         ),
+        Daily("learn", CronTrigger(hour=2, minute=30, timezone=zone), prepare_learning),
         Daily("forget", CronTrigger(hour=3, minute=30, timezone=zone), _forget),
     )
 

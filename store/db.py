@@ -19,6 +19,7 @@ from store.journeys import Journeys, Links
 from store.leads import Leads
 from store.leases import Leases
 from store.members import BoundGroup, Groups, Members
+from store.models import Models
 from store.outbox import Outbox
 from store.pictures import Pictures
 from store.quota import Ledger
@@ -49,6 +50,7 @@ class Tx:
         self.group: BoundGroup | None = None  # the group chat the line was said in
         self.members = Members(conn, now)
         self.leads = Leads(conn, self.members)
+        self.models = Models(conn)
         self.outbox = Outbox(conn, now)
         self.inbox = Inbox(conn, now)
         self.ticks = Ticks(conn)

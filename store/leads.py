@@ -43,6 +43,7 @@ from store.members import Members
 from store.upsert import upsert
 
 OPEN = t.leads.c.stage.not_in(list(CLOSED))
+BEST = (t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
 KEYS_PER_QUERY = 400
 
@@ -205,7 +206,7 @@ class Leads:
         )
         count = await self.conn.scalar(select(func.count()).where(found))
         page = select(t.leads).where(found)
-        ordered = page.order_by(t.leads.c.score.desc(), t.leads.c.id).offset(skip).limit(limit)
+        ordered = page.order_by(*BEST, t.leads.c.id).offset(skip).limit(limit)
         return await self._read(ordered), int(count or 0)
 
     async def mine(self, by: Member, limit: int, skip: int = 0) -> tuple[Sequence[Lead], int]:

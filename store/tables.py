@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -139,7 +140,10 @@ leads = Table(
     Column("doubles", Json, nullable=False),
     # Nobody of the team has this WeCom contact any more.
     Column("parted_at", UtcDateTime),
+    # The learned probability of being won; nothing before enough was learned.
+    Column("chance", Float),
     Column("version", Integer, nullable=False),
+    Index("ix_leads_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_leads_owner_id_stage", "owner_id", "stage"),
     Index("ix_leads_place_id", "place", "id"),
@@ -303,6 +307,12 @@ inbox = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("reply", Json),
     Index("ix_inbox_at", "at"),
+)
+models = Table(
+    "models",
+    metadata,
+    Column("at", UtcDateTime, primary_key=True),
+    Column("data", Json, nullable=False),
 )
 ticks = Table(
     "ticks",

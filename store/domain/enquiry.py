@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.learned import traits
 from store.domain.newlead import NewLead
 from store.domain.rules import ScoringRule
 from store.domain.scoring import score
@@ -60,6 +61,7 @@ def start(new: NewLead, at: datetime, rules: Sequence[ScoringRule]) -> Change:
         version=1,
     )
     data = {"score": points.points, "why": [list(w) for w in points.why], **_raw(new)}
+    data["traits"] = traits(new)
     return Change(lead, Event(kind=Kind.CAPTURED, at=at, text=new.message, data=data))
 
 

@@ -251,6 +251,8 @@ class Lead:
     version: int
     parted_at: datetime | None = None
     """Since when nobody of the team has this WeCom contact any more."""
+    chance: float | None = None
+    """The learned probability of being won; it puts leads in order and does nothing else."""
 
     @property
     def open(self) -> bool:

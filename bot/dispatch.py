@@ -8,6 +8,7 @@ from prometheus_client import Counter
 
 from bot.incoming import (
     Answer,
+    AppActivity,
     ApprovalAgreed,
     ContactAdded,
     ContactEdited,
@@ -19,11 +20,12 @@ from bot.incoming import (
     Heard,
     Incoming,
     LinkNews,
+    OrgEvent,
 )
 from bot.platforms.named import key_of
 from cards import aibot, dingtalk, render, render_text
 from cards.lists import answered_card
-from handlers import contacts, people
+from handlers import activity, contacts, people
 from handlers.announce import show
 from handlers.commands import Run, understand, with_quote
 from handlers.greet import greet
@@ -61,7 +63,7 @@ async def hear(store: Store, heard: Heard) -> Answer:
                 return await _enter(store, heard)
             if isinstance(heard, Incoming):
                 return await _do(store, heard)
-            if isinstance(heard, DirectoryChanged | ApprovalAgreed):
+            if isinstance(heard, OrgEvent):
                 return await _org(store, heard)
             return await _note(store, heard)
         except Stale:
@@ -72,22 +74,30 @@ async def hear(store: Store, heard: Heard) -> Answer:
 def _possible(heard: Heard) -> bool:
     if isinstance(heard, Incoming | Entered):
         return len(heard.account) <= LONGEST_USERID and len(heard.id) <= LONGEST_ID
-    if isinstance(heard, DirectoryChanged | ApprovalAgreed):
+    if isinstance(heard, OrgEvent):
         return len(heard.id) <= LONGEST_ID
     return max(len(heard.external_userid), len(heard.userid)) <= LONGEST_USERID
 
 
-async def _org(store: Store, heard: DirectoryChanged | ApprovalAgreed) -> Answer:
+async def _org(store: Store, heard: OrgEvent) -> Answer:
     """What happened in the organisation; who left is out with this transaction."""
     async with store.begin() as tx:
-        platform = heard.platform if isinstance(heard, DirectoryChanged) else Platform.DINGTALK
-        if not await tx.inbox.first(f"{platform}:{heard.id}"):
+        if not await tx.inbox.first(f"{_platform(heard)}:{heard.id}"):
             return Answer()
-        if isinstance(heard, ApprovalAgreed):
-            await _fetch(tx, heard)
-        else:
-            await _moved(tx, heard)
+        match heard:
+            case ApprovalAgreed():
+                await _fetch(tx, heard)
+            case AppActivity():
+                await activity.told(tx, heard.change, heard.effect)
+            case DirectoryChanged():
+                await _moved(tx, heard)
     return Answer()
+
+
+def _platform(heard: OrgEvent) -> Platform:
+    if isinstance(heard, DirectoryChanged):
+        return heard.platform
+    return Platform.WECOM if isinstance(heard, AppActivity) else Platform.DINGTALK
 
 
 async def _moved(tx: Tx, heard: DirectoryChanged) -> None:

@@ -158,6 +158,15 @@ class ApprovalAgreed:
     instance: str
 
 
-OrgEvent = DirectoryChanged | ApprovalAgreed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppActivity:
+    """What WeCom does with an app that is used too little. ``effect``: when, seconds since 1970."""
+
+    id: str
+    change: str
+    effect: str = ""
+
+
+OrgEvent = DirectoryChanged | ApprovalAgreed | AppActivity
 Heard = Incoming | Entered | ContactEvent | OrgEvent
 """Everything an adapter can hand over; whatever else arrives is acknowledged and dropped."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.config import WeCom
 from bot.incoming import (
+    AppActivity,
     ContactAdded,
     ContactEdited,
     ContactEvent,
@@ -19,6 +20,7 @@ from bot.incoming import (
     Heard,
     Incoming,
     LinkNews,
+    OrgEvent,
     Press,
 )
 from bot.platforms.wecom.crypto import Query, WeComCrypto
@@ -34,6 +36,10 @@ MEMBERSHIP = {"change_contact", "subscribe", "unsubscribe"}
 DIRECTORY_CHANGES = {
     "create_user", "update_user", "delete_user",
     "create_party", "update_party", "delete_party", "update_tag",
+}  # fmt: skip
+ACTIVITY = {
+    "inactive_alert", "close_inactive_agent", "reopen_inactive_agent",
+    "low_active_alert", "low_active", "active_restored",
 }  # fmt: skip
 ACTIVE, GONE = "1", {"2", "5"}  # disabled, left (D:90196)
 IDENTITY = (
@@ -58,6 +64,7 @@ IDENTITY = (
     "Name",
     "AddUserItems",
     "DelUserItems",
+    "EffectTime",
 )
 TEXT_REPLY = (
     "<xml><ToUserName>{to}</ToUserName><FromUserName>{corp}</FromUserName>"
@@ -162,9 +169,8 @@ def heard(message: dict[str, str]) -> Heard | None:
     if event == "click" or event in CARD_EVENTS:
         press = _press(message) if event in CARD_EVENTS else None
         return _incoming(message, message.get("EventKey", ""), press)
-    if event in MEMBERSHIP:
-        return _membership(message, event)
-    return _about_customers(message, event)
+    about = _about_us if event in MEMBERSHIP | ACTIVITY else _about_customers
+    return about(message, event)
 
 
 def _incoming(message: dict[str, str], line: str, press: Press | None = None) -> Incoming | None:
@@ -174,6 +180,13 @@ def _incoming(message: dict[str, str], line: str, press: Press | None = None) ->
     return Incoming(
         platform=Platform.WECOM, id=identity(message), account=account, line=line, press=press
     )
+
+
+def _about_us(message: dict[str, str], event: str) -> OrgEvent | None:
+    if event in ACTIVITY:
+        effect = message.get("EffectTime", "")
+        return AppActivity(id=identity(message), change=event, effect=effect)
+    return _membership(message, event)
 
 
 def _membership(message: dict[str, str], event: str) -> DirectoryChanged | None:

@@ -263,6 +263,28 @@ def test_what_the_links_report_is_heard():
     assert (heard.change, heard.left, heard.expires) == ("quota_expire_soon", "20", "1760000000")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "inactive_alert",
+        "close_inactive_agent",
+        "reopen_inactive_agent",
+        "low_active_alert",
+        "low_active",
+        "active_restored",
+    ],
+)
+def test_an_app_used_too_little_is_heard_of(change):
+    """Every one of them was dropped like an event nobody knows."""
+    body = f"""<xml><ToUserName>ww12ab</ToUserName><FromUserName>sys</FromUserName>
+    <CreateTime>1760000300</CreateTime><MsgType>event</MsgType><Event>{change}</Event>
+    <EffectTime>1774972800</EffectTime><AgentID>1000002</AgentID></xml>"""
+
+    heard = read(body)
+
+    assert (heard.change, heard.effect) == (change, "1774972800")
+
+
 def test_two_links_of_one_second_are_two():
     assert read(NEWS).id != read(NEWS.replace("<LinkId>ca1", "<LinkId>ca2")).id
 

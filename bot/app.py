@@ -24,10 +24,12 @@ from bot.dispatch import arrived, hear
 from bot.gather import Gatherer
 from bot.incoming import Answer, Heard
 from bot.platforms.dingtalk.approval import ApprovalReader
+from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.directory import DingTalkDirectory
 from bot.platforms.dingtalk.http import DingTalkHttp
 from bot.platforms.dingtalk.login import DingTalkLogin
+from bot.platforms.dingtalk.pace import SharedWindow
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender
 from bot.platforms.dingtalk.stream import DingTalkStream
 from bot.platforms.dingtalk.todo import TodoSender
@@ -44,7 +46,7 @@ from bot.platforms.wecom.login import WeComLogin
 from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.wiring import rules, team
-from handlers import contacts, ways
+from handlers import alarms, contacts, ways
 from handlers.approval import agreed
 from handlers.capture import found
 from handlers.people import hand_over
@@ -55,7 +57,7 @@ from jobs.tally import Tally
 from store.db import Clock, Store, Tx, open_store, utcnow
 from store.domain.match import Key
 from store.domain.newlead import NewLead
-from store.domain.team import Channel
+from store.domain.team import Channel, Platform
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -143,7 +145,12 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
         service.clockwork.jobs = (*service.clockwork.jobs, service.following.nightly(store))
     if settings.dingtalk is not None and settings.dingtalk.mode == "stream":
         service.stream = DingTalkStream(
-            session, settings.dingtalk, service.answer, service.arrived
+            session,
+            settings.dingtalk,
+            service.answer,
+            service.arrived,
+            firewall=dingtalk.firewall if dingtalk else None,
+            bell=_bell(store),
         )
     service.aibot = _aibot(service)
     return service
@@ -165,7 +172,9 @@ def _clients(
     tokens, wecom, dingtalk = SharedTokens(store), settings.wecom, settings.dingtalk
     return (
         WeComClient(session, wecom, store.clock, tokens) if wecom else None,
-        DingTalkClient(session, dingtalk, store.clock, tokens, tally.add) if dingtalk else None,
+        DingTalkClient(session, dingtalk, store.clock, tokens, tally.add, SharedWindow(store))
+        if dingtalk
+        else None,
     )
 
 
@@ -248,8 +257,11 @@ def senders(
                 settings.dingtalk,
                 store.clock,
                 f"{settings.server.public_url}/dingtalk/cards",
+                _bell(store),
             ),
-            Channel.DINGTALK_GROUP: DingTalkGroupSender(dingtalk, settings.dingtalk, store.clock),
+            Channel.DINGTALK_GROUP: DingTalkGroupSender(
+                dingtalk, settings.dingtalk, store.clock, _noting(store, _unbind)
+            ),
         }
         known |= _fetchers(settings.dingtalk, store, dingtalk)
     if settings.mail is not None:
@@ -265,6 +277,15 @@ def _noting(store: Store, note: Callable[..., Awaitable[None]]) -> Callable[...,
             await note(tx, *what)
 
     return in_transaction
+
+
+def _bell(store: Store) -> Bell:
+    """For what an admin has to mend and no message says."""
+    return Bell(_noting(store, alarms.sound), _noting(store, alarms.over))
+
+
+async def _unbind(tx: Tx, group: str) -> None:
+    await tx.groups.unbind(Platform.DINGTALK, group)
 
 
 def _asking(store: Store, ask: Callable[[Tx, T], Awaitable[T]]) -> Callable[[T], Awaitable[T]]:

@@ -210,6 +210,7 @@ class DingTalk(Section):
     token: SecretStr = SecretStr("")
     encoding_aes_key: SecretStr = SecretStr("")
     card_template_id: str = ""
+    agent_id: int = Field(default=0, ge=0)  # for work notifications, where the robot cannot write
     edition: Literal["standard", "professional"] = "standard"
     calls_per_month: int = Field(default=0, ge=0)  # 0 = the edition's; more with an add-on
     pushes_per_month: int = Field(default=0, ge=0)

@@ -77,6 +77,8 @@ async def hear_press(request: web.Request) -> web.StreamResponse:
     response = web.Response(text=words, content_type="application/json")
     await response.prepare(request)
     await response.write_eof()
+    if pressed is not None:
+        request.app[DINGTALK].answered(pressed)
     await arrived(store, answer)
     return response
 

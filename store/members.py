@@ -324,6 +324,10 @@ class Groups:
             )
         )
 
+    async def unbind(self, platform: Platform, id_: str) -> None:
+        gone = (t.groups.c.platform == platform, t.groups.c.id == id_)
+        await self.conn.execute(delete(t.groups).where(*gone))
+
     async def all(self) -> Sequence[BoundGroup]:
         rows = await self.conn.execute(select(t.groups).order_by(t.groups.c.at))
         return [BoundGroup(Platform(r.platform), r.id, r.title) for r in rows]

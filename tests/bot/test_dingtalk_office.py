@@ -93,6 +93,24 @@ async def test_the_next_date_of_a_follow_up_is_an_entry_and_replaces_the_one_bef
     assert "改期了" in task.body["subject"]
 
 
+async def test_an_entry_whose_making_was_never_answered_is_ticked_off_all_the_same(lite, clock):
+    """It stayed in the list for good: nobody knew its id."""
+    made = await working(lite)
+    await say(lite, "wangqiang", f"提醒 {made.id} 明天9点 打电话")
+    lite.sandbox.faults.on("dingtalk", "lost", count=20)
+    await say(lite, "wangqiang", f"提醒 {made.id} 后天9点 签合同")
+    lite.sandbox.faults.off()
+    standing = len(tasks(lite, done=False))
+
+    await say(lite, "wangqiang", f"成交 {made.id} 3万")
+    clock.tick(minutes=20)
+    await lite.service.settle()
+
+    assert standing >= 1
+    assert tasks(lite, done=False) == []
+    assert "签合同" in [task.body["subject"].split()[-1] for task in tasks(lite, done=True)]
+
+
 async def test_a_closed_lead_leaves_nothing_to_do(lite):
     made = await working(lite)
     await say(lite, "wangqiang", f"提醒 {made.id} 明天9点 打电话")

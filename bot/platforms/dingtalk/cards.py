@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.answers import MENDING, DingTalkError
+from bot.platforms.dingtalk.answers import DENIED, MENDING, TEMPLATE, DingTalkError, NeedsAdmin
+from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import card_secret
 from bot.platforms.named import named, nonce
@@ -31,7 +32,8 @@ BY_USERID = 1
 EXISTS = "param.cardAlreadyExist"  # an earlier try got through, and its answer got lost
 GONE = {"param.cardNotExist", "cardInstance.notExist"}
 NO_TEMPLATE = {"param.templateNotExist", "param.templateUnpublished"}
-NO_PLACE = {"param.openSpaceIdInvalid"}
+ALARMS = "dingtalk_card:"
+NO_SUCH_DATA = "param."  # what the card says, or to whom, is refused
 BY_KEY = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
 Ref = dict[str, Any]
@@ -50,7 +52,9 @@ class Instances:
         settings: DingTalk,
         clock: Callable[[], datetime],
         callback_url: str = "",
+        bell: Bell | None = None,
     ) -> None:
+        self._bell = bell or Bell()
         self._client = client
         self._settings = settings
         self._clock = clock
@@ -79,7 +83,17 @@ class Instances:
         except DingTalkError as error:
             if error.code == EXISTS:
                 return await self._known(due, track_id)
-            raise self._understood(error) from None
+            # Whatever is wrong with the card, the message itself may get there.
+            await self._note(error)
+            raise NoCard(error.code) from None
+        except NeedsAdmin as error:
+            await self._note(error)
+            if error.code not in DENIED:
+                raise
+            raise NoCard(str(error)) from None
+        if self._mended_at is not None:
+            self._mended_at = None
+            await self._bell.over(ALARMS)
         self._paid_again_at = None
         return {"track_id": track_id, **self._delivered(answer), "at": self._clock().isoformat()}
 
@@ -94,7 +108,10 @@ class Instances:
         return dict(ref)
 
     async def _known(self, due: Due, track_id: str) -> Ref:
-        await self._change(due, track_id)
+        try:
+            await self._change(due, track_id)
+        except Anew as anew:  # made and yet not there: a third try would end here again
+            raise NoCard(str(anew)) from None
         return {"track_id": track_id, "at": self._clock().isoformat()}
 
     async def _change(self, due: Due, track_id: str) -> None:
@@ -102,7 +119,12 @@ class Instances:
         try:
             await self._client.call("PUT", CHANGE, body | _data(due))
         except DingTalkError as error:
-            if error.code in GONE:
+            if error.code in GONE or error.code.startswith(NO_SUCH_DATA):
+                raise Anew(str(error)) from None
+            raise
+        except NeedsAdmin as error:
+            await self._note(error)
+            if error.code in DENIED:
                 raise Anew(str(error)) from None
             raise
         except Spent as spent:
@@ -158,11 +180,14 @@ class Instances:
         carrier = places[0].get("carrierId")
         return {"query_key": str(carrier)} if carrier else {}
 
-    def _understood(self, error: DingTalkError) -> Exception:
-        if error.code in NO_TEMPLATE:
-            self._mended_at = self._clock() + MENDING
-            return NoCard(f"{error.code}: import and publish the template, check card_template_id")
-        return NoCard(error.code) if error.code in NO_PLACE else error
+    async def _note(self, error: DingTalkError | NeedsAdmin) -> None:
+        """Without permission or template there are no cards until somebody may have mended it."""
+        missing = error.code in NO_TEMPLATE
+        if not missing and error.code not in DENIED:
+            return
+        self._mended_at = self._clock() + MENDING
+        if alarm := TEMPLATE.alarm(CREATE) if missing else error.alarm:
+            await self._bell.sound(alarm)
 
     def _is_on(self, payload: Mapping[str, Any]) -> bool:
         return bool(self._settings.card_template_id) and "card" in payload

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +11,8 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.answers import BANNED, Banned, DingTalkError, TokenRefused, read_answer
+from bot.platforms.dingtalk.answers import Banned, DingTalkError, TokenRefused, read_answer
+from bot.platforms.dingtalk.pace import Firewall, Gate, Window
 from bot.platforms.shared import OwnTokens, Tokens
 from store.domain.errors import Later
 from store.domain.quota import Api
@@ -20,31 +20,8 @@ from store.tokens import Token, token_key
 
 TIMEOUT = ClientTimeout(total=20)
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
-PER_SECOND = 20  # calls of one API by one app (D:how-to-process-api-throttling)
 FREE = ("/topapi/v2/", "/topapi/user/", "/v1.0/contact/", "/v1.0/oauth2/", "/get_jsapi_ticket")
 """Directory and login cost nothing of the month (D:basic-interfaces-such-as-log-off-and-address-book)."""
-WINDOW = 1.1  # seconds; calls sent a second apart may arrive closer together
-
-
-@dataclass(slots=True)
-class Window:
-    """The calls of the last second, so that no API sees more than ``most`` of them."""
-
-    most: int = PER_SECOND
-    calls: deque[tuple[float, str]] = field(default_factory=deque)
-
-    async def enter(self, path: str) -> None:
-        """Wait for a place; places are given out in the order of coming."""
-        now = asyncio.get_running_loop().time()
-        at = max(now, self._free(path, now))
-        self.calls.append((at, path))
-        await asyncio.sleep(at - now)
-
-    def _free(self, path: str, now: float) -> float:
-        while self.calls and self.calls[0][0] <= now - WINDOW:
-            self.calls.popleft()
-        same = [at for at, called in self.calls if called == path]
-        return same[-self.most] + WINDOW if len(same) >= self.most else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +48,19 @@ class Call:
 class DingTalkClient:
     """The new API (``api_base``) and the old one (``oapi_base``) with one token for both."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what all processes share comes from outside
         self,
         session: ClientSession,
         settings: DingTalk,
         clock: Callable[[], datetime],
         tokens: Tokens | None = None,
         spend: Callable[[Api], None] = lambda _: None,
+        gate: Gate | None = None,
     ) -> None:
-        """``spend`` is told of every call that the month's allowance pays for."""
+        """``spend`` is told of every call that the month's allowance pays for.
+
+        ``gate``: of all processes that call with this app; by default there is only one.
+        """
         self._session = session
         self._spend = spend
         self._settings = settings
@@ -87,8 +68,8 @@ class DingTalkClient:
         self._tokens = tokens or OwnTokens()
         self._token: Token | None = None
         self._fetching = asyncio.Lock()
-        self._window = Window()
-        self._banned_until: datetime | None = None
+        self._gate = gate or Window()
+        self.firewall = Firewall(clock)
 
     async def call(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, old: bool = False
@@ -125,7 +106,7 @@ class DingTalkClient:
     async def _authorised(
         self, method: str, path: str, body: dict[str, Any] | None, token: str, *, old: bool
     ) -> dict[str, Any]:
-        await self._window.enter(path)
+        await self._gate.enter(path)
         if not path.startswith(FREE):
             self._spend(Api.DINGTALK_CALLS)
         if old:
@@ -165,13 +146,12 @@ class DingTalkClient:
         try:
             return read_answer(call.what, status, body, self._clock())
         except Banned:
-            self._banned_until = self._clock() + BANNED
+            self.firewall.met()
             raise
 
     def _leave_alone(self, what: str) -> None:
         """While the firewall has us banned, each further call would prolong it."""
-        left = self._banned_until - self._clock() if self._banned_until else timedelta(0)
-        if left > timedelta(0):
+        if left := self.firewall.left:
             raise Later(f"{what}: waiting for the firewall", left)
 
     async def _raw(self, call: Call) -> tuple[int, bytes]:

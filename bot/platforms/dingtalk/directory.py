@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from bot.platforms.dingtalk.answers import DingTalkError
+from bot.platforms.dingtalk.answers import NOBODY, DingTalkError, NeedsAdmin, unknown_person
 from bot.platforms.dingtalk.client import DingTalkClient
 from store.domain.directory import Colleague, Department, Snapshot, Tree
 from store.domain.errors import Later
@@ -22,6 +22,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 PAGE = 100  # people of a department in one answer
 NO_SUCH_USER = frozenset({"60121", "33012"})
+OUT_OF_RANGE = "50002"
 
 
 @dataclass(slots=True)
@@ -53,12 +54,26 @@ class DingTalkDirectory:
     async def union_id(self, account: str) -> str:
         """Of one person, needed for what belongs to them and not to the corp. Raises as ``read``."""
         if account not in self._union_ids:
-            about = await self._call("topapi/v2/user/get", {"userid": account})
+            about = await self._about(account)
             union_id = about.get("unionid") if isinstance(about, dict) else None
             if not union_id:
                 raise Later("topapi/v2/user/get: no unionid")
             self._union_ids[account] = str(union_id)
         return self._union_ids[account]
+
+    def forget(self, account: str) -> None:
+        """What was known of somebody is no longer so."""
+        self._union_ids.pop(account, None)
+
+    async def _about(self, account: str) -> object:
+        try:
+            return await self._call("topapi/v2/user/get", {"userid": account})
+        except DingTalkError as error:
+            if error.code not in NOBODY:
+                raise
+            raise DingTalkError(
+                "topapi/v2/user/get", error.code, alarm=unknown_person(account)
+            ) from None
 
     async def _walk(self) -> Tree:
         departments = {root: await self._root(root) for root in self.roots}
@@ -112,6 +127,10 @@ class DingTalkDirectory:
         except DingTalkError as error:
             if error.code in NO_SUCH_USER:
                 return True
+            log.warning("dingtalk_member_unclear", code=error.code)
+        except NeedsAdmin as error:
+            if error.code != OUT_OF_RANGE:
+                raise
             log.warning("dingtalk_member_unclear", code=error.code)
         return False
 

@@ -12,9 +12,12 @@ from aiohttp import (
 from yarl import URL
 
 from bot.config import DingTalk
+from bot.platforms.dingtalk.answers import firewalled
 from bot.platforms.dingtalk.frames import read_object, subscriptions
 
 OPENING = ClientTimeout(total=10)  # the ticket is good for 90 s
+PAGE = (b"<!doctype", b"<html")
+OUR_PROXY = b"plain HTTP request"  # a proxy's page about us, and no firewall's
 CLOSING = ClientWSTimeout(ws_close=2)  # a dead peer never says goodbye
 
 
@@ -26,8 +29,12 @@ class Refused(NotOpened):
     """HTTP 401 authFailed: the client id or secret is wrong."""
 
 
+class Banned(NotOpened):
+    """The firewall answered instead of the gateway: this address is banned for five minutes."""
+
+
 async def open_gateway(session: ClientSession, settings: DingTalk) -> ClientWebSocketResponse:
-    """A new connection (DP:learn/stream/protocol.md). Raises Refused or NotOpened.
+    """A new connection (DP:learn/stream/protocol.md). Raises Refused, Banned or NotOpened.
 
     The ticket is good for one connection, so each try asks for a new one.
     """
@@ -40,7 +47,7 @@ async def open_gateway(session: ClientSession, settings: DingTalk) -> ClientWebS
 
 
 async def may_connect(session: ClientSession, settings: DingTalk) -> None:
-    """Whether DingTalk would let us connect; nothing is opened. Raises Refused or NotOpened."""
+    """Whether DingTalk would let us connect; nothing is opened. Raises as ``open_gateway``."""
     try:
         await _ticket(session, settings)
     except (ClientError, TimeoutError, OSError) as error:
@@ -67,6 +74,8 @@ def _credentials(settings: DingTalk) -> dict[str, Any]:
 
 def _address(status: int, body: bytes) -> URL:
     """Where to connect, from an answer that is not always JSON."""
+    if _banned(status, body):
+        raise Banned(f"HTTP {status}, refused by the firewall")
     if status == 401:
         raise Refused("HTTP 401: check client_id and client_secret")
     try:
@@ -74,3 +83,8 @@ def _address(status: int, body: bytes) -> URL:
         return URL(answer["endpoint"]).update_query(ticket=str(answer["ticket"]))
     except (KeyError, TypeError, ValueError):
         raise NotOpened(f"HTTP {status} without an endpoint") from None
+
+
+def _banned(status: int, body: bytes) -> bool:
+    page = status < 500 and body.lstrip()[:9].lower().startswith(PAGE) and OUR_PROXY not in body
+    return page or firewalled(body)

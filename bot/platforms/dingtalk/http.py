@@ -18,6 +18,8 @@ from bot.platforms.dingtalk.messages import read_robot
 from bot.platforms.dingtalk.presses import Presses
 from store.domain.errors import BadCallback, ConfigError
 
+STAMP = "x-ddpaas-signature-timestamp"
+
 
 class DingTalkHttp:
     """Verify, decrypt, parse. Raises ConfigError for keys the console never gave out."""
@@ -53,7 +55,12 @@ class DingTalkHttp:
     ) -> Incoming | None:
         """A press on an interactive card; None for one that means nothing. Raises BadCallback."""
         check_card(headers, self._card_secret, now)
-        return self._presses.read(parse(body))
+        # A repetition carries the timestamp it was signed with the first time, or finds no answer.
+        return self._presses.read(parse(body), headers.get(STAMP, ""))
+
+    def answered(self, pressed: Incoming) -> None:
+        """The answer to a press of ``read_press`` is going out."""
+        self._presses.answered(pressed)
 
     def read_event(
         self, query: Mapping[str, str], body: bytes

@@ -8,21 +8,38 @@ to recall the old one (D:batch-message-recall-chat). An interactive card can.
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.answers import DingTalkError
+from bot.platforms.dingtalk.answers import (
+    BEIJING,
+    GROUP_GONE,
+    HOOK_LOST,
+    MENDING,
+    NO_CHAT,
+    NOBODY,
+    ROBOT_CODE,
+    TOO_LONG,
+    UNSAFE,
+    DingTalkError,
+    NeedsAdmin,
+    TooFast,
+    group_lost,
+    unknown_person,
+)
+from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.cards import Instances, NoCard
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import robot_sign
 from bot.platforms.dingtalk.messages import trusted
 from bot.platforms.oncemore import once_more
-from store.domain.errors import Later, Undeliverable
+from cards.dingtalk import gentler, notification
+from store.domain.errors import Alarm, Later, Spent, Undeliverable
 from store.outbox import Due
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -44,7 +61,18 @@ BUTTONS = {
     "sampleActionCard6": ("buttonTitle", "buttonUrl", "1"),
 }
 
+NOTIFY = "/topapi/message/corpconversation/asyncsend_v2"
+FORBIDDEN = "chatbotId.notAllow.sendOTO"
+NO_ROBOT = "resource.not.found"
+
+T = TypeVar("T")
 Ref = dict[str, Any]
+Gone = Callable[[str], Awaitable[None]]
+"""Told of a group that nothing reaches any more."""
+
+
+async def unheeded(_group: str) -> None:
+    """For a program that keeps no groups."""
 
 
 class _RobotSender(ABC):
@@ -68,6 +96,8 @@ class _RobotSender(ABC):
         try:
             async with asyncio.timeout(self.patience):
                 return await self._show(due)
+        except TooFast as fast:
+            raise fast.at(due.attempts) from None
         except TimeoutError:
             raise Later(f"no answer in {self.patience} s") from None
 
@@ -78,11 +108,15 @@ class _RobotSender(ABC):
         return ref
 
     async def _message(self, due: Due) -> Ref | None:
-        param = json.dumps(due.payload["msgParam"], ensure_ascii=False)
-        message = {"msgKey": due.payload["msgKey"], "msgParam": param}
-        answer = await self._send(due.account, message | self._robot)
+        answer = await _gently(due.payload, lambda payload: self._say(due.account, payload))
         key = answer.get("processQueryKey")
         return {"query_key": key, "at": self._clock().isoformat()} if key else None
+
+    async def _say(self, account: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        param = json.dumps(payload["msgParam"], ensure_ascii=False)
+        return await self._send(
+            account, {"msgKey": payload["msgKey"], "msgParam": param} | self._robot
+        )
 
     @abstractmethod
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]: ...
@@ -138,10 +172,16 @@ class DingTalkSender(_RobotSender):
         settings: DingTalk,
         clock: Callable[[], datetime],
         callback_url: str = "",
+        bell: Bell | None = None,
     ) -> None:
-        """``callback_url``: where presses on interactive cards come to in http mode."""
+        """``callback_url``: where presses on interactive cards come to in http mode.
+
+        ``bell``: what an admin has to mend although the message got there.
+        """
         super().__init__(client, settings, clock)
-        self._cards = Instances(client, settings, clock, callback_url)
+        self._cards = Instances(client, settings, clock, callback_url, bell)
+        self._bell = bell or Bell()
+        self._nobody: dict[str, datetime] = {}  # accounts DingTalk does not know, until when
 
     def in_place(self, due: Due) -> bool:
         """Whether it would change the card that is there, and be no new message."""
@@ -158,20 +198,63 @@ class DingTalkSender(_RobotSender):
         except NoCard as why:
             log.error("dingtalk_card_falls_back", key=due.key, why=str(why))  # noqa: TRY400 -- no stack
             return await super()._show(due)
+        except Spent:
+            # The session costs nothing of the month that is over.
+            if await self._replied(due.payload):
+                return None
+            raise
         await self._recall(due)
         return ref
 
+    async def _message(self, due: Due) -> Ref | None:
+        """By the robot; to whom it may not write, as a work notification (rows 27 and 28)."""
+        try:
+            return await super()._message(due)
+        except NeedsAdmin as error:
+            if error.code not in NO_CHAT or not self._settings.agent_id:
+                raise
+            await self._notify(due)
+            if error.code == FORBIDDEN and error.alarm is not None:
+                await self._bell.sound(error.alarm)
+        return None
+
+    async def _notify(self, due: Due) -> None:
+        body = {
+            "agent_id": self._settings.agent_id,
+            "userid_list": due.account,
+            "msg": notification(due.payload, self._clock().astimezone(BEIJING)),
+        }
+        log.info("dingtalk_notified_instead", key=due.key)
+        await self._client.call("POST", NOTIFY, body, old=True)
+
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
         path = "/v1.0/robot/oToMessages/batchSend"
-        answer = await self._client.call("POST", path, message | {"userIds": [account]})
+        if self._nobody.get(account, self._clock()) > self._clock():
+            alarm = unknown_person(account)
+            raise DingTalkError(path, "staffId.notExisted", "not asked again", alarm)
+        try:
+            answer = await self._client.call("POST", path, message | {"userIds": [account]})
+        except DingTalkError as error:
+            raise self._understood(path, account, error) from None
         # The answer is HTTP 200 although nobody got it (D:chatbots-send-one-on-one-chat-…).
         # One person is asked for, so whoever is listed, in whatever spelling, is that one.
         for refused in ("invalidStaffIdList", "filteredStaffIdList"):
             if answer.get(refused):
-                raise DingTalkError(path, refused)
+                raise self._unknown(path, account, refused)
         if answer.get("flowControlledStaffIdList"):
             raise Later(f"{path}: flowControlledStaffIdList", RESEND)
         return answer
+
+    def _understood(self, path: str, account: str, error: DingTalkError) -> Exception:
+        if error.code in NOBODY:
+            return self._unknown(path, account, error.code)
+        # Said of a group this means that the robot is not in it; there is no group here.
+        return NeedsAdmin(path, error.code, ROBOT_CODE) if error.code == NO_ROBOT else error
+
+    def _unknown(self, path: str, account: str, code: str) -> DingTalkError:
+        """Nobody is asked for again before somebody may have looked after it."""
+        self._nobody[account] = self._clock() + MENDING
+        return DingTalkError(path, code, alarm=unknown_person(account))
 
     async def _take_back(self, account: str, keys: dict[str, Any]) -> None:
         # The small t is DingTalk's: oToMessages to send, otoMessages to recall.
@@ -180,6 +263,16 @@ class DingTalkSender(_RobotSender):
 
 class DingTalkGroupSender(_RobotSender):
     """Channel.DINGTALK_GROUP: the account is an openConversationId, or "" for the webhook."""
+
+    def __init__(
+        self,
+        client: DingTalkClient,
+        settings: DingTalk,
+        clock: Callable[[], datetime],
+        gone: Gone = unheeded,
+    ) -> None:
+        super().__init__(client, settings, clock)
+        self._gone = gone
 
     async def show(self, due: Due) -> Ref | None:
         """As for a person; with the account "" the payload is a webhook message as it is."""
@@ -190,8 +283,14 @@ class DingTalkGroupSender(_RobotSender):
             raise Undeliverable("dingtalk.group_webhook is not configured")
         # The same id for the same content: a try that timed out is not shown twice.
         once = {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
-        await self._client.webhook(url, once | due.payload, "robot/send", self._signature())
+        try:
+            await _gently(due.payload, lambda payload: self._post(url, once | payload))
+        except DingTalkError as error:
+            raise _lost("robot/send", error, HOOK_LOST.alarm("robot/send")) from None
         return None
+
+    async def _post(self, url: str, message: dict[str, Any]) -> None:
+        await self._client.webhook(url, message, "robot/send", self._signature())
 
     def _signature(self) -> dict[str, str]:
         secret = self._settings.group_webhook_secret.get_secret_value()
@@ -199,12 +298,40 @@ class DingTalkGroupSender(_RobotSender):
         return {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)} if secret else {}
 
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
-        body = message | {"openConversationId": account}
-        return await self._client.call("POST", "/v1.0/robot/groupMessages/send", body)
+        path, body = "/v1.0/robot/groupMessages/send", message | {"openConversationId": account}
+        try:
+            return await self._client.call("POST", path, body)
+        except DingTalkError as error:
+            if error.code in GROUP_GONE:
+                await self._gone(account)
+            raise _lost(path, error, group_lost(account)) from None
 
     async def _take_back(self, account: str, keys: dict[str, Any]) -> None:
         body = keys | {"openConversationId": account}
         await self._client.call("POST", "/v1.0/robot/groupMessages/recall", body)
+
+
+async def _gently(payload: Mapping[str, Any], say: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+    """Say ``payload``; what the content check refuses, or what is too long, more plainly.
+
+    Raises what ``say`` raises to the plainest of all.
+    """
+    for plainer in (dict(payload), *gentler(payload)):
+        try:
+            return await say(plainer)
+        except DingTalkError as error:
+            if error.code not in UNSAFE | TOO_LONG:
+                raise
+            log.warning("dingtalk_said_more_plainly", code=error.code)
+            refused = error
+    raise refused
+
+
+def _lost(what: str, error: DingTalkError, alarm: Alarm) -> DingTalkError:
+    """``error``, with an alarm where it means that the group is lost."""
+    if error.code not in GROUP_GONE:
+        return error
+    return DingTalkError(what, error.code, alarm=alarm)
 
 
 def webhook_message(payload: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -18,9 +18,12 @@ from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgTy
 from bot.config import DingTalk
 from bot.incoming import Answer, Heard, Incoming, OrgEvent
 from bot.platforms.dingtalk import events
+from bot.platforms.dingtalk.answers import SECRET
+from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.frames import Frame, read_frame, read_object
-from bot.platforms.dingtalk.gateway import NotOpened, Refused, open_gateway
+from bot.platforms.dingtalk.gateway import Banned, NotOpened, Refused, open_gateway
 from bot.platforms.dingtalk.messages import read_robot
+from bot.platforms.dingtalk.pace import Firewall
 from bot.platforms.dingtalk.presses import Presses, in_time
 from bot.platforms.wire import Seen, back_off, finish, own
 
@@ -37,6 +40,7 @@ class Pace:
     first: float = 1  # the first wait after a failure; it doubles
     most: float = 60
     refused: float = 60  # wrong client id or secret: an admin has to act
+    banned: float = 300  # the firewall's five minutes; each try before that prolongs them
     steady: float = 30  # a connection that lived this long starts the waits over
     finish: float = 10  # for what is being handled when the service stops
 
@@ -53,7 +57,7 @@ class DingTalkStream:
     press is the answer; ``arrived`` is told when that has gone out.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- everything a connection has to do with
         self,
         session: ClientSession,
         settings: DingTalk,
@@ -61,7 +65,12 @@ class DingTalkStream:
         arrived: Callable[[Answer], Awaitable[None]] | None = None,
         *,
         pace: Pace | None = None,
+        firewall: Firewall | None = None,
+        bell: Bell | None = None,
     ) -> None:
+        """``firewall``: what the calls of the API know of it. ``bell`` tells an admin."""
+        self._firewall = firewall
+        self._bell = bell or Bell()
         self._session = session
         self._settings = settings
         self._heard = heard
@@ -101,6 +110,7 @@ class DingTalkStream:
 
     async def _open(self, failures: int) -> ClientWebSocketResponse:
         while True:
+            await self._outlast()
             failures += 1
             wait = self._pace.wait(failures)
             try:
@@ -108,9 +118,29 @@ class DingTalkStream:
             except Refused as error:
                 wait = max(wait, self._pace.refused)
                 log.error("dingtalk_stream_refused", why=str(error))  # noqa: TRY400 -- no stack
+                await self._tell()
+            except Banned as error:
+                wait = self._pace.banned
+                log.error("dingtalk_stream_banned", why=str(error))  # noqa: TRY400 -- no stack
+                if self._firewall is not None:
+                    self._firewall.met()
             except NotOpened as error:
                 log.warning("dingtalk_stream_not_opened", why=str(error), failures=failures)
             await asyncio.sleep(wait)
+
+    async def _outlast(self) -> None:
+        """The firewall may have banned this address for a call of the API."""
+        left = self._firewall.left.total_seconds() if self._firewall is not None else 0.0
+        if left:
+            await asyncio.sleep(min(left, self._pace.banned))
+            await self._outlast()
+
+    async def _tell(self) -> None:
+        try:
+            await self._bell.sound(SECRET.alarm())
+        except Exception:
+            # Nobody heard it; the connection is what matters here.
+            log.exception("dingtalk_alarm_failed")
 
     async def _listen(self, ws: ClientWebSocketResponse) -> bool:
         """Wait until this connection is over; True when DingTalk asked us to replace it."""
@@ -172,25 +202,26 @@ class DingTalkStream:
 
     async def _press(self, ws: ClientWebSocketResponse, frame: Frame) -> None:
         """The answer is the card's new look; one that is too late is sent by a call instead."""
-        answer = await self._answer_to(frame.data)
+        pressed = self._pressed(ws, frame)
+        answer = Answer() if pressed is None else await in_time(self._work, self._heard(pressed))
         try:
             body = answer.body or {}
             await ws.send_str(json.dumps(frame.answer(body), ensure_ascii=False))
         except (ClientError, OSError, UnicodeError) as error:
             log.warning("dingtalk_press_unanswered", why=type(error).__name__)
             return
+        if pressed is not None:
+            self._presses.answered(pressed)
         if self._arrived is not None:
             await self._arrived(answer)
 
-    async def _answer_to(self, data: str) -> Answer:
+    def _pressed(self, ws: ClientWebSocketResponse, frame: Frame) -> Incoming | None:
         try:
-            pressed = self._presses.read(read_object(data))
+            body = read_object(frame.data)
         except ValueError as error:
             log.warning("dingtalk_press_unreadable", why=type(error).__name__)
-            return Answer()
-        if pressed is None:
-            return Answer()
-        return await in_time(self._work, self._heard(pressed))
+            return None
+        return self._presses.read(body, frame.message_id, id(ws))
 
     async def _event(self, frame: Frame) -> None:
         try:

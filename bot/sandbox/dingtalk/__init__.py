@@ -78,6 +78,9 @@ class DingTalk:
         app.router.add_put("/v1.0/card/instances", api.guarded(self.instances.update))
         reading, todos = api.reading, self.todos
         app.router.add_post("/v1.0/todo/users/{union}/tasks", reading(todos.create))
+        app.router.add_get(
+            "/v1.0/todo/users/{union}/tasks/sources/{source}", reading(todos.by_source)
+        )
         app.router.add_put("/v1.0/todo/users/{union}/tasks/{task}", reading(todos.change))
         app.router.add_get("/v1.0/workflow/processInstances", reading(self.approvals.get))
 

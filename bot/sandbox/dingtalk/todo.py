@@ -45,6 +45,14 @@ class Todos:
         self._show(task)
         return {"id": task.id, **body}
 
+    def by_source(self, request: web.Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        """AC:todo_1_0 GetTodoTaskBySourceId: what we know an entry by, before we know its id."""
+        owner, source = self._person(request), request.match_info["source"]
+        for task in self.tasks.values():
+            if (task.owner, task.source) == (owner, source):
+                return {**task.body, "id": task.id, "done": task.done}
+        raise Fault(404, "todo.task.notExist", "待办不存在")
+
     def change(self, request: web.Request, body: Mapping[str, Any]) -> dict[str, Any]:
         owner = self._person(request)
         task = self.tasks.get(request.match_info["task"])
@@ -57,7 +65,8 @@ class Todos:
 
     def _person(self, request: web.Request) -> str:
         """Both the path and ``operatorId`` are union ids; a userid is nobody here."""
-        union, operator = request.match_info["union"], request.query.get("operatorId", "")
+        union = request.match_info["union"]
+        operator = request.query.get("operatorId", union if request.method == "GET" else "")
         if self.directory.by_union(union) is None or self.directory.by_union(operator) is None:
             raise Fault(400, "todo.taskCreate.paramError", "unionId 或 operatorId 不存在")
         return union

@@ -75,24 +75,77 @@ async def test_an_entry_has_what_the_platform_insists_on(api, client, directory)
     assert ref["union_id"] == "uN+1/=="
 
 
-async def test_a_second_try_that_finds_the_first_one_there_is_content(api, client, directory):
-    api.says("/v1.0/todo/users/uN+1/==/tasks", EXISTS)
+SOURCE = "/v1.0/todo/users/uN+1/==/tasks/sources/leadbot-todo:42/7/1-user01"
+
+
+async def test_an_entry_whose_making_was_never_answered_is_found_and_ticked_off(
+    api, client, directory
+):
+    """It stayed open for good: without its id nothing could be ticked off."""
+    api.says("/v1.0/todo/users/uN+1/==/tasks", (504, ""), EXISTS)
+    api.says(SOURCE, {"id": "task1"})
     sender = TodoSender(client, directory)
 
-    with pytest.raises(DingTalkError):
+    with pytest.raises(Later):
         await sender.show(due(attempts=1))
     ref = await sender.show(due(attempts=2))
-
-    assert ref == {"union_id": "uN+1/==", "task": ""}
-    before = len(tasks(api))
     await sender.show(due(ref=ref, done=True))
-    assert len(tasks(api)) == before
+
+    assert ref == {"union_id": "uN+1/==", "task": "task1"}
+    assert tasks(api)[-1][1] == "/v1.0/todo/users/uN+1/==/tasks/task1"
+    assert tasks(api)[-1][3] == {"done": True}
+
+
+@pytest.mark.parametrize("ref", [None, {"union_id": "uN+1/==", "task": ""}])
+async def test_what_is_done_before_its_making_was_answered_is_looked_up(
+    api, client, directory, ref
+):
+    """Nothing was called, and the entry that did get there was never ticked off."""
+    api.says(SOURCE, {"id": "task1"})
+
+    await TodoSender(client, directory).show(due(ref=ref, done=True))
+
+    assert [(method, body) for method, _, _, body in tasks(api)] == [
+        ("GET", None),
+        ("PUT", {"done": True}),
+    ]
 
 
 async def test_what_was_never_made_is_not_ticked_off(api, client, directory):
+    api.says(SOURCE, (404, {"code": "todo.task.notExist"}))
+
     assert await TodoSender(client, directory).show(due(done=True)) is None
 
-    assert api.calls == []
+    assert [method for method, *_ in tasks(api)] == ["GET"]
+
+
+async def test_what_a_person_deleted_needs_no_ticking_off(api, client, directory):
+    ref = {"union_id": "uN+1/==", "task": "task1"}
+    api.says("/v1.0/todo/users/uN+1/==/tasks/task1", (404, {"code": "todo.task.notExist"}))
+
+    assert await TodoSender(client, directory).show(due(ref=ref, done=True)) == ref
+
+
+async def test_a_mistake_in_an_entry_is_not_taken_for_one_that_is_there(api, client, directory):
+    api.says("/v1.0/todo/users/uN+1/==/tasks", EXISTS)
+    api.says(SOURCE, (404, {"code": "todo.task.notExist"}))
+
+    with pytest.raises(DingTalkError):
+        await TodoSender(client, directory).show(due())
+
+
+async def test_who_is_gone_is_asked_for_anew_and_their_entries_need_nothing(
+    api, client, directory
+):
+    api.says(GET, {"errcode": 60121, "errmsg": "找不到该用户"})
+    sender = TodoSender(client, directory)
+
+    with pytest.raises(DingTalkError) as error:
+        await sender.show(due())
+    await sender.show(due(done=True))
+
+    assert error.value.alarm.key == "dingtalk:nobody@user01"
+    assert api.paths() == [GET, GET]
 
 
 async def test_an_entry_is_changed_and_ticked_off_by_its_id(api, client, directory):

@@ -21,6 +21,7 @@ from store.leases import Leases
 from store.members import BoundGroup, Groups, Members
 from store.models import Models
 from store.outbox import Outbox
+from store.people import Consents, Doubts
 from store.pictures import Pictures
 from store.quota import Ledger
 from store.reminders import Reminders
@@ -60,6 +61,8 @@ class Tx:
         self.groups = Groups(conn, now)
         self.contacts = Contacts(conn, now)
         self.pictures = Pictures(conn, now)
+        self.doubts = Doubts(conn, now)
+        self.consents = Consents(conn, now)
         self.quota = Ledger(conn, now, rules.meters)
         self.alarms = Alarms(conn, now, watch or Watch())
         self.leases = Leases(conn, now)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     insert,
@@ -58,6 +59,7 @@ class Past:
     by: Member | None
     text: str
     data: Mapping[str, Any]
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,20 @@ class Leads:
         for row in rows:
             held.setdefault(row.lead_id, []).append(Key(row.kind, row.value))
         return held
+
+    async def move_keys(self, keys: Sequence[Key], source: int, to: int) -> None:
+        """What identified the one now identifies the other."""
+        await self.forget_keys(keys, source)
+        await self.remember([(key, to) for key in keys])
+
+    async def forget_keys(self, keys: Sequence[Key], lead_id: int) -> None:
+        for start in range(0, len(keys), KEYS_PER_QUERY):
+            part = [(k.kind, k.value) for k in keys[start : start + KEYS_PER_QUERY]]
+            await self.conn.execute(
+                delete(t.keys).where(
+                    t.keys.c.lead_id == lead_id, tuple_(t.keys.c.kind, t.keys.c.value).in_(part)
+                )
+            )
 
     async def mark_doubles(self, doubles: Mapping[int, Sequence[int]]) -> None:
         """These leads may be the same people as those; somebody will decide."""
@@ -343,9 +359,29 @@ class Leads:
                 team.get(row.by_id),
                 row.text,
                 row.data,
+                row.id,
             )
             lines.setdefault(row.lead_id, []).append(past)
         return lines
+
+    async def story(self, lead_id: int) -> Sequence[Past]:
+        """The history of the lead and of those that were merged into it, oldest first."""
+        ids = last = [lead_id]
+        while last := await self._merged_into(last):
+            ids = [*ids, *last]
+        lines = await self.history(ids)
+        return sorted((past for ps in lines.values() for past in ps), key=lambda p: (p.at, p.id))
+
+    async def _merged_into(self, ids: Sequence[int]) -> list[int]:
+        rows = await self.conn.execute(select(t.leads.c.id).where(t.leads.c.merged_into.in_(ids)))
+        return [row.id for row in rows]
+
+    async def current(self, lead_id: int) -> Lead:
+        """The lead, or the one its person was found to have. Raises NotFound."""
+        lead = await self.get(lead_id)
+        while lead.merged_into is not None:
+            lead = await self.get(lead.merged_into)
+        return lead
 
     async def last_follow_ups(self, ids: Sequence[int]) -> Mapping[int, str]:
         """What was said last with each of these leads."""
@@ -394,6 +430,7 @@ def _row(lead: Lead) -> dict[str, Any]:
         "owner_id": lead.owner.id if lead.owner else None,
         "refused": list(lead.refused),
         "doubles": list(lead.doubles),
+        "linked": list(lead.linked),
         "utm": dict(lead.utm),
         "fields": dict(lead.fields),
     }
@@ -409,6 +446,7 @@ def _lead(row: RowMapping, team: Mapping[int, Member]) -> Lead:
         "due": Due(row["due"]),
         "refused": tuple(row["refused"]),
         "doubles": tuple(row["doubles"]),
+        "linked": tuple(row["linked"]),
     }
     return Lead(**values)
 

@@ -142,6 +142,14 @@ leads = Table(
     Column("parted_at", UtcDateTime),
     # The learned probability of being won; nothing before enough was learned.
     Column("chance", Float),
+    # This lead's person turned out to be that one's.
+    Column("merged_into", ForeignKey("leads.id")),
+    # When the last enquiry or lead was joined to it that can still be taken apart.
+    Column("joined_at", UtcDateTime),
+    # The same person's leads of other business lines.
+    Column("linked", Json, nullable=False, server_default="[]"),
+    Column("line", String(64), nullable=False, server_default=text("''")),
+    Column("channel_class", String(16), nullable=False, server_default=text("''")),
     Column("version", Integer, nullable=False),
     Index("ix_leads_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
@@ -149,6 +157,7 @@ leads = Table(
     Index("ix_leads_place_id", "place", "id"),
     Index("ix_leads_captured_at", "captured_at"),
     Index("ix_leads_name", "name"),
+    Index("ix_leads_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 keys = Table(
     "keys",
@@ -157,6 +166,33 @@ keys = Table(
     Column("value", String(300), primary_key=True),
     Column("lead_id", ForeignKey("leads.id"), primary_key=True),
     Index("ix_keys_lead_id", "lead_id"),
+)
+# Two leads that may be one person, until somebody decides.
+doubts = Table(
+    "doubts",
+    metadata,
+    Column("lead_id", ForeignKey("leads.id"), primary_key=True),
+    Column("other_id", ForeignKey("leads.id"), primary_key=True),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("by_id", ForeignKey("members.id")),
+    Column("same", Boolean),
+    Index("ix_doubts_settled_at", "settled_at"),
+    Index("ix_doubts_other_id", "other_id"),
+)
+# What people agreed to and took back: every entry stays, whatever leads are joined.
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lead_id", ForeignKey("leads.id"), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    # When the person said so, and when we were told.
+    Column("at", UtcDateTime, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_consents_lead_id", "lead_id"),
 )
 events = Table(
     "events",

@@ -90,11 +90,11 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
             contacted_at=None, followed_at=None, refused=(), tries=0,
         )  # fmt: skip
     if lead.stage == Stage.WON:
-        woken = _once_more(woken, at)
+        woken = once_more(woken, at)
     return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
 
 
-def _once_more(lead: Lead, at: datetime) -> Lead:
+def once_more(lead: Lead, at: datetime) -> Lead:
     """A customer who wants more is called like a new one, by the same person if still there."""
     owner = lead.owner if lead.owner and lead.owner.active else None
     return replace(

@@ -25,6 +25,7 @@ class Stage(StrEnum):
     WON = "won"
     LOST = "lost"
     INVALID = "invalid"
+    MERGED = "merged"  # its person turned out to be another lead's
 
 
 STAGES: Mapping[Stage, str] = {
@@ -36,8 +37,9 @@ STAGES: Mapping[Stage, str] = {
     Stage.WON: "成交",
     Stage.LOST: "流失",
     Stage.INVALID: "无效",
+    Stage.MERGED: "已并入",
 }
-CLOSED = frozenset({Stage.WON, Stage.LOST, Stage.INVALID})
+CLOSED = frozenset({Stage.WON, Stage.LOST, Stage.INVALID, Stage.MERGED})
 WORKING = (Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED)
 
 
@@ -140,6 +142,10 @@ class Kind(StrEnum):
     DROPPED = "dropped"  # the member deleted the customer
     HANDOVER_FAILED = "handover_failed"
     SPOKE = "spoke"  # the first words after a 获客 link
+    MERGED = "merged"  # one person, two leads: on both
+    SPLIT = "split"  # a merge taken apart: on both
+    DISTINCT = "distinct"  # looked at: two people
+    LINKED = "linked"  # the same person, another business line: on both
 
 
 KINDS: Mapping[Kind, str] = {
@@ -179,6 +185,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.DROPPED: "删除了客户好友",
     Kind.HANDOVER_FAILED: "客户接替没成功",
     Kind.SPOKE: "客户开口了",
+    Kind.MERGED: "合并",
+    Kind.SPLIT: "分开",
+    Kind.DISTINCT: "核对过不是同一位",
+    Kind.LINKED: "关联业务线",
 }
 
 
@@ -253,6 +263,13 @@ class Lead:
     """Since when nobody of the team has this WeCom contact any more."""
     chance: float | None = None
     """The learned probability of being won; it puts leads in order and does nothing else."""
+    merged_into: LeadId | None = None
+    joined_at: datetime | None = None
+    """When the last enquiry or lead was joined to it that can still be taken apart."""
+    linked: tuple[int, ...] = ()
+    """The same person's leads of other business lines."""
+    line: str = ""
+    channel_class: str = ""
 
     @property
     def open(self) -> bool:
@@ -303,7 +320,7 @@ class Lead:
         if self.owner is not None:
             raise AlreadyTaken(self.id, self.owner.name)
         if not self.open:
-            raise Refused(f"#{self.id} 已经{STAGES[self.stage]}，不用再跟")
+            raise Refused(f"{self._ended()}，不用再跟")
         if self.place != Place.POOL:
             raise Refused(f"#{self.id} 在市场培育中，需要跟进请主管分配")
         return Change(
@@ -523,7 +540,12 @@ class Lead:
 
     def _must_be_open(self) -> None:
         if not self.open:
-            raise Refused(f"#{self.id} 已经{STAGES[self.stage]}，不能再改")
+            raise Refused(f"{self._ended()}，不能再改")
+
+    def _ended(self) -> str:
+        if self.merged_into is not None:
+            return f"#{self.id} 已并入 #{self.merged_into}"
+        return f"#{self.id} 已经{STAGES[self.stage]}"
 
     def _not_yours(self) -> Refused:
         if self.owner is None and self.place == Place.MARKETING:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.platforms.dingtalk.answers import DingTalkError, read_answer
 from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.pace import SharedWindow, api_of
 from store.domain.errors import Later, Undeliverable
 from tests.bot.dingtalk.conftest import CLIENT_ID, SECRET, Clock, settings
 from tests.bot.dingtalk.fakes import FakeApi
@@ -308,6 +309,29 @@ async def test_no_api_is_called_more_than_twenty_times_in_a_second(api, client):
     rest = [at for at, path in zip(api.times, api.paths(), strict=True) if path != NEW]
     assert times[20] - times[0] >= 1
     assert max(rest) - started < 1
+
+
+async def test_two_processes_together_call_no_api_more_than_twenty_times_in_a_second(
+    api, session, clock, store
+):
+    """Each of them called twenty times."""
+    both = [
+        DingTalkClient(session, settings(api.base), clock, gate=SharedWindow(store))
+        for _ in range(2)
+    ]
+
+    await asyncio.gather(*(one.call("POST", NEW, {}) for one in both for _ in range(24)))
+
+    times = sorted(api.times)
+    assert len(times) == 48
+    assert all(late - early >= 1 for early, late in zip(times, times[20:], strict=False))
+
+
+async def test_the_to_dos_of_all_people_are_one_api():
+    assert api_of("/v1.0/todo/users/uN1/tasks?operatorId=x") == api_of(
+        "/v1.0/todo/users/uN2/tasks/t"
+    )
+    assert api_of(f"{NEW}?x=1") == NEW
 
 
 json_values = st.recursive(

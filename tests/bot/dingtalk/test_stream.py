@@ -3,12 +3,15 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from bot.incoming import Heard
+from bot.platforms.dingtalk.bell import Bell
+from bot.platforms.dingtalk.pace import Firewall
 from bot.platforms.dingtalk.stream import DingTalkStream, Pace
 from tests.bot.dingtalk.conftest import CLIENT_ID, SECRET, settings
 from tests.bot.dingtalk.fakes import FakeGateway, eventually, frame, said
@@ -56,8 +59,10 @@ def ears() -> Ears:
 async def start(gateway, ears, session: ClientSession) -> AsyncIterator[Start]:
     tasks: list[asyncio.Task[None]] = []
 
-    async def start(pace: Pace = QUICK, *, connected: bool = True) -> DingTalkStream:
-        stream = DingTalkStream(session, settings(gateway.base), ears, pace=pace)
+    async def start(
+        pace: Pace = QUICK, *, connected: bool = True, **more: object
+    ) -> DingTalkStream:
+        stream = DingTalkStream(session, settings(gateway.base), ears, pace=pace, **more)
         stream.task = asyncio.create_task(stream.run())
         tasks.append(stream.task)
         if connected:
@@ -287,6 +292,57 @@ async def test_an_odd_answer_of_the_gateway_is_tried_again(gateway, start, bad):
     assert stream.connected
     assert logs[0]["event"] == "dingtalk_stream_not_opened"
     assert "t1cket" not in str(logs)
+
+
+BANS = [
+    (405, "<!DOCTYPE html><html><body>405</body></html>"),
+    (403, "<html>punish</html>"),
+    (200, '{"status":1111,"wait":5,"source":"x5","punish":"deny"}'),
+]
+
+
+@pytest.mark.parametrize("ban", BANS)
+async def test_a_ban_is_sat_out_and_the_api_is_left_alone_with_it(gateway, start, clock, ban):
+    """It was tried again a second later, which prolongs the ban."""
+    gateway.bad = [ban]
+    firewall = Firewall(clock)
+
+    await start(Pace(first=0.001, banned=0.2), connected=False, firewall=firewall)
+    await eventually(lambda: firewall.left)
+    left = firewall.left
+    clock.tick(minutes=5)
+    await eventually(lambda: len(gateway.sockets) == 1)
+
+    assert left == timedelta(minutes=5)
+    assert gateway.times[1] - gateway.times[0] >= 0.2
+    assert Pace().banned >= 300
+
+
+async def test_while_the_api_is_banned_no_connection_is_asked_for(gateway, start, clock):
+    firewall = Firewall(clock)
+    firewall.met()
+
+    stream = await start(Pace(first=0.001, banned=0.02), connected=False, firewall=firewall)
+    await asyncio.sleep(0.1)
+    meanwhile = len(gateway.opens)
+    clock.tick(minutes=5)
+    await eventually(lambda: stream.connected)
+
+    assert meanwhile == 0
+
+
+async def test_a_wrong_secret_is_told_to_the_admin(gateway, start):
+    gateway.bad = [(401, '{"code":"authFailed"}')]
+    told = []
+
+    async def sound(alarm):
+        told.append(alarm.key)
+        raise RuntimeError("the database went away")
+
+    stream = await start(bell=Bell(sound=sound))
+
+    assert stream.connected
+    assert told == ["dingtalk:secret"]
 
 
 async def test_neither_ticket_nor_secret_is_ever_logged(gateway, start, caplog):

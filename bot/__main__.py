@@ -147,6 +147,26 @@ def channel(
     _run(make_channel(_settings(config), name, to or [], out, link=link))
 
 
+versions = typer.Typer(no_args_is_help=True, help="规则的版本。The versions of the rules.")
+app.add_typer(versions, name="rules")
+
+
+@versions.command(name="list")
+def list_versions(config: Config = None) -> None:
+    """每一版：什么时候、谁、为什么。Who changed the rules, and when."""
+    from bot.ruling import list_rules  # noqa: PLC0415 - keeps --help quick
+
+    _run(list_rules(_settings(config)))
+
+
+@versions.command(name="back")
+def back(number: Annotated[int, typer.Argument(help="第几版")], config: Config = None) -> None:
+    """回到某一版，重启服务生效；再改 leadbot.toml 里的规则又以它为准。Roll back."""
+    from bot.ruling import roll_back  # noqa: PLC0415 - keeps --help quick
+
+    _run(roll_back(_settings(config), number))
+
+
 def main() -> None:
     """Errors are one readable line each, never a traceback."""
     try:

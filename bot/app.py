@@ -45,6 +45,7 @@ from bot.platforms.wecom.jssdk import JsSdk
 from bot.platforms.wecom.login import WeComLogin
 from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
+from bot.versions import ruled
 from bot.wiring import rules, team
 from handlers import alarms, contacts, ways
 from handlers.approval import agreed
@@ -111,9 +112,10 @@ async def open_service(
     settings: Settings, clock: Clock = utcnow, role: str = "all"
 ) -> AsyncIterator[Service]:
     """The running service. ``role``: "web" listens, "worker" sends and ticks, "all" does both."""
-    store = open_store(settings.database.url, rules(settings), clock)
+    opened = open_store(settings.database.url, rules(settings), clock)
     async with ClientSession(connector=TCPConnector(limit=0)) as session:
         try:
+            store = await ruled(opened, settings)
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
                 if not settings.directory.sync:  # who is in no configuration may be in that
@@ -122,7 +124,7 @@ async def open_service(
             async with _running(service, role):
                 yield service
         finally:
-            await store.close()
+            await opened.close()
 
 
 def _assemble(settings: Settings, store: Store, session: ClientSession) -> Service:

@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     ValidationError,
     field_validator,
@@ -62,14 +63,31 @@ def span(text: object) -> tuple[time, time]:
     return start, end
 
 
+def spelled(length: timedelta) -> str:
+    """``length`` as it is written in the file: what ``duration`` reads."""
+    seconds = int(length.total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _spelled_span(hours: tuple[time, time]) -> str:
+    return "-".join(at.isoformat() for at in hours)
+
+
 def _base(url: str) -> str:
     if not url.startswith((*PLAIN_BASES, "ws://", "wss://")):
         raise ValueError("write a whole URL, with https:// in front")
     return url.rstrip("/")
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Span = Annotated[tuple[time, time], BeforeValidator(span)]
+Duration = Annotated[
+    timedelta, BeforeValidator(duration), PlainSerializer(spelled, when_used="json")
+]
+Span = Annotated[
+    tuple[time, time], BeforeValidator(span), PlainSerializer(_spelled_span, when_used="json")
+]
 Base = Annotated[str, AfterValidator(_base)]
 
 
@@ -517,6 +535,14 @@ class Settings(BaseSettings):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.calendar.timezone)
+
+
+NO_RULES = frozenset({
+    "server", "database", "api", "wecom", "dingtalk", "team", "directory", "role", "hook", "mail",
+    "limits", "form",
+})  # fmt: skip
+RULES = frozenset(Settings.model_fields) - NO_RULES
+"""The sections that say how leads are treated: each change of them is a version of its own."""
 
 
 def _twice(values: Iterable[str]) -> list[str]:

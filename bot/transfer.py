@@ -23,6 +23,7 @@ from bot.gather import take_together
 from bot.routes_api import GIVEN
 from bot.sandbox.clock import kept
 from bot.serve import NotRunning, prepare_database
+from bot.versions import held, ruled
 from bot.wiring import rules, team
 from handlers.capture import Captured, capture
 from store.db import Clock, Store, open_store, utcnow
@@ -170,6 +171,7 @@ async def _take_and_undo(
     store: Store, settings: Settings, ready: Sequence[NewLead], report: Report
 ) -> None:
     async with store.begin() as tx:
+        tx.rules = await held(tx, settings)
         await tx.members.sync(team(settings))
         for start in range(0, len(ready), BATCH):
             report.count(await capture(tx, ready[start : start + BATCH]))
@@ -179,6 +181,7 @@ async def _take_and_undo(
 async def _take_all(
     store: Store, settings: Settings, ready: Sequence[NewLead], report: Report
 ) -> None:
+    store = await ruled(store, settings)
     async with store.begin() as tx:
         await tx.members.sync(team(settings))
     with Progress(console=Console(stderr=True), disable=not ready) as progress:

@@ -28,6 +28,10 @@ PRESSING = timedelta(seconds=1)
 OWNER_HEARS = {
     Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
 }  # fmt: skip
+JUDGED = {
+    Kind.CAPTURED, Kind.ASKED_AGAIN, Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE, Kind.RECLAIMED,
+}  # fmt: skip
+"""What the rules decided: such an event names their version."""
 TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 SUGGESTED = 3
 
@@ -50,8 +54,12 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
 
 
 def planned_change(tx: Tx, change: Change) -> Change:
-    """``change`` with the deadline that its lead now has."""
-    return Change(schedule(change.lead, tx.rules.limits, tx.rules.calendar), change.event)
+    """``change`` with the deadline that its lead now has, and the rules that judged it."""
+    lead, event = change
+    if event.kind in JUDGED:
+        lead = replace(lead, rules=tx.rules.version)
+        event = replace(event, data={**event.data, "rules": tx.rules.version})
+    return Change(schedule(lead, tx.rules.limits, tx.rules.calendar), event)
 
 
 @dataclass(frozen=True, slots=True)

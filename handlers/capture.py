@@ -153,7 +153,7 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await tx.leads.mark_doubles({s.lead.id: s.lead.doubles for s in fresh if s.doubles})
     changes = [planned_change(tx, Change(s.lead, e)) for s in (*old, *fresh) for e in s.events]
     await tx.leads.save([c for c in changes if c.lead.id in {s.lead.id for s in old}])
-    await tx.leads.write([(s.lead.id, event) for s in fresh for event in s.events])
+    await tx.leads.write([(c.lead.id, c.event) for c in changes if c.lead.id in added])
     await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
     await announce(tx, changes)
     return numbers

@@ -28,6 +28,7 @@ from store.reminders import Reminders
 from store.tables import metadata
 from store.ticks import Ticks
 from store.tokens import Tokens
+from store.versions import Versions
 
 Clock = Callable[[], datetime]
 
@@ -52,6 +53,7 @@ class Tx:
         self.members = Members(conn, now)
         self.leads = Leads(conn, self.members)
         self.models = Models(conn)
+        self.versions = Versions(conn, now)
         self.outbox = Outbox(conn, now)
         self.inbox = Inbox(conn, now)
         self.ticks = Ticks(conn)

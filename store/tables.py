@@ -140,6 +140,8 @@ leads = Table(
     Column("doubles", Json, nullable=False),
     # Nobody of the team has this WeCom contact any more.
     Column("parted_at", UtcDateTime),
+    # The version of the rules that judged it last; 0 = before there were versions.
+    Column("rules", Integer, nullable=False, server_default="0"),
     # The learned probability of being won; nothing before enough was learned.
     Column("chance", Float),
     # This lead's person turned out to be that one's.
@@ -343,6 +345,17 @@ inbox = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("reply", Json),
     Index("ix_inbox_at", "at"),
+)
+rule_versions = Table(
+    "rule_versions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("why", String(200), nullable=False),
+    # What the rules in leadbot.toml were then.
+    Column("file", String(64), nullable=False),
+    Column("rules", Json, nullable=False),
 )
 models = Table(
     "models",

@@ -120,6 +120,7 @@ def who(roles: tuple[Role, ...]) -> str:
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_the_machine_exists(page):
     known = {c.name or c.callback.__name__ for c in command_line.registered_commands}
+    known |= {group.name for group in command_line.registered_groups}
     targets = set(re.findall(r"(?m)^([a-z]+):", read("Makefile")))
 
     assert set(re.findall(r"(?:`|bin/)leadbot ([a-z]+)", read(page))) <= known

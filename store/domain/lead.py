@@ -261,6 +261,8 @@ class Lead:
     version: int
     parted_at: datetime | None = None
     """Since when nobody of the team has this WeCom contact any more."""
+    rules: int = 0
+    """The version of the rules that judged it last."""
     chance: float | None = None
     """The learned probability of being won; it puts leads in order and does nothing else."""
     merged_into: LeadId | None = None

@@ -67,4 +67,5 @@ class Rules:
     welcomes: Mapping[str, str] = field(default_factory=dict)  # channel → its own welcome
     remarks: bool = False  # new contacts get a remark
     tags: bool = False  # contacts are tagged with their lead's stage
+    version: int = 0  # of the rules of this installation; 0 = not kept
     meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow

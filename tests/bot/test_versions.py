@@ -1,0 +1,119 @@
+"""The rules have versions: kept with who and when, gone back to, and known to every lead."""
+
+import pytest
+from sqlalchemy import select
+
+from bot.config import parse
+from bot.versions import NoSuchVersion, go_back, in_force, ruled, rules_of, with_rules
+from bot.wiring import rules
+from handlers.capture import capture
+from store import tables as t
+from store.domain.errors import ConfigError
+from tests.conftest import team
+from tests.handlers.people import enquiry, lead
+
+EVERYTHING = {
+    "calendar": {"hours": ["08:30-12:00"], "holidays": ["2027-02-05"]},
+    "pool": {"no_contact": "36h", "warn_before": ["90m"]},
+    "routing": [{"name": "东", "when": {"region": ["华东"], "min_score": 40}, "to": ["李雷"]}],
+    "scoring": [{"name": "总监", "when": {"title": ["总监"]}, "points": 20}],
+    "nurture": {"quiet": ""},
+}
+
+
+def configured(database, **more):
+    return parse(team(database={"url": database}, **more))
+
+
+async def seen(store, settings):
+    async with store.begin() as tx:
+        settings, version = await in_force(tx, settings)
+    return settings, version
+
+
+async def test_the_same_rules_are_one_version_and_changed_ones_another(store, database):
+    first = configured(database)
+    changed = configured(database, pool={"no_contact": "12h"})
+
+    numbers = [(await seen(store, one))[1].id for one in (first, first, changed, changed, first)]
+
+    assert numbers == [1, 1, 2, 2, 3]
+
+
+async def test_a_version_says_who_and_when(store, database, clock, monkeypatch):
+    monkeypatch.setenv("LEADBOT_BY", "陈主管")
+
+    _, version = await seen(store, configured(database))
+
+    assert (version.by, version.at) == ("陈主管", clock.now)
+
+
+async def test_people_and_secrets_are_no_rules(store, database):
+    await seen(store, configured(database))
+    other = configured(database, api={"keys": {"web": "a-long-random-key-1"}}, server={"port": 1})
+
+    _, version = await seen(store, other)
+
+    assert version.id == 1
+    assert "a-long-random-key-1" not in str(version.rules)
+
+
+def test_every_rule_is_read_back_as_it_was(database):
+    settings = configured(database, **EVERYTHING)
+
+    kept = type("Kept", (), {"id": 1, "rules": rules_of(settings)})
+    again = with_rules(configured(database), kept)
+
+    assert rules(again) == rules(settings)
+
+
+async def test_going_back_holds_until_the_file_says_something_new(store, database):
+    old, new = (configured(database, pool={"cap": cap}) for cap in (10, 20))
+    newest = configured(database, pool={"cap": 30})
+    await seen(store, old)
+    await seen(store, new)
+
+    async with store.begin() as tx:
+        version = await go_back(tx, new, 1)
+    held = [(await seen(store, one)) for one in (new, newest)]
+
+    assert (version.id, version.why) == (3, "回到第 1 版")
+    assert [(one.pool.cap, v.id) for one, v in held] == [(10, 3), (30, 4)]
+
+
+async def test_a_version_nobody_kept_is_refused_in_words(store, database):
+    async with store.begin() as tx:
+        with pytest.raises(NoSuchVersion, match="没有第 9 版"):
+            await go_back(tx, configured(database), 9)
+
+
+async def test_a_version_this_program_cannot_read_names_what_is_wrong(store, database):
+    settings = configured(database)
+    async with store.begin() as tx:
+        said = rules_of(settings) | {"pool": {"cap": 0}}
+        await tx.versions.keep(said, by="x", why="x", file="x")
+
+        with pytest.raises(ConfigError, match="rules 1: pool"):
+            await go_back(tx, settings, 1)
+
+
+async def test_a_lead_knows_the_version_that_judged_it(store, database):
+    settings = configured(database)
+    judging = await ruled(store, settings)
+    async with judging.begin() as tx:
+        [done] = await capture(tx, [enquiry()])
+
+    async with store.read() as tx:
+        events = (await tx.conn.execute(select(t.events).order_by(t.events.c.id))).all()
+    assert (await lead(store, done.id)).rules == 1
+    assert [event.data["rules"] for event in events] == [1, 1]
+
+
+async def test_two_processes_that_start_together_keep_one_version(store, database):
+    import asyncio  # noqa: PLC0415
+
+    settings = configured(database)
+
+    both = await asyncio.gather(ruled(store, settings), ruled(store, settings))
+
+    assert [one.rules.version for one in both] == [1, 1]

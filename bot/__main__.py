@@ -151,6 +151,17 @@ versions = typer.Typer(no_args_is_help=True, help="规则的版本。The version
 app.add_typer(versions, name="rules")
 
 
+@versions.command(name="try")
+def try_rules(
+    config: Config = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="用最近几天的线索")] = 30,
+) -> None:
+    """用最近的线索试一遍这些规则，什么都不改。How assignment would differ, per person."""
+    from bot.ruling import try_rules as run  # noqa: PLC0415 - keeps --help quick
+
+    _run(run(_settings(config), days))
+
+
 @versions.command(name="list")
 def list_versions(config: Config = None) -> None:
     """每一版：什么时候、谁、为什么。Who changed the rules, and when."""

@@ -1,15 +1,22 @@
 """``leadbot rules``: the versions of the rules, and how other rules would have decided."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from bot.config import Settings
 from bot.serve import prepare_database
-from bot.versions import SHOWN, go_back, in_force, listed
-from bot.wiring import rules
+from bot.versions import SHOWN, go_back, in_force, listed, with_rules
+from bot.wiring import rules, team
 from store.db import Store, open_store
+from store.domain.replay import Shift, compare, replay
+from store.domain.team import Member, MemberId, Role
 
 
 @asynccontextmanager
@@ -20,6 +27,61 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+async def try_rules(settings: Settings, days: int) -> None:
+    """Print how the leads of the last days would fall with these rules. Changes nothing.
+
+    Raises NotRunning, ConfigError.
+    """
+    async with _opened(settings) as store, store.read() as tx:
+        latest = await tx.versions.latest()
+        held = with_rules(settings, latest) if latest else settings
+        enquiries = await tx.leads.captured_since(tx.now - timedelta(days=days))
+        there = await tx.members.active(Role.REP)
+    now = replay(enquiries, rules(held), there)
+    then = replay(enquiries, rules(settings), with_file(there, team(settings)))
+    names = [member.name for member in with_file(there, team(settings))]
+    print_shift(compare(now, then, names), latest.id if latest else 0, days)
+
+
+def with_file(there: Sequence[Member], team: Sequence[dict[str, Any]]) -> Sequence[Member]:
+    """The reps as the file has them: with their new regions, and those who are new."""
+    reps = {one["name"]: one for one in team if one["role"] == Role.REP}
+    changed = [replace(m, **_settled(reps[m.name])) if m.name in reps else m for m in there]
+    new = [one for name, one in reps.items() if name not in {m.name for m in there}]
+    return [
+        *changed,
+        *(
+            Member(id=MemberId(-n), role=Role.REP, name=one["name"], **_settled(one))
+            for n, one in enumerate(new, 1)
+        ),
+    ]
+
+
+def _settled(one: dict[str, Any]) -> dict[str, Any]:
+    lists = {name: tuple(one[name]) for name in ("regions", "products", "industries")}
+    return lists | {"grade": one["grade"]}
+
+
+def print_shift(shift: Shift, version: int, days: int) -> None:
+    """The table per person, and what changes about the scores."""
+    held = f"第 {version} 版" if version else "现在"
+    if not shift.leads:
+        typer.echo(f"最近 {days} 天没有进线，没有什么可以试的")
+        return
+    table = Table("人", held, "改后", "差")
+    for name, (now, then) in shift.people.items():
+        table.add_row(name, str(now), str(then), f"{then - now:+d}" if then != now else "")
+    Console(width=60).print(table)
+    typer.echo(f"最近 {days} 天 {shift.leads} 条，其中 {shift.moved} 条会给别人")
+    grades = "，".join(f"{name} {a}→{b}" for name, (a, b) in shift.grades.items())
+    typer.echo(f"级别：{grades}；高分 {_change(shift.hot)}；过线 {_change(shift.ready)}")
+    typer.echo("只是试算，什么都没有改；手上已满、请假和被退过的没有算进去")
+
+
+def _change(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}→{pair[1]}"
 
 
 async def list_rules(settings: Settings) -> None:

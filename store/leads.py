@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
 from store.domain.conditions import BIG_REGIONS
+from store.domain.enquiry import recalled
 from store.domain.errors import NotFound, Stale
 from store.domain.lead import (
     CLOSED,
@@ -39,6 +40,7 @@ from store.domain.lead import (
     Stage,
 )
 from store.domain.match import Key
+from store.domain.newlead import NewLead
 from store.domain.team import Member, MemberId
 from store.members import Members
 from store.upsert import upsert
@@ -382,6 +384,12 @@ class Leads:
         while lead.merged_into is not None:
             lead = await self.get(lead.merged_into)
         return lead
+
+    async def captured_since(self, at: datetime) -> Sequence[tuple[datetime, NewLead]]:
+        """Every first enquiry since then as it came, the oldest first."""
+        query = select(t.events).where(t.events.c.kind == Kind.CAPTURED, t.events.c.at >= at)
+        rows = await self.conn.execute(query.order_by(t.events.c.at, t.events.c.id))
+        return [(row.at, recalled(row.text, row.data)) for row in rows]
 
     async def last_follow_ups(self, ids: Sequence[int]) -> Mapping[int, str]:
         """What was said last with each of these leads."""

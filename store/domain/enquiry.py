@@ -1,6 +1,6 @@
 """From an enquiry to a lead: the first one makes it, every later one of the same person wakes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -126,6 +126,13 @@ def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:
 
 def _raw(new: NewLead) -> dict[str, Any]:
     """The enquiry as it came, so that a merge loses nothing and can be told apart later."""
-    kept = ("source", "name", "phone", "email", "company", "product", "external_id", "campaign")
-    raw = {name: getattr(new, name) for name in kept if getattr(new, name)}
-    return {"enquiry": raw, "utm": dict(new.utm)} if new.utm else {"enquiry": raw}
+    raw = {name: getattr(new, name) for name in ("source", *BLANKS) if getattr(new, name)}
+    more = {name: dict(getattr(new, name)) for name in ("utm", "fields") if getattr(new, name)}
+    return {"enquiry": raw, **more}
+
+
+def recalled(text: str, data: Mapping[str, Any]) -> NewLead:
+    """The enquiry of a ``captured`` event, as it came."""
+    more = {name: data.get(name) or {} for name in ("utm", "fields")}
+    said: dict[str, Any] = {"source": "", **data.get("enquiry", {}), **more, "message": text}
+    return NewLead(**said)

@@ -1,13 +1,17 @@
 """The rules have versions: kept with who and when, gone back to, and known to every lead."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from bot.config import parse
+from bot.ruling import try_rules
 from bot.versions import NoSuchVersion, go_back, in_force, ruled, rules_of, with_rules
 from bot.wiring import rules
 from handlers.capture import capture
 from store import tables as t
+from store.db import utcnow
 from store.domain.errors import ConfigError
 from tests.conftest import team
 from tests.handlers.people import enquiry, lead
@@ -117,3 +121,65 @@ async def test_two_processes_that_start_together_keep_one_version(store, databas
     both = await asyncio.gather(ruled(store, settings), ruled(store, settings))
 
     assert [one.rules.version for one in both] == [1, 1]
+
+
+# -- tried on the leads of the last days -------------------------------------------------
+
+
+async def tried(store, settings, capsys, days=30):
+    await try_rules(settings, days)
+    out = capsys.readouterr().out
+    return {
+        cells[1]: cells[2:] for line in out.splitlines() if len(cells := line.split("│")) > 4
+    }, out
+
+
+@pytest.fixture
+def today(clock):
+    """The command line goes by the real clock."""
+    clock.now = utcnow() - timedelta(days=2)
+
+
+@pytest.mark.usefixtures("today")
+async def test_trying_rules_shows_the_shift_per_person_and_changes_nothing(
+    store, database, capsys
+):
+    settings = configured(database)
+    async with (await ruled(store, settings)).begin() as tx:
+        await capture(tx, [enquiry(region="江苏苏州" if n < 6 else "广东深圳") for n in range(9)])
+        before = (await tx.conn.execute(select(t.events))).all()
+    east = {"name": "东", "when": {"region": ["华东"]}, "to": ["韩梅"]}
+
+    people, out = await tried(
+        store, configured(database, routing=[east, {"name": "其余"}]), capsys
+    )
+
+    assert {name.strip(): [c.strip() for c in row[:3]] for name, row in people.items()} == {
+        "李雷": ["3", "1", "-2"], "韩梅": ["3", "7", "+4"], "王强": ["3", "1", "-2"],
+    }  # fmt: skip
+    assert "9 条，其中 " in out
+    async with store.read() as tx:
+        assert (await tx.conn.execute(select(t.events))).all() == before
+        assert (await tx.versions.latest()).id == 1
+
+
+@pytest.mark.usefixtures("today")
+async def test_trying_rules_tells_how_the_grades_move(store, database, capsys):
+    async with (await ruled(store, configured(database))).begin() as tx:
+        await capture(tx, [enquiry(title="总监"), enquiry()])
+    rule = {"name": "总监", "when": {"title": ["总监"]}, "points": 90}
+
+    _, out = await tried(store, configured(database, scoring=[rule]), capsys)
+
+    assert "高分 0→1" in out
+    assert "什么都没有改" in out
+
+
+@pytest.mark.usefixtures("today")
+async def test_only_the_leads_of_the_days_asked_for_are_tried(store, database, capsys, clock):
+    async with (await ruled(store, configured(database))).begin() as tx:
+        await capture(tx, [enquiry()])
+
+    _, out = await tried(store, configured(database), capsys, days=1)
+
+    assert "最近 1 天没有进线" in out

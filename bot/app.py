@@ -153,6 +153,7 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
             service.arrived,
             firewall=dingtalk.firewall if dingtalk else None,
             bell=_bell(store),
+            spend=tally.add,
         )
     service.aibot = _aibot(service)
     return service
@@ -164,7 +165,14 @@ def _aibot(service: Service) -> AiBot | None:
     if wecom is None or wecom.aibot is None:
         return None
     claim = SharedClaim(service.store, f"aibot:{wecom.aibot.bot_id}"[:100])
-    return AiBot(service.session, wecom.aibot, wecom.corp_id, service.answer, claim)
+    return AiBot(
+        service.session,
+        wecom.aibot,
+        wecom.corp_id,
+        service.answer,
+        claim,
+        spend=service.tally.add,
+    )
 
 
 def _clients(
@@ -365,6 +373,7 @@ def create_app(service: Service) -> web.Application:
     app[keys.STORE] = service.store
     app[keys.RELAY] = service.relay
     app[keys.GATHERER] = service.gatherer
+    app[keys.TALLY] = service.tally
     app[keys.READY] = _checks(service)
     if settings.wecom is not None:
         app[keys.WECOM] = WeComCallback(settings.wecom, service.store.clock)

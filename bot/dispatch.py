@@ -25,10 +25,10 @@ from bot.incoming import (
 from bot.platforms.named import key_of
 from cards import aibot, dingtalk, render, render_text
 from cards.lists import answered_card
-from handlers import activity, contacts, people
+from handlers import activity, contacts, people, quota
 from handlers.announce import show
 from handlers.commands import Run, understand, with_quote
-from handlers.greet import greet
+from handlers.greet import greet, without_words
 from handlers.reply import Reply
 from store.db import Store, Tx
 from store.domain.errors import LeadbotError, NotAllowed, Refused, Stale
@@ -122,12 +122,19 @@ async def _fetch(tx: Tx, heard: ApprovalAgreed) -> None:
 
 
 async def _do(store: Store, said: Incoming) -> Answer:
+    if said.left_out:
+        return await _once(store, said, _unread)
     try:
         line = with_quote(clean(said.line), clean(said.quoted))
         return await _once(store, said, understand(line[:LONGEST]))
     except Refused as refusal:
         # What was begun is rolled back; only the refusal is kept.
         return await _once(store, said, _refuse(refusal))
+
+
+async def _unread(tx: Tx, by: Member) -> Reply:
+    """DingTalk's month is over: the words, and the button that was pressed, stayed there."""
+    return Reply(text=await without_words(tx, by), private=True)
 
 
 def _refuse(refusal: Refused) -> Run:
@@ -142,9 +149,8 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
     async with store.begin() as tx:
         if not await tx.inbox.first(receipt):
             return await _redrawn(tx, said, _again(await tx.inbox.reply(receipt)))
-        if said.platform == Platform.DINGTALK:
-            # Pushed to us, and paid for like what we push (D:…-billing-model).
-            await tx.quota.add({(Api.DINGTALK_PUSHES, ""): 1})
+        if said.left_out:
+            await quota.spent(tx, Api.DINGTALK_PUSHES)
         by = await tx.members.by_account(said.platform, said.account)
         if by is None:
             reply = Reply(text=str(_stranger(said)))

@@ -53,6 +53,7 @@ class Incoming:
     group: Group | None = None
     quoted: str = ""  # the message this one answers, where the platform shows it
     direct: bool = False
+    left_out: bool = False  # DingTalk's month is over: somebody said something, and not what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from bot.platforms.login import LoginProvider
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.jssdk import JsSdk
 from jobs.relay import Relay
+from jobs.tally import Tally
 from store.db import Store
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -25,4 +26,5 @@ LOGINS = web.AppKey[list[LoginProvider]]("logins", list)
 JSSDK = web.AppKey("jssdk", JsSdk)
 WORK = web.AppKey[set[asyncio.Task[Any]]]("work", set)
 """What is still being done although its answer had to go out before."""
+TALLY = web.AppKey("tally", Tally)
 READY = web.AppKey[dict[str, Callable[[], bool]]]("ready", dict)

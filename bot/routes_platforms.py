@@ -7,9 +7,12 @@ from aiohttp import web
 
 from bot.dispatch import arrived, hear
 from bot.incoming import Answer
-from bot.keys import DINGTALK, RELAY, STORE, WECOM, WORK
+from bot.keys import DINGTALK, RELAY, STORE, TALLY, WECOM, WORK
+from bot.platforms.dingtalk.frames import FREE_EVENTS
+from bot.platforms.dingtalk.http import event_type
 from bot.platforms.dingtalk.presses import in_time
 from store.domain.errors import BadCallback
+from store.domain.quota import Api
 
 log = structlog.get_logger()
 
@@ -49,6 +52,7 @@ async def hear_robot(request: web.Request) -> web.Response:
     store = request.app[STORE]
     body = await request.read()
     said = request.app[DINGTALK].read_robot_post(request.headers, body, store.clock())
+    request.app[TALLY].add(Api.DINGTALK_PUSHES)
     if said is not None:
         await hear(store, said)
         request.app[RELAY].wake()
@@ -58,6 +62,8 @@ async def hear_robot(request: web.Request) -> web.Response:
 async def hear_event(request: web.Request) -> web.Response:
     """DingTalk's event push; what means nothing to us is acknowledged (D:http-callback-overview)."""
     event, reply = request.app[DINGTALK].read_event(request.query, await request.read())
+    if not event_type(event).startswith(FREE_EVENTS):
+        request.app[TALLY].add(Api.DINGTALK_PUSHES)
     heard = request.app[DINGTALK].heard(event)
     if heard is not None:
         await hear(request.app[STORE], heard)
@@ -69,6 +75,7 @@ async def hear_press(request: web.Request) -> web.StreamResponse:
     """A press on an interactive card: the answer is the card's new look (D:event-callback-card)."""
     store, body = request.app[STORE], await request.read()
     pressed = request.app[DINGTALK].read_press(request.headers, body, store.clock())
+    request.app[TALLY].add(Api.DINGTALK_PUSHES)
     answer = Answer()
     if pressed is not None:
         answer = await in_time(request.app[WORK], hear(store, pressed))

@@ -22,6 +22,9 @@ NAMES = {
     "dingtalk_todo": "钉钉待办",
     "dingtalk_form": "钉钉审批",
     "mail": "邮件",
+    "dingtalk.calls": "钉钉",
+    "dingtalk.pushes": "钉钉",
+    "wecom.app": "企业微信",
 }
 NOW = Button("现在怎样", "/告警")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

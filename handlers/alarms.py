@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from cards import render
 from cards.alarms import alarm_card, alarms_card, letter, over_card
@@ -26,10 +25,10 @@ async def sound(tx: Tx, alarm: Alarm) -> None:
     ``@lilei`` at its end says that it does not work for this account alone.
     """
     standing = await tx.alarms.sounded(alarm)
-    first = standing.told_at is None or standing.told_at <= tx.now - ONCE_A
-    if first:
-        told = await _listeners(tx, standing)
-        await tx.outbox.put(_puts(told, alarm_card(standing, tx.now, tx.rules.zone), ring=True))
+    if standing.told_at is None or standing.told_at <= tx.now - ONCE_A:
+        people = await tx.members.active(Role.ADMIN) or await tx.members.active(Role.MANAGER)
+        told = await listeners(tx, f"alarm:{standing.key}", people)
+        await tell(tx, alarm_card(standing, tx.now, tx.rules.zone), told)
         await tx.alarms.told(standing.key, told)
 
 
@@ -38,10 +37,9 @@ async def over(tx: Tx, prefix: str, account: str = "") -> None:
 
     Cheap while no alarm is on. Whoever was told is told that, on the same card.
     """
-    for standing in await tx.alarms.end(prefix, account):
+    for standing in await tx.alarms.end(prefix, account=account):
         card = over_card(standing, tx.now, tx.rules.zone)
-        told = [_anew(tx, standing, one) for one in standing.told]
-        await tx.outbox.put(_puts(told, card, ring=True))
+        await tell(tx, card, [_anew(tx, standing, one) for one in standing.told])
 
 
 async def standing(tx: Tx, by: Member, _: str) -> Reply:
@@ -49,71 +47,65 @@ async def standing(tx: Tx, by: Member, _: str) -> Reply:
     return Reply(card=alarms_card(await tx.alarms.on(), tx.now, tx.rules.zone))
 
 
-async def _listeners(tx: Tx, standing: Standing) -> Sequence[Told]:
-    """Each by what still works: the other platform, e-mail, and if there is nothing the same."""
-    broken = {(one.channel, one.account.lower()) for one in [*await tx.alarms.on(), standing]}
-    people = await tx.members.active(Role.ADMIN) or await tx.members.active(Role.MANAGER)
-    ways = {member.id: _way(tx, member, broken) for member in people}
+async def tell(tx: Tx, card: Card, told: Sequence[Told]) -> None:
+    """``card``, with a ring, to each of them."""
+    await tx.outbox.put(
+        [
+            Put(
+                key=one.key,
+                channel=one.channel,
+                account=one.account,
+                payload=letter(card) if one.channel == Channel.MAIL else render(card, one.channel),
+                ring=True,
+                rank=Rank.MATTERS,
+            )
+            for one in told
+        ]
+    )
+
+
+async def listeners(tx: Tx, name: str, people: Sequence[Member]) -> Sequence[Told]:
+    """Each by what works now: the other platform, e-mail, and if there is nothing the same.
+
+    The messages are named ``name``.
+    """
+    broken = {alarm.stops for alarm in await tx.alarms.on()}
+    phones = {member.id: _phones(tx, member) for member in people}
+    working = {
+        member: next((phone for phone in there if not _stopped(phone, broken)), None)
+        for member, there in phones.items()
+    }
+    mails = bool(tx.rules.alarm_mail) and (Channel.MAIL.value, "") not in broken
     told = [
-        Told(f"alarm:{standing.key}/{member}", *way, member)
-        for member, (way, works) in ways.items()
-        if way is not None and (works or not _mails(tx, broken))
+        Told(f"{name}/{member}", *phone, member)
+        for member, there in phones.items()
+        if there and (phone := working[member] or (None if mails else there[0]))
     ]
-    unheard = len(told) < len(ways) or not ways
-    return [*told, _letter_to(tx, standing)] if unheard and _mails(tx, broken) else told
+    return [*told, _letter_to(tx, name)] if mails and len(told) < max(len(people), 1) else told
 
 
-def _way(
-    tx: Tx, member: Member, broken: set[tuple[str, str]]
-) -> tuple[tuple[Channel, str] | None, bool]:
-    """Where to tell ``member``, and whether that works."""
-    there = {Channel.WECOM: tx.rules.wecom, Channel.DINGTALK: tx.rules.dingtalk}
-    phones = [
-        (channel, account)
-        for channel, account in (
-            (Channel.WECOM, member.wecom),
-            (Channel.DINGTALK, member.dingtalk),
-        )
-        if account and there[channel]
+def _phones(tx: Tx, member: Member) -> Sequence[tuple[Channel, str]]:
+    """Every chat we could have with ``member``, on the platforms that are connected."""
+    accounts = (
+        (Channel.WECOM, member.wecom, tx.rules.wecom),
+        (Channel.DINGTALK, member.dingtalk, tx.rules.dingtalk),
+    )
+    there = [
+        (channel, account) for channel, account, connected in accounts if account and connected
     ]
-    works = [
-        (channel, account)
-        for channel, account in phones
-        if not {(channel.value, ""), (channel.value, account.lower())} & broken
-    ]
-    return next(iter([*works, *phones]), member.phone), bool(works)
+    return there or ([member.phone] if member.phone else [])
 
 
-def _mails(tx: Tx, broken: set[tuple[str, str]]) -> bool:
-    return bool(tx.rules.alarm_mail) and (Channel.MAIL.value, "") not in broken
+def _stopped(phone: tuple[Channel, str], broken: set[tuple[str, str]]) -> bool:
+    channel, account = phone
+    return bool({(channel.value, ""), (channel.value, account.lower())} & broken)
 
 
-def _letter_to(tx: Tx, standing: Standing) -> Told:
-    return Told(_letter_key(tx, standing), Channel.MAIL, tx.rules.alarm_mail)
-
-
-def _letter_key(tx: Tx, standing: Standing) -> str:
+def _letter_to(tx: Tx, name: str) -> Told:
     """Each letter is one of its own: a mail server takes two of one key for the same."""
-    return f"alarm:{standing.key}/{tx.now:%d%H%M%S}"
+    return Told(f"{name}/{tx.now:%d%H%M%S}", Channel.MAIL, tx.rules.alarm_mail)
 
 
 def _anew(tx: Tx, standing: Standing, told: Told) -> Told:
-    return _letter_to(tx, standing) if told.channel == Channel.MAIL else told
-
-
-def _puts(told: Sequence[Told], card: Card, *, ring: bool) -> Sequence[Put]:
-    return [
-        Put(
-            key=one.key,
-            channel=one.channel,
-            account=one.account,
-            payload=_payload(card, one.channel),
-            ring=ring,
-            rank=Rank.MATTERS,
-        )
-        for one in told
-    ]
-
-
-def _payload(card: Card, channel: Channel) -> dict[str, Any]:
-    return letter(card) if channel == Channel.MAIL else render(card, channel)
+    is_letter = told.channel == Channel.MAIL
+    return _letter_to(tx, f"alarm:{standing.key}") if is_letter else told

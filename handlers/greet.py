@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 
-from cards.greeting import greeting
+from cards.greeting import SHOWN, greeting, kept_back
 from cards.lead import View
 from store.db import Tx
 from store.domain.team import Member, Role
@@ -26,6 +26,20 @@ async def greet(tx: Tx, by: Member) -> str:
         )
         return greeting(by, leads, len(leads), view)
     return greeting(by, (), 0, view)
+
+
+async def without_words(tx: Tx, by: Member) -> str:
+    """For who said or pressed something that DingTalk kept: its month is over."""
+    if by.manages:
+        leads, _ = await tx.leads.waiting(SHOWN)
+    else:
+        leads = await tx.leads.today(by, _midnight(tx, _today(tx)), SHOWN)
+    pages = [(lead, f"{tx.rules.public_url}/app/leads/{lead.id}") for lead in leads]
+    return kept_back(pages, wecom=bool(by.wecom and tx.rules.wecom))
+
+
+def _today(tx: Tx) -> date:
+    return tx.now.astimezone(tx.rules.zone).date()
 
 
 def _working_day(tx: Tx) -> datetime:

@@ -1,24 +1,17 @@
 """What the platforms still allow, and who is told when it gets tight."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
-from cards import dingtalk, render
+from cards import dingtalk
 from cards.quota import quota_card, tight_card
+from handlers.alarms import listeners, tell
 from handlers.reply import Reply
 from store.db import Tx
-from store.domain.quota import Api, Level, Rank, Used
+from store.domain.alarms import Told
+from store.domain.errors import Alarm
+from store.domain.quota import ALL_FUNDS, FUNDS, PACES, Api, Level, Rank, Used
 from store.domain.team import Channel, Member, Role
 from store.outbox import Due, Put
-
-FUNDS = {
-    "wecom": (Api.WECOM_APP,),
-    "dingtalk": (Api.DINGTALK_CALLS, Api.DINGTALK_PUSHES),
-}
-"""The allowances of a day or a month."""
-PACES = {
-    "wecom": (Api.WECOM_MEMBER, Api.WECOM_ROBOT),
-    "dingtalk": (Api.DINGTALK_MEMBER, Api.DINGTALK_ROBOT),
-}
 
 
 async def quota(tx: Tx, by: Member, _: str) -> Reply:
@@ -35,30 +28,66 @@ async def counted(tx: Tx) -> Sequence[Used]:
     return [*funds, *paces]
 
 
+async def spent(tx: Tx, api: Api) -> None:
+    """The platform says that ``api`` is used up, whatever we have counted."""
+    await tx.quota.spent(api)
+    await tell_if_tight(tx)
+
+
 async def tell_if_tight(tx: Tx) -> None:
-    """The managers, once a day or month for each allowance."""
-    for api in (api for apis in FUNDS.values() for api in apis):
-        used = await tx.quota.total(api)
+    """The managers: once a day or month for each allowance and each step it gets tighter."""
+    totals = await tx.quota.used([(api, "") for api in ALL_FUNDS])
+    await begun_anew(tx, [api for (api, _), used in totals.items() if used.level < Level.OVER])
+    for (api, _), used in totals.items():
         begun = used.meter.bucket(tx.now)
-        if used.level > Level.PLENTY and await tx.ticks.first(f"quota {api}", begun):
-            await tx.outbox.put([put async for put in _warnings(tx, used)])
+        if used.level > Level.PLENTY and await tx.ticks.first(f"quota {api} {used.level}", begun):
+            await _warn(tx, used)
 
 
-async def _warnings(tx: Tx, used: Used) -> AsyncIterator[Put]:
-    card = tight_card(used, tx.now, tx.rules.zone)
+async def begun_anew(tx: Tx, apis: Sequence[Api] = ALL_FUNDS) -> None:
+    """Of ``apis`` nothing is used up any more. Nobody is called for it at midnight."""
+    await tx.alarms.end(*(_alarm_key(api) for api in apis))
+
+
+async def _warn(tx: Tx, used: Used) -> None:
+    """On one card for each, which gets graver. What is used up is an alarm until it begins anew."""
+    over = await tx.alarms.sounded(_alarm(used)) if used.level == Level.OVER else None
     begun = used.meter.bucket(tx.now).date()
-    for manager in await tx.members.active(Role.MANAGER, Role.ADMIN):
-        if manager.phone is None:
-            continue
-        channel, account = manager.phone
-        yield Put(
-            key=f"quota:{used.meter.api}:{begun}/{manager.id}",
-            channel=channel,
-            account=account,
-            payload=render(card, channel),
-            ring=True,
-            rank=Rank.MATTERS,
-        )
+    people = await tx.members.active(Role.MANAGER, Role.ADMIN)
+    told = await listeners(tx, f"quota:{used.meter.api}:{begun}", people)
+    await tell(tx, tight_card(used, tx.now, tx.rules.zone), told)
+    if over is not None:
+        await tx.alarms.told(over.key, told)
+        await _call_managers(tx, used, told)
+
+
+def _alarm(used: Used) -> Alarm:
+    """Named after what is used up: ``dingtalk.calls:over``."""
+    return Alarm(_alarm_key(used.meter.api), f"{used.meter.name}用完了")
+
+
+def _alarm_key(api: Api) -> str:
+    return f"{api}:over"
+
+
+async def _call_managers(tx: Tx, used: Used, told: Sequence[Told]) -> None:
+    """Whom the robot cannot reach any more is called in the group, where there is one."""
+    unheard = [one.account for one in told if one.channel == Channel.DINGTALK]
+    if used.meter.api != Api.DINGTALK_CALLS or not unheard or not tx.rules.dingtalk_group:
+        return
+    names = " ".join(f"@{account}" for account in unheard)
+    text = f"{names} {used.meter.name}用完了，卡片发不出去了：换专业版，或等下个月"
+    await tx.outbox.put([_in_group(f"quota:group:{tx.now:%Y%m}", text, unheard)])
+
+
+def _in_group(key: str, text: str, call: Sequence[str]) -> Put:
+    return Put(
+        key=key[:100],
+        channel=Channel.DINGTALK_GROUP,
+        account="",
+        payload=dingtalk.webhook_text(text, call),
+        rank=Rank.MATTERS,
+    )
 
 
 async def elsewhere(tx: Tx, due: Due) -> None:
@@ -70,14 +99,5 @@ async def elsewhere(tx: Tx, due: Due) -> None:
     if due.channel != Channel.DINGTALK or due.rank > Rank.MATTERS or not tx.rules.dingtalk_group:
         return
     text = f"@{due.account} 有新线索等你，钉钉本月的调用用完了：到机器人里发「待看」"
-    await tx.outbox.put(
-        [
-            Put(
-                key=f"nudge:{tx.now:%Y%m%d%H}/{due.account}"[:100],
-                channel=Channel.DINGTALK_GROUP,
-                account="",
-                payload=dingtalk.webhook_text(text, [due.account]),
-                rank=Rank.MATTERS,
-            )
-        ]
-    )
+    key = f"nudge:{tx.now:%Y%m%d%H}/{due.account}"
+    await tx.outbox.put([_in_group(key, text, [due.account])])

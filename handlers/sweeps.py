@@ -20,7 +20,11 @@ from store.reminders import Reminder
 BATCH = 100
 SEVERAL = 3
 """More reminders than this at one minute for one person become one card."""
-AHEAD = {Level.TIGHT: timedelta(minutes=30), Level.CRITICAL: timedelta(hours=4)}
+AHEAD = {
+    Level.TIGHT: timedelta(minutes=30),
+    Level.CRITICAL: timedelta(hours=4),
+    Level.OVER: timedelta(hours=4),
+}
 """How far ahead reminders are gathered when the allowance is tight."""
 LEADS = 20
 """Of one transaction: each takes milliseconds, and a capture must not wait long for the writer."""

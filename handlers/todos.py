@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from store.db import Tx
 from store.domain.lead import Kind, Lead
+from store.domain.quota import Rank
 from store.domain.team import Channel, Member
 from store.outbox import Put
 from store.reminders import Reminder
@@ -53,6 +54,8 @@ def _put(tx: Tx, lead: Lead, reminder: Reminder, member: Member | None) -> Put |
         account=member.dingtalk,
         payload=payload,
         lead_id=lead.id,
+        # The card rings all the same: an entry is the first thing to go when it gets tight.
+        rank=Rank.QUIET,
     )
 
 
@@ -63,4 +66,5 @@ def _ticked(put: Put) -> Put:
         account=put.account,
         payload=put.payload | {"done": True},
         lead_id=put.lead_id,
+        rank=Rank.KEPT,
     )

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from handlers import quota
 from handlers.announce import list_puts
-from handlers.quota import elsewhere, tell_if_tight
 from store.db import Tx
 from store.domain.quota import (
+    ALL_FUNDS,
     Api,
     Level,
     Rank,
@@ -46,8 +47,7 @@ async def admitted(tx: Tx, dues: Sequence[Due], in_place: InPlace) -> Sequence[D
     verdicts = [(due, gate.judge(due)) for due in dues]
     await tx.quota.add(gate.spent)
     await _settle(tx, gate, verdicts)
-    if gate.tight:
-        await tell_if_tight(tx)
+    await (quota.tell_if_tight(tx) if gate.tight else quota.begun_anew(tx))
     go = {Verdict.GO, Verdict.SILENT}
     return [
         replace(
@@ -75,7 +75,10 @@ async def refused(tx: Tx, due: Due, after: timedelta, *, spent: bool) -> None:
     if ROBOTS & {*limited_by(channel, account)} and after >= MINUTE:
         await tx.quota.block(f"{channel}:{account}", tx.now + after)
     if spent:
-        await elsewhere(tx, due)
+        fund = paid_from(channel, account)
+        if fund is not None:
+            await quota.spent(tx, fund)
+        await quota.elsewhere(tx, due)
 
 
 def phone_of(due: Due) -> Phone:
@@ -99,31 +102,35 @@ class _Gate:
         lines = [
             (api, account) for channel, account in phones for api in limited_by(channel, account)
         ]
-        funds = {fund for phone in phones if (fund := paid_from(*phone))}
-        used = await tx.quota.used([*lines, *((fund, "") for fund in funds)])
+        used = await tx.quota.used([*lines, *((fund, "") for fund in ALL_FUNDS)])
         return cls(
             now=tx.now,
             in_place=in_place,
             used=dict(used),
-            levels={fund: used[fund, ""].level for fund in funds},
+            levels={fund: used[fund, ""].level for fund in ALL_FUNDS},
             blocked=await tx.quota.blocked([f"{c}:{a}" for c, a in phones]),
             spent=Counter(),
         )
 
     @property
     def tight(self) -> bool:
+        """Of anything: what is due now need not be what has become tight."""
         return max(self.levels.values(), default=Level.PLENTY) > Level.PLENTY
 
     def judge(self, due: Due) -> Verdict:
         if self.blocked_until(due) is not None:
             return Verdict.WAIT
         wish = self._wish(due)
-        fund = paid_from(*phone_of(due))
-        level = self.levels[fund] if fund else Level.PLENTY
-        verdict = decide(wish, level, self._limits(due))
+        verdict = decide(wish, self._level(due), self._limits(due))
+        if verdict == Verdict.DROP and due.channel == Channel.DINGTALK_TODO and due.ref:
+            return Verdict.WAIT  # an entry that is there is ticked off one day
         if self.counts(due, verdict):
             self._spend(due)
         return verdict
+
+    def _level(self, due: Due) -> Level:
+        fund = paid_from(*phone_of(due))
+        return self.levels[fund] if fund else Level.PLENTY
 
     def counts(self, due: Due, verdict: Verdict) -> bool:
         return verdict == Verdict.GO and not self.in_place(due)
@@ -134,6 +141,9 @@ class _Gate:
     def room_at(self, due: Due) -> datetime:
         """When to look again; a moment after now at the least."""
         until = [one.room_at(self.now) for one in self._limits(due)]
+        fund = paid_from(*phone_of(due))
+        if fund and due.channel == Channel.DINGTALK_TODO:
+            until.append(self.used[fund, ""].meter.ends(self.now))
         return max([*until, self.blocked_until(due) or self.now])
 
     def _wish(self, due: Due) -> Wish:

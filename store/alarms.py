@@ -65,8 +65,8 @@ class Alarms:
             update(t.alarms).where(t.alarms.c.key == key).values(told_at=self.now, told=rows)
         )
 
-    async def end(self, prefix: str, account: str = "") -> Sequence[Standing]:
-        """Those that a success under ``prefix`` ends. No query while it is known to be quiet."""
+    async def end(self, *prefixes: str, account: str = "") -> Sequence[Standing]:
+        """Those that a success under ``prefixes`` ends. No query while it is known to be quiet."""
         quiet = self.watch.quiet_at
         if quiet is not None and quiet <= self.now < quiet + FRESH:
             return ()
@@ -74,7 +74,7 @@ class Alarms:
         rows = await self.conn.execute(select(t.alarms).with_for_update(skip_locked=True))
         standing = [_standing(row) for row in rows]
         self.watch.quiet_at = None if standing else self.now
-        over = [one for one in standing if one.ended_by(prefix, account)]
+        over = [one for one in standing if one.ended_by(prefixes, account)]
         if over:
             keys = [one.key for one in over]
             await self.conn.execute(delete(t.alarms).where(t.alarms.c.key.in_(keys)))

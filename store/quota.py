@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -14,6 +14,8 @@ from store.upsert import upsert
 Line = tuple[Api, str]
 """What is counted, and for which account ("": for all of us)."""
 BLOCKED = "blocked"
+OVER = "over"
+"""The account of the platform's own word that a day or month is used up."""
 KEEP = timedelta(days=93)
 """Days and months are kept for a while, to be looked at; minutes and hours are of no use."""
 FINE = timedelta(hours=2)
@@ -63,21 +65,36 @@ class Ledger:
     async def used(self, lines: Iterable[Line]) -> Mapping[Line, Used]:
         """What has been used of each, as it counts now."""
         buckets: dict[Line, list[tuple[datetime, int]]] = {line: [] for line in lines}
-        wanted = [
-            and_(
-                t.sent.c.api == api,
-                t.sent.c.account == account,
-                t.sent.c.at >= self.meters[api].since(self.now),
-            )
-            for api, account in buckets
-        ]
-        if wanted:
+        over: set[Api] = set()
+        if buckets:
+            wanted = [self._counts(api, account) for api, account in buckets]
             rows = await self.conn.execute(
                 select(t.sent).where(or_(*wanted)).order_by(t.sent.c.at)
             )
             for row in rows:
-                buckets[Api(row.api), row.account].append((row.at, row.n))
-        return {line: Used(self.meters[line[0]], found) for line, found in buckets.items()}
+                if (Api(row.api), row.account) in buckets:
+                    buckets[Api(row.api), row.account].append((row.at, row.n))
+                else:
+                    over.add(Api(row.api))
+        return {
+            line: Used(self.meters[line[0]], found, over=line[0] in over)
+            for line, found in buckets.items()
+        }
+
+    def _counts(self, api: Api, account: str) -> ColumnElement[bool]:
+        """The rows of one line that count now; of a fund also what the platform said."""
+        accounts = [account] if account else [account, OVER]
+        return and_(
+            t.sent.c.api == api,
+            t.sent.c.account.in_(accounts),
+            t.sent.c.at >= self.meters[api].since(self.now),
+        )
+
+    async def spent(self, api: Api) -> None:
+        """The platform says that the day or month is used up, whatever we have counted."""
+        row = {"api": api, "account": OVER, "at": self._bucket(api), "n": 0}
+        insert = upsert(self.conn, t.sent).values(row)
+        await self.conn.execute(insert.on_conflict_do_nothing())
 
     async def total(self, api: Api) -> Used:
         """What all of us have used of a day or a month."""

@@ -95,7 +95,7 @@ async def _quota(store: Store) -> Check:
         used = [one for one in await counted(tx) if not one.meter.each]
     says = "；".join(f"{one.meter.name} {amount(one)}" for one in used) or "没有配置平台"
     worst = max((one.level for one in used), default=Level.PLENTY)
-    if worst == Level.CRITICAL:
+    if worst >= Level.CRITICAL:
         return bad("配额", says, "只剩最要紧的还在发：换更高的版本，或在配置里写上买了多少")
     return good("配额", says + ("，快用完了" if worst == Level.TIGHT else ""))
 

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from store.domain.team import Channel
 
+STOPS = {"dingtalk.calls": "dingtalk", "wecom.app": "wecom"}
+"""What is used up and the channel that stops with it."""
 WHOSE = "@"
 """``wecom:81013@lilei`` is about one account; the others' messages do not end it."""
 
@@ -36,6 +38,11 @@ class Standing:
         return self.key.partition(":")[0]
 
     @property
+    def stops(self) -> tuple[str, str]:
+        """The channel that does not work, and for whose account; "": for all."""
+        return STOPS.get(self.channel, self.channel), self.account.lower()
+
+    @property
     def about(self) -> str:
         """Its key without whose account it is about."""
         return self.key.partition(WHOSE)[0]
@@ -45,7 +52,7 @@ class Standing:
         """The one account it is about; "": all."""
         return self.key.partition(WHOSE)[2]
 
-    def ended_by(self, prefix: str, account: str) -> bool:
-        """Whether a success under ``prefix``, for ``account``, shows that it is over."""
+    def ended_by(self, prefixes: tuple[str, ...], account: str) -> bool:
+        """Whether a success under ``prefixes``, for ``account``, shows that it is over."""
         mine = self.account.lower() in {"", account.lower()}
-        return self.about.startswith(prefix) and mine
+        return self.about.startswith(prefixes) and mine

@@ -15,7 +15,7 @@ from store.domain.team import Channel
 
 CHINA = timezone(timedelta(hours=8))
 """Both platforms count their days and months there, whatever zone the team works in."""
-TIGHT_FROM, CRITICAL_FROM = 0.80, 0.95
+TIGHT_FROM, CRITICAL_FROM, OVER_FROM = 0.80, 0.95, 1.0
 
 
 class Rank(IntEnum):
@@ -35,6 +35,7 @@ class Level(IntEnum):
     PLENTY = 0
     TIGHT = 1
     CRITICAL = 2
+    OVER = 3
 
 
 class Api(StrEnum):
@@ -45,6 +46,8 @@ class Api(StrEnum):
     WECOM_APP = "wecom.app"
     WECOM_ROBOT = "wecom.robot"
     WECOM_MASS = "wecom.mass"
+    AIBOT_MINUTE = "wecom.aibot"
+    AIBOT_HOUR = "wecom.aibot_hour"
     DINGTALK_MEMBER = "dingtalk.member"
     DINGTALK_ROBOT = "dingtalk.robot"
     DINGTALK_CALLS = "dingtalk.calls"
@@ -136,6 +139,10 @@ def meters(allowance: Allowance) -> Mapping[Api, Meter]:
               allowed=20, most=18, each=True),
         Meter(api=Api.WECOM_MASS, name="每位客户每天群发", span=Span.DAY,
               allowed=mass, most=mass, each=True),
+        Meter(api=Api.AIBOT_MINUTE, name="智能机器人每会话每分钟", span=Span.MINUTE,
+              allowed=30, most=30, each=True),
+        Meter(api=Api.AIBOT_HOUR, name="智能机器人每会话每小时", span=Span.HOUR,
+              allowed=1000, most=1000, each=True),
         Meter(api=Api.DINGTALK_MEMBER, name="钉钉每人每分钟", span=Span.MINUTE,
               allowed=minute, most=minute, alone=max(minute * 3 // 5, 1), each=True),
         Meter(api=Api.DINGTALK_ROBOT, name="钉钉群机器人每分钟", span=Span.MINUTE,
@@ -153,10 +160,14 @@ METERS = meters(Allowance())
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What one account has used of a meter: how many in which stretch, oldest first."""
+    """What one account has used of a meter: how many in which stretch, oldest first.
+
+    ``over``: the platform itself said that there is no more, whatever was counted.
+    """
 
     meter: Meter
     buckets: Sequence[tuple[datetime, int]] = ()
+    over: bool = False
 
     @property
     def count(self) -> int:
@@ -169,10 +180,16 @@ class Used:
     @property
     def level(self) -> Level:
         """Of a day or a month; a minute is over too soon to be tight."""
-        share = self.count / max(self.meter.allowed, 1)
-        if self.meter.sliding or self.meter.each or share < TIGHT_FROM:
+        if self.meter.sliding or self.meter.each:
             return Level.PLENTY
-        return Level.TIGHT if share < CRITICAL_FROM else Level.CRITICAL
+        share = self.count / max(self.meter.allowed, 1)
+        steps = (
+            (OVER_FROM, Level.OVER),
+            (CRITICAL_FROM, Level.CRITICAL),
+            (TIGHT_FROM, Level.TIGHT),
+        )
+        counted = next((level for least, level in steps if share >= least), Level.PLENTY)
+        return Level.OVER if self.over else counted
 
     def plus(self, now: datetime, count: int = 1) -> "Used":
         return replace(self, buckets=(*self.buckets, (self.meter.bucket(now), count)))
@@ -223,6 +240,8 @@ STOPPED: Mapping[Level, frozenset[Rank]] = {
     # Bystanders' cards are no longer rewritten: who presses one is told the truth.
     Level.TIGHT: frozenset({Rank.QUIET}),
     Level.CRITICAL: frozenset({Rank.KEPT, Rank.QUIET, Rank.EXTRA}),
+    # What matters is tried all the same: our count may be wrong, and a refused call is free.
+    Level.OVER: frozenset({Rank.KEPT, Rank.QUIET, Rank.EXTRA}),
 }
 """What no longer goes out. Reminders merge and digests shrink before, where they are made."""
 
@@ -257,10 +276,29 @@ def limited_by(channel: Channel, account: str) -> tuple[Api, ...]:
     return LIMITED.get(channel, ())
 
 
+PAID = {
+    Channel.DINGTALK, Channel.DINGTALK_GROUP, Channel.DINGTALK_TODO, Channel.DINGTALK_FORM,
+}  # fmt: skip
+FUNDS: Mapping[str, tuple[Api, ...]] = {
+    "wecom": (Api.WECOM_APP,),
+    "dingtalk": (Api.DINGTALK_CALLS, Api.DINGTALK_PUSHES),
+}
+"""The allowances of a day or a month."""
+ALL_FUNDS = tuple(api for apis in FUNDS.values() for api in apis)
+PACES: Mapping[str, tuple[Api, ...]] = {
+    "wecom": (
+        Api.WECOM_MEMBER, Api.WECOM_HOUR, Api.WECOM_ROBOT, Api.WECOM_MASS,
+        Api.AIBOT_MINUTE, Api.AIBOT_HOUR,
+    ),
+    "dingtalk": (Api.DINGTALK_MEMBER, Api.DINGTALK_ROBOT),
+}  # fmt: skip
+"""What each account, group or customer has of its own."""
+
+
 def paid_from(channel: Channel, account: str) -> Api | None:
     """The day's or month's allowance that a message of this channel uses up."""
     if channel == Channel.WECOM:
         return Api.WECOM_APP
     if channel == Channel.DINGTALK_GROUP and not account:
         return Api.DINGTALK_PUSHES
-    return Api.DINGTALK_CALLS if channel in {Channel.DINGTALK, Channel.DINGTALK_GROUP} else None
+    return Api.DINGTALK_CALLS if channel in PAID else None

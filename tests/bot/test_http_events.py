@@ -6,6 +6,7 @@ import pytest
 
 from bot.platforms.dingtalk.crypto import DingTalkCrypto
 from store import tables as t
+from store.domain.quota import Api
 from store.domain.team import Platform
 from tests.bot.conftest import configured
 
@@ -49,3 +50,14 @@ async def test_what_means_nothing_is_acknowledged_too(web, event):
     assert await push(web, event) == (200, "success")
 
     assert await web.rows(t.inbox) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "paid"), [("bpms_instance_change", 1), ("check_url", 0), ("user_modify_org", 0)]
+)
+async def test_the_month_pays_for_every_event_but_those_of_the_directory(web, kind, paid):
+    await push(web, {"EventType": kind, "CorpId": "ding0corp"})
+
+    async with web.service.store.begin() as tx:
+        await web.service.tally.write(tx)
+        assert (await tx.quota.total(Api.DINGTALK_PUSHES)).count == paid

@@ -1,7 +1,7 @@
 """Nothing above the silent limits, nothing lost: bursts, the end of a month, robots that say stop."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -11,14 +11,14 @@ from handlers.announce import show
 from jobs.relay import Relay
 from store import tables as t
 from store.domain.errors import Anew, Later, Spent
-from store.domain.quota import Api, Rank
-from store.domain.team import Channel
+from store.domain.quota import METERS, Api, Level, Rank
+from store.domain.team import Channel, Platform
 from store.outbox import Put
 from tests.handlers.people import captured, says
 
 
 @dataclass
-class Platform:
+class Phones:
     """Keeps when it was told to show what. Cards that are there can be changed unless said so."""
 
     clock: object
@@ -44,7 +44,7 @@ class Platform:
 
 @pytest.fixture
 def phone(clock):
-    return Platform(clock)
+    return Phones(clock)
 
 
 @pytest.fixture
@@ -266,6 +266,119 @@ async def test_when_it_gets_tight_the_manager_is_told_once(store, relay, phone, 
     assert "4月1日重新计算" in warnings[0]
 
 
+async def test_whatever_goes_out_tells_of_every_allowance_that_is_tight(store, relay, phone):
+    await spend(store, Api.DINGTALK_PUSHES, 2500)
+
+    await put(store, "lead:1", channel=Channel.WECOM)  # looked at WeCom's day alone
+    await relay.drain()
+
+    assert "钉钉本月推送已用 83%" in phone.text()
+
+
+async def test_the_manager_hears_each_step_once_a_month_on_one_card(store, relay, phone, clock):
+    titles = []
+    for more in (4000, 1, 750, 250, 10):
+        await spend(store, Api.DINGTALK_CALLS, more)
+        await put(store, f"lead:{more}", channel=Channel.WECOM)
+        await relay.drain()
+    for key, *_, text in phone.shown:
+        if key.startswith("quota:"):
+            titles.append((key, re.search("钉钉本月调用(已用 ..%|用完了)", text)[1]))
+
+    assert [title for _, title in titles] == ["已用 80%", "已用 95%", "用完了"]
+    assert len({key for key, _ in titles}) == 1
+    clock.tick(days=30)
+    await put(store, "lead:april", channel=Channel.WECOM)
+    await relay.drain()
+    assert len([key for key, *_ in phone.shown if key.startswith("quota:")]) == 3
+    async with store.read() as tx:
+        assert await tx.alarms.on() == []
+
+
+async def test_the_platforms_word_is_believed_and_said(store, relay, phone, clock):
+    await spend(store, Api.DINGTALK_CALLS, 12)
+    phone.errors.append(Spent("used up", timedelta(days=20)))
+    await put(store, "lead:1", channel=Channel.DINGTALK, account="wangqiang")
+    await relay.drain()
+
+    on = replace(store, rules=replace(store.rules, dingtalk=True))
+    answer = await says(on, "chenzg", "配额")
+
+    assert "钉钉本月调用用完了" in answer  # it said that there was plenty
+    assert "12 / 5,000（0%，平台说用完了）" in answer
+    async with store.read() as tx:
+        assert [alarm.key for alarm in await tx.alarms.on()] == ["dingtalk.calls:over"]
+    clock.tick(days=30)
+    assert "平台配额够用" in await says(on, "chenzg", "配额")
+
+
+async def test_bystanders_changes_stop_when_the_platform_says_so(store, relay, phone):
+    async with store.begin() as tx:
+        await tx.quota.spent(Api.DINGTALK_CALLS)
+    await put(store, "m:quiet", rank=Rank.QUIET, channel=Channel.DINGTALK, account="a")
+    await put(store, "m:matters", rank=Rank.MATTERS, channel=Channel.DINGTALK, account="a")
+
+    await relay.drain()
+
+    assert [key for key, *_ in phone.shown if key.startswith("m:")] == ["m:matters"]
+
+
+@pytest.mark.parametrize(("percent", "goes"), [(79, True), (80, False), (96, False)])
+async def test_to_dos_yield_first_when_it_is_tight(store, relay, phone, percent, goes):
+    await spend(store, Api.DINGTALK_CALLS, 50 * percent)
+
+    rank = Rank.QUIET  # as handlers.todos puts them
+    await put(store, "todo:1", channel=Channel.DINGTALK_TODO, account="wangqiang", rank=rank)
+    await relay.drain()
+
+    assert ("todo:1" in [key for key, *_ in phone.shown]) is goes
+
+
+async def test_an_entry_that_is_there_is_ticked_off_when_the_month_begins(
+    store, relay, phone, clock
+):
+    more = {"channel": Channel.DINGTALK_TODO, "account": "wangqiang"}
+    await put(store, "todo:1", rank=Rank.QUIET, **more)
+    await relay.drain()
+    await spend(store, Api.DINGTALK_CALLS, 4900)
+
+    async with store.begin() as tx:
+        done = Put(key="todo:1", payload={"done": True}, rank=Rank.KEPT, **more)
+        await tx.outbox.put([done])
+    await relay.drain()
+    assert len(phone.shown) == 1 + 1  # and the warning for the manager
+
+    clock.tick(days=29, hours=14)
+    await relay.drain()
+    assert "'done': True" in phone.text()
+
+
+async def test_to_dos_are_put_where_they_yield(store, clock):
+    on = replace(store, rules=replace(store.rules, todo=True))
+    lead = await captured(on, rep="王强")
+    await says(on, "wangqiang", f"领取 {lead.id}", Platform.DINGTALK)
+    await says(on, "wangqiang", f"提醒 {lead.id} 明天9点 打电话", Platform.DINGTALK)
+    async with on.read() as tx:
+        rows = await tx.conn.execute(
+            select(t.outbox).where(t.outbox.c.channel == Channel.DINGTALK_TODO)
+        )
+        assert [row.rank for row in rows] == [Rank.QUIET]
+
+
+async def test_every_limit_is_shown_to_the_manager(store):
+    on = replace(store, rules=replace(store.rules, wecom=True, dingtalk=True))
+    async with on.begin() as tx:
+        await tx.quota.add({(Api.WECOM_MASS, "wmone"): 1, (Api.WECOM_HOUR, "lilei"): 77})
+        await tx.quota.add({(Api.AIBOT_MINUTE, "chat"): 5})
+
+    answer = await says(on, "chenzg", "配额")
+
+    assert "77 / 1,000" in answer
+    assert "1 / 1（100%）" in answer
+    assert "5 / 30（16%）" in answer
+    assert answer.count(" / ") >= len(METERS)
+
+
 async def test_bystanders_cards_stop_first_and_the_owners_last(store, relay, phone):
     ranks = [Rank.MATTERS, Rank.ASKED, Rank.TOLD, Rank.KEPT, Rank.QUIET, Rank.EXTRA]
 
@@ -300,14 +413,18 @@ async def test_the_month_is_over_the_group_calls_whom_the_robot_cannot_reach(
     store = open_store(database, rules(settings), clock)
     async with store.begin() as tx:
         await tx.members.sync(team(settings))
-    phone = Platform(clock, errors=[Spent("used up", timedelta(days=20))] * 2)
+    phone = Phones(clock, errors=[Spent("used up", timedelta(days=20))] * 2)
     relay = Relay(store, dict.fromkeys(Channel, phone))
 
     await put(store, "lead:1", channel=Channel.DINGTALK, account="wangqiang")
     await put(store, "lead:2", channel=Channel.DINGTALK, account="wangqiang")
     await relay.drain()
 
-    assert [key for key, *_ in phone.shown] == [f"nudge:{clock():%Y%m%d%H}/wangqiang"]
+    called, told = phone.shown
+    assert called[0] == f"nudge:{clock():%Y%m%d%H}/wangqiang"
+    assert "钉钉本月调用用完了" in told[-1]  # the manager was not told
+    async with store.read() as tx:
+        assert (await tx.quota.total(Api.DINGTALK_CALLS)).level == Level.OVER
     assert "@wangqiang" in phone.text()
     assert (await row(store, "lead:1")).due_at == clock() + timedelta(days=20)
     await store.close()
@@ -338,8 +455,6 @@ async def test_reminders_merge_when_the_day_is_tight(store, relay, phone, clock)
 
 async def test_the_manager_asks_and_is_told_what_is_left(store):
     await spend(store, Api.WECOM_APP, 80)
-
-    from dataclasses import replace  # noqa: PLC0415
 
     on = replace(store, rules=replace(store.rules, wecom=True, dingtalk=True))
     answer = await says(on, "chenzg", "配额")

@@ -233,6 +233,10 @@ class TooFast(Later):
         return Later(str(self), wait)
 
 
+class Throttled(Later):
+    """Too many at once; such a call costs nothing of the month (D:how-to-process-api-throttling-…)."""
+
+
 class Banned(Later):
     """DingTalk's firewall answered instead of the API: leave everything alone for a while."""
 
@@ -308,7 +312,7 @@ def _pause(what: str, code: str, now: datetime) -> Later | None:
         return Spent(f"{what}: the monthly quota is used up", _next_month(now) - now)
     if code in TOO_FAST:
         return TooFast(f"{what}: {code}", 5 * SECOND)
-    return Later(f"{what}: {code}", WAIT[code]) if code in WAIT else None
+    return Throttled(f"{what}: {code}", WAIT[code]) if code in WAIT else None
 
 
 def _mend(code: str, answer: Mapping[str, Any]) -> Mend | None:

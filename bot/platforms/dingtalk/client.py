@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from bot.config import DingTalk
-from bot.platforms.dingtalk.answers import Banned, DingTalkError, TokenRefused, read_answer
+from bot.platforms.dingtalk.answers import (
+    Banned,
+    DingTalkError,
+    Throttled,
+    TokenRefused,
+    TooFast,
+    read_answer,
+)
 from bot.platforms.dingtalk.pace import Firewall, Gate, Window
 from bot.platforms.shared import OwnTokens, Tokens
-from store.domain.errors import Later
+from store.domain.errors import Later, Spent
 from store.domain.quota import Api
 from store.tokens import Token, token_key
 
@@ -22,6 +29,14 @@ TIMEOUT = ClientTimeout(total=20)
 EARLY = timedelta(minutes=5)  # a token is renewed this long before it ends
 FREE = ("/topapi/v2/", "/topapi/user/", "/v1.0/contact/", "/v1.0/oauth2/", "/get_jsapi_ticket")
 """Directory and login cost nothing of the month (D:basic-interfaces-such-as-log-off-and-address-book)."""
+
+
+class Unreached(Later):
+    """There was no connection: nothing was asked."""
+
+
+UNCOUNTED = (Unreached, Banned, Throttled, TooFast, Spent, TokenRefused)
+"""A call that ends so costs nothing of the month (D:how-to-process-api-throttling-…)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +115,32 @@ class DingTalkClient:
             address = URL(url).update_query(query) if query else URL(url)
         except ValueError:
             raise DingTalkError(what, "not an address") from None
-        self._spend(Api.DINGTALK_PUSHES)
-        await self._once(Call("POST", address, what, message))
+        await self._paid(Api.DINGTALK_PUSHES, Call("POST", address, what, message))
 
     async def _authorised(
         self, method: str, path: str, body: dict[str, Any] | None, token: str, *, old: bool
     ) -> dict[str, Any]:
         await self._gate.enter(path)
-        if not path.startswith(FREE):
-            self._spend(Api.DINGTALK_CALLS)
         if old:
             url = URL(self._settings.oapi_base + path).update_query(access_token=token)
-            return await self._once(Call(method, url, path, body))
-        return await self._once(
-            Call(method, URL(self._settings.api_base + path), path, body, token)
-        )
+            call = Call(method, url, path, body)
+        else:
+            call = Call(method, URL(self._settings.api_base + path), path, body, token)
+        if path.startswith(FREE):
+            return await self._once(call)
+        return await self._paid(Api.DINGTALK_CALLS, call)
+
+    async def _paid(self, api: Api, call: Call) -> dict[str, Any]:
+        """``call``, counted unless DingTalk threw it back unread: throttled calls are free."""
+        try:
+            answer = await self._once(call)
+        except UNCOUNTED:
+            raise
+        except (Later, DingTalkError):
+            self._spend(api)
+            raise
+        self._spend(api)
+        return answer
 
     async def _fresh(self, refused: str | None) -> str:
         """A token that is not ``refused``; whoever comes while it is fetched waits for it."""
@@ -152,7 +178,7 @@ class DingTalkClient:
     def _leave_alone(self, what: str) -> None:
         """While the firewall has us banned, each further call would prolong it."""
         if left := self.firewall.left:
-            raise Later(f"{what}: waiting for the firewall", left)
+            raise Banned(f"{what}: waiting for the firewall", left)
 
     async def _raw(self, call: Call) -> tuple[int, bytes]:
         try:
@@ -166,6 +192,8 @@ class DingTalkClient:
                 allow_redirects=False,
             ) as response:
                 return response.status, await response.read()
+        except ClientConnectorError:
+            raise Unreached(f"{call.what}: ClientConnectorError") from None
         except (ClientError, TimeoutError, OSError) as error:
             # aiohttp's own texts hold the URL, and with it the token.
             raise Later(f"{call.what}: {type(error).__name__}") from None

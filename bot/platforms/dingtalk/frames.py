@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 ROBOT = "/v1.0/im/bot/messages/get"
+FREE_EVENTS = ("user_", "org_", "label_", "check_url")
+"""Those of the directory (D:appendix-a-list-of-events-not-included-in-webhook)."""
 CARD = "/v1.0/card/instances/callback"
 
 EVENT_DONE = json.dumps({"status": "SUCCESS", "message": "ok"})
@@ -42,6 +44,15 @@ class Frame:
     @property
     def is_event(self) -> bool:
         return self.type == "EVENT"
+
+    @property
+    def is_paid_for(self) -> bool:
+        """Whether it counts among the month's pushes: all that says something (D:…-billing-model).
+
+        Presses are not named on the page; they are counted to be on the safe side.
+        """
+        free = self.is_event and self.event_type.startswith(FREE_EVENTS)
+        return (self.is_robot_message or self.is_press or self.is_event) and not free
 
     @property
     def says_goodbye(self) -> bool:

@@ -53,6 +53,7 @@ def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
         session=_session(body, oapi_base),
         group=_group(body),
         quoted=_quoted(body),
+        left_out=_left_out(body),
     )
 
 
@@ -60,9 +61,14 @@ def _line(body: Mapping[str, Any]) -> str:
     words = _words(body)
     if words is not None:
         return clean(words)
-    if str(body.get("errorCode")) == "20001":
-        raise _Dropped("the monthly quota is used up, the text was left out")
+    if _left_out(body):
+        return ""
     raise _Dropped("a kind of message without words")
+
+
+def _left_out(body: Mapping[str, Any]) -> bool:
+    """The monthly quota is used up (D:robot-message-type), and the words are missing."""
+    return str(body.get("errorCode")) == "20001" and _words(body) is None
 
 
 def _words(body: Mapping[str, Any]) -> str | None:

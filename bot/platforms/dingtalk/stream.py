@@ -26,6 +26,7 @@ from bot.platforms.dingtalk.messages import read_robot
 from bot.platforms.dingtalk.pace import Firewall
 from bot.platforms.dingtalk.presses import Presses, in_time
 from bot.platforms.wire import Seen, back_off, finish, own
+from store.domain.quota import Api
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -67,11 +68,16 @@ class DingTalkStream:
         pace: Pace | None = None,
         firewall: Firewall | None = None,
         bell: Bell | None = None,
+        spend: Callable[[Api], None] = lambda _: None,
     ) -> None:
-        """``firewall``: what the calls of the API know of it. ``bell`` tells an admin."""
+        """``firewall``: what the calls of the API know of it. ``bell`` tells an admin.
+
+        ``spend`` is told of every push that the month's allowance pays for.
+        """
         self._firewall = firewall
         self._bell = bell or Bell()
         self._session = session
+        self._spend = spend
         self._settings = settings
         self._heard = heard
         self._arrived = arrived
@@ -193,6 +199,8 @@ class DingTalkStream:
             # A connection that is gone takes no ack; the message is handled all the same.
             with suppress(ClientError, OSError, UnicodeError):
                 await ws.send_str(json.dumps(frame.ack, ensure_ascii=False))
+        if frame.is_paid_for:
+            self._spend(Api.DINGTALK_PUSHES)
         if frame.is_robot_message:
             await self._robot(frame.data)
         elif frame.is_event:

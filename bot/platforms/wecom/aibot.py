@@ -30,6 +30,7 @@ from bot.incoming import Answer, Entered, Heard, Incoming
 from bot.platforms.shared import CONNECTED, Claim
 from bot.platforms.wecom.aibot_frames import Cmd, Frame, read, read_frame
 from bot.platforms.wire import back_off, finish, own, uncut
+from store.domain.quota import Api
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -78,8 +79,11 @@ class AiBot:
         claim: Claim,
         *,
         pace: Pace | None = None,
+        spend: Callable[[Api, str], None] = lambda *_: None,
     ) -> None:
+        """``spend`` is told of every message that a conversation's limit counts."""
         self._session = session
+        self._spend = spend
         self._settings = settings
         self._corp_id = corp_id
         self._hear = hear
@@ -239,6 +243,7 @@ class AiBot:
         answer = await self._heard(heard)
         if isinstance(heard, Entered):
             if answer.text:
+                self._count(heard.account)
                 words = {"msgtype": "text", "text": {"content": answer.text}}
                 await self._respond(Cmd.WELCOME, frame.req_id, words)
             return
@@ -248,8 +253,15 @@ class AiBot:
             if heard.press and "template_card" in body
             else (Cmd.RESPOND, _stream(body, heard.id))
         )
+        self._count(_to(heard)["chatid"])
         if not await self._respond(cmd, frame.req_id, sent):
+            self._count(_to(heard)["chatid"])
             await self._respond(Cmd.PUSH, _new("push"), {**_to(heard), **body})
+
+    def _count(self, conversation: str) -> None:
+        """Replies and pushes together, 30 a minute and 1,000 an hour (D:101463)."""
+        for api in (Api.AIBOT_MINUTE, Api.AIBOT_HOUR):
+            self._spend(api, conversation)
 
     async def _heard(self, heard: Heard) -> Answer:
         try:

@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import json
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from bot.platforms.dingtalk.answers import DingTalkError, read_answer
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.pace import SharedWindow, api_of
 from store.domain.errors import Later, Undeliverable
+from store.domain.quota import Api
 from tests.bot.dingtalk.conftest import CLIENT_ID, SECRET, Clock, settings
 from tests.bot.dingtalk.fakes import FakeApi
 from tests.bot.dingtalk.samples import patient
@@ -204,6 +206,66 @@ async def test_the_monthly_quota_waits_for_the_next_month_in_china(api, client, 
         await client.call("POST", NEW, {})
 
     assert later.value.after == timedelta(hours=7)
+
+
+QPS = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
+MONTH = "Forbidden.AccessDenied.ApiCountLimitForOrg"
+
+
+@pytest.mark.parametrize(
+    ("answer", "counted"),
+    [
+        pytest.param({"processQueryKey": "qk"}, 1, id="done"),
+        pytest.param((400, {"code": "invalidParameter.msgKey.x"}), 1, id="refused for good"),
+        pytest.param((500, {"code": "ServiceUnavailable"}), 1, id="perhaps carried out"),
+        pytest.param((403, {"code": QPS}), 0, id="throttled"),
+        pytest.param((403, {"code": MONTH}), 0, id="the month is over"),
+        pytest.param((403, {"status": 1111, "punish": "deny"}), 0, id="banned"),
+    ],
+)
+async def test_the_month_pays_for_what_dingtalk_has_read(api, session, clock, answer, counted):
+    spent = []
+    client = DingTalkClient(session, settings(api.base), clock, spend=spent.append)
+    api.says(NEW, answer)
+
+    with suppress(Later, DingTalkError):
+        await client.call("POST", NEW, {})
+
+    assert spent == [Api.DINGTALK_CALLS] * counted
+
+
+async def test_calls_that_a_ban_keeps_back_are_not_counted(api, session, clock):
+    spent = []
+    client = DingTalkClient(session, settings(api.base), clock, spend=spent.append)
+    api.says(NEW, (403, {"status": 1111, "punish": "deny"}))
+
+    for _ in range(5):
+        with pytest.raises(Later):
+            await client.call("POST", NEW, {})
+        with pytest.raises(Later):
+            await client.webhook(api.base + "/hook", {}, "robot/send")
+
+    assert spent == []  # each was counted although none was sent
+
+
+async def test_a_renewed_token_is_one_call(api, session, clock):
+    spent = []
+    client = DingTalkClient(session, settings(api.base), clock, spend=spent.append)
+    api.says(NEW, (400, {"code": "InvalidAuthentication"}), {"processQueryKey": "qk"})
+
+    await client.call("POST", NEW, {})
+
+    assert spent == [Api.DINGTALK_CALLS]
+
+
+async def test_without_a_connection_nothing_is_counted(api, session, clock):
+    spent = []
+    client = DingTalkClient(session, settings(), clock, spend=spent.append)
+
+    with pytest.raises(Later):
+        await client.webhook("http://127.0.0.1:1/robot/send", {}, "robot/send")
+
+    assert spent == []
 
 
 async def test_a_missing_permission_is_named(api, client):

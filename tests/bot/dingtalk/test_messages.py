@@ -74,8 +74,6 @@ def test_only_naming_the_robot_is_an_empty_line():
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"text": ..., "errorCode": 20001}, id="quota used up"),
-        pytest.param({"text": ..., "errorCode": "20001"}, id="quota used up, as a text"),
         pytest.param({"senderStaffId": ...}, id="no staff id"),
         pytest.param({"senderStaffId": ""}, id="empty staff id"),
         pytest.param({"senderCorpId": "dingother"}, id="another organisation"),
@@ -100,6 +98,21 @@ def test_what_nobody_can_act_on_is_dropped_with_a_line_in_the_log(changes):
     assert [line["log_level"] for line in logs] == ["warning"]
     assert "张三" not in str(logs)
     assert "user01" not in str(logs)
+
+
+@pytest.mark.parametrize("code", [20001, "20001"])
+def test_words_that_dingtalk_kept_back_are_answered_all_the_same(code):
+    heard = read_robot(message(text=..., errorCode=code), OAPI)
+
+    assert (heard.account, heard.line, heard.left_out) == ("user01", "", True)
+    assert heard.session is not None
+
+
+def test_words_that_are_there_are_heard_whatever_the_code():
+    heard = read_robot(message(errorCode=20001), OAPI)
+
+    assert heard.line
+    assert not heard.left_out
 
 
 def test_what_a_database_refuses_is_taken_out():

@@ -13,6 +13,7 @@ from bot.incoming import Heard
 from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.pace import Firewall
 from bot.platforms.dingtalk.stream import DingTalkStream, Pace
+from store.domain.quota import Api
 from tests.bot.dingtalk.conftest import CLIENT_ID, SECRET, settings
 from tests.bot.dingtalk.fakes import FakeGateway, eventually, frame, said
 
@@ -464,3 +465,29 @@ async def test_it_can_be_cancelled_while_it_waits(gateway, start):
         await stop(stream.task)
 
     assert stream.task.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("kind", "paid"),
+    [
+        (("CALLBACK", "/v1.0/im/bot/messages/get", ""), 1),
+        (("CALLBACK", "/v1.0/card/instances/callback", ""), 1),
+        (("EVENT", "*", "bpms_instance_change"), 1),
+        (("EVENT", "*", "robot_msg_read"), 1),
+        (("EVENT", "*", "user_leave_org"), 0),
+        (("EVENT", "*", "org_dept_create"), 0),
+        (("SYSTEM", "ping", ""), 0),
+    ],
+)
+async def test_the_month_pays_for_every_push_but_those_of_the_directory(
+    gateway, start, kind, paid
+):
+    spent = []
+    await start(spend=spent.append)
+    pushed = frame(*kind[:2], "m1", {})
+    pushed["headers"]["eventType"] = kind[2]
+
+    await gateway.push(pushed)
+    await eventually(lambda: gateway.acks)
+
+    assert spent == [Api.DINGTALK_PUSHES] * paid

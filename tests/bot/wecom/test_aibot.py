@@ -18,6 +18,7 @@ from bot.sandbox.state import State
 from bot.sandbox.wecom.aibot import Gateway
 from store import tables as t
 from store.db import open_store
+from store.domain.quota import Api
 from tests.bot.dingtalk.fakes import eventually
 from tests.handlers.people import answers, captured, says
 from tests.handlers.people import lead as lead_of
@@ -63,7 +64,10 @@ async def start(gateway, store, other) -> AsyncIterator:
                 return await hear(behind, what)
 
             claim = SharedClaim(behind, "aibot:BOT")
-            bot = AiBot(session, settings, CORP, more.get("hear", heard), claim, pace=pace)
+            spend = more.get("spend", lambda *_: None)
+            bot = AiBot(
+                session, settings, CORP, more.get("hear", heard), claim, pace=pace, spend=spend
+            )
             tasks[bot] = asyncio.create_task(bot.run())
             if up:
                 await eventually(lambda: bot.connected)
@@ -106,6 +110,18 @@ async def test_a_line_in_a_group_is_the_command_behind_the_mention(gateway, stat
 
     assert f"#{lead.id}" in await answered(state, GROUP)
     assert (await lead_of(store, lead.id)).owner.name == "李雷"
+
+
+async def test_what_is_said_in_a_conversation_is_counted_by_the_minute_and_the_hour(
+    gateway, state, start
+):
+    spent = []
+    await start(spend=lambda *line: spent.append(line))
+
+    await gateway.say("lilei", "@线索助手 帮助", in_group=True)
+    await answered(state, GROUP)
+
+    assert spent == [(Api.AIBOT_MINUTE, spent[0][1]), (Api.AIBOT_HOUR, spent[0][1])]
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,11 @@ def test_what_matters_most_goes_however_tight_it_is(level, gone):
 @pytest.mark.parametrize(
     ("count", "level"),
     [(1599, Level.PLENTY), (1600, Level.TIGHT), (1899, Level.TIGHT), (1900, Level.CRITICAL),
-     (5000, Level.CRITICAL)],
+     (1999, Level.CRITICAL), (2000, Level.OVER), (5000, Level.OVER)],
 )  # fmt: skip
-def test_a_day_is_tight_from_four_fifths_and_critical_from_95_percent(count, level):
+def test_a_day_is_tight_from_four_fifths_critical_from_95_percent_and_over_at_the_end(
+    count, level
+):
     assert used(APP, count).level == level
 
 

@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError
 
 from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
-from store.domain.lead import REASONS
+from store.domain.lead import REASONS, STAGES
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -339,6 +339,65 @@ class Sla(Section):
     first_response_hot: Duration = timedelta(minutes=5)
     accept: Duration = timedelta(minutes=5)
     accept_tries: int = Field(default=3, ge=1)
+    grace: Duration = timedelta(hours=1)  # what a manager's 再给一小时 gives
+
+
+def _conditions(when: dict[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(when) - set(FIELDS))
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELDS)}")
+    least = when.get("min_score", 0)
+    if not isinstance(least, int) or isinstance(least, bool):
+        raise ValueError("min_score: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
+    return when
+
+
+# bool stands before int: true means "there is any value", 1 is a text that contains a 1.
+Conditions = Annotated[dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_conditions)]
+
+
+def _stage(name: str) -> str:
+    """A stage by its code or as the cards call it."""
+    known = next((s for s, label in STAGES.items() if name in {s.value, label}), None)
+    if known is None:
+        raise ValueError(f"unknown stage {name}; there are {', '.join(STAGES)}")
+    return known.value
+
+
+def _with_stages(when: dict[str, Any]) -> dict[str, Any]:
+    """Conditions of the clock: those of all rules, and the stage."""
+    stages = when.get("stage", ())
+    named = (stages,) if isinstance(stages, str) else tuple(stages)
+    rest = _conditions({name: value for name, value in when.items() if name != "stage"})
+    return rest | ({"stage": tuple(map(_stage, named))} if named else {})
+
+
+StageName = Annotated[str, AfterValidator(_stage)]
+
+
+class Policy(Section):
+    """Other spans for some leads: the first whose conditions all hold."""
+
+    name: str = Field(max_length=32)
+    when: Annotated[
+        dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_with_stages)
+    ] = {}
+    exempt: bool = False
+    no_contact: Duration | None = None
+    no_follow_up: Duration | None = None
+    no_conversion: Duration | None = None
+    hard_max: Duration | None = None
+    protect: Duration | None = None
+    extend: Duration | None = None
+
+
+class Scope(Section):
+    """A pool of its own: who may claim from it, and who gives its leads to somebody."""
+
+    name: str = Field(min_length=1, max_length=32)
+    when: Conditions = {}
+    members: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
 
 
 class Pool(Section):
@@ -354,20 +413,17 @@ class Pool(Section):
     cooldown: Duration = timedelta(days=7)
     embargo: Duration = timedelta(0)
     warn_before: tuple[Duration, ...] = (timedelta(hours=24), timedelta(hours=2))
+    exempt_stages: tuple[StageName, ...] = ()
+    policy: tuple[Policy, ...] = ()
+    scope: tuple[Scope, ...] = ()
 
-
-def _conditions(when: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(when) - set(FIELDS))
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELDS)}")
-    least = when.get("min_score", 0)
-    if not isinstance(least, int) or isinstance(least, bool):
-        raise ValueError("min_score: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
-    return when
-
-
-# bool stands before int: true means "there is any value", 1 is a text that contains a 1.
-Conditions = Annotated[dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_conditions)]
+    @field_validator("scope")
+    @classmethod
+    def _scopes_differ(cls, scopes: tuple[Scope, ...]) -> tuple[Scope, ...]:
+        twice = _twice(scope.name for scope in scopes)
+        if twice:
+            raise ValueError(f"name: twice: {', '.join(twice)}")
+        return scopes
 
 
 class Routing(Section):
@@ -519,6 +575,10 @@ class Settings(BaseSettings):
             twice = _twice(getattr(person, key) for person in self.team)
             if twice:
                 mistakes.append(f"[[team]] {key}: twice: {', '.join(twice)}")
+        pooled = {n for scope in self.pool.scope for n in (*scope.members, *scope.admins)}
+        strangers = sorted(pooled - set(names))
+        if strangers and not self.directory.sync:
+            mistakes.append(f"[[pool.scope]]: not in the team: {', '.join(strangers)}")
         if unknown and not self.directory.sync:
             mistakes.append(f"[[routing]] to: not in the team: {', '.join(unknown)}")
         if mistakes:

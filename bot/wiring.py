@@ -3,9 +3,10 @@
 from datetime import time
 from typing import Any
 
+from bot import config
 from bot.config import Settings, WeCom, span
 from store.domain.calendar import WorkCalendar
-from store.domain.deadlines import Limits
+from store.domain.deadlines import Limits, Policy, Scope
 from store.domain.directory import RoleRule
 from store.domain.quota import EDITIONS, Allowance, meters
 from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
@@ -74,8 +75,19 @@ def _calendar(settings: Settings) -> WorkCalendar:
 
 
 def _limits(settings: Settings) -> Limits:
-    pool = settings.pool.model_dump(exclude={"embargo"})
-    return Limits(**settings.sla.model_dump(), **pool, hot=settings.score.hot)
+    pool = settings.pool.model_dump(exclude={"policy", "scope"})
+    return Limits(
+        **settings.sla.model_dump(),
+        **pool,
+        hot=settings.score.hot,
+        policies=tuple(map(_policy, settings.pool.policy)),
+        scopes=tuple(Scope(**scope.model_dump()) for scope in settings.pool.scope),
+    )
+
+
+def _policy(policy: config.Policy) -> Policy:
+    spans = policy.model_dump(exclude={"name", "when", "exempt"}, exclude_none=True)
+    return Policy(name=policy.name, when=policy.when, exempt=policy.exempt, spans=spans)
 
 
 def _journeys(settings: Settings) -> tuple[JourneyPlan, ...]:

@@ -9,7 +9,7 @@ from cards.model import Button, Card
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
 from store.domain.followup import read_follow_up
-from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, Stage, may_see
+from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, Stage, may_see, spelled
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
@@ -36,6 +36,8 @@ def lead_card(lead: Lead, reader: Member, view: View) -> Card:
     """The card of ``lead`` as ``reader`` should see it now."""
     if lead.owned_by(reader):
         return _mine(lead, view)
+    if lead.owner is not None and reader.manages and lead.waits and lead.late_at:
+        return _late(lead, view)
     if lead.owner is not None:
         return _taken(lead, reader, view)
     if not lead.open:
@@ -53,7 +55,7 @@ def _mine(lead: Lead, view: View) -> Card:
         return _done(lead, view)
     if lead.offered:
         return _offer(lead, view)
-    if lead.contacted_at is None:
+    if lead.waits:
         return _to_call(lead, view)
     return _working(lead, view)
 
@@ -76,10 +78,13 @@ def _offer(lead: Lead, view: View) -> Card:
 
 def _to_call(lead: Lead, view: View) -> Card:
     again = lead.accepted_at is not None and lead.asked_at > lead.accepted_at
+    again = again or lead.called_at is not None
     again = again or lead.qualification == "won"  # a customer who came back
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
-    note = f"首次联系 {until(at, view.now, view.rules.zone)}"
+    note = f"{'请回电' if again else '首次联系'} {until(at, view.now, view.rules.zone)}"
+    if lead.late_at:
+        note += "，已请主管看"
     buttons: tuple[Button, ...] = (_reached(lead, primary=True), _missed(lead))
     if threatened(lead, view.now, view.rules.limits, view.rules.calendar):
         title, note, buttons = _threat(lead, view, title, note, buttons)
@@ -173,6 +178,34 @@ def _done(lead: Lead, view: View) -> Card:
 # -- everybody else's --------------------------------------------------------
 
 
+def _late(lead: Lead, view: View) -> Card:
+    """For the manager: nobody has called in time."""
+    at = respond_by(lead, view.rules.limits, view.rules.calendar)
+    owner = lead.owner.name if lead.owner else ""
+    others = "、".join(m.name for m in view.suggested if not lead.owned_by(m))
+    facts = _facts(lead)[: 5 if others else 6]
+    return Card(
+        title=f"超时未联系 {_who(lead)}",
+        note=f"{owner} 应在 {until(at, view.now, view.rules.zone)}",
+        rows=(*facts, *((("可以改派", others),) if others else ())),
+        quote=_words(lead),
+        buttons=(
+            Button("改派", f"/分配 {lead.id}", primary=True),
+            Button("再给一小时", f"/宽限 {lead.id}"),
+            Button("我来", f"/我来 {lead.id}"),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        ),
+    )
+
+
+def _extended(lead: Lead, view: View) -> str:
+    """For the manager: how long the owner has it now."""
+    reclaim = reclaim_at(lead, view.rules.limits, view.rules.calendar)
+    if not lead.extended or reclaim is None:
+        return ""
+    return f"延期了 {spelled(view.rules.limits.extend)}，{dated(reclaim[0], view.rules.zone)} 到期"
+
+
 def _taken(lead: Lead, reader: Member, view: View) -> Card:
     owner = lead.owner.name if lead.owner else ""
     state = "等对方接受" if lead.offered else STAGES[lead.stage]
@@ -180,6 +213,8 @@ def _taken(lead: Lead, reader: Member, view: View) -> Card:
     since = dated(lead.placed_at, view.rules.zone)
     # A colleague's card stays the same whatever the owner does next: no phone is rewritten for it.
     note = f"{state}，{since} 起" if sees else f"{since} 起"
+    if reader.manages:
+        note = _extended(lead, view) or note
     buttons = (Button("查看", f"/线索 {lead.id} 详情"),) if sees else (POOL_BUTTON,)
     return Card(
         title=f"已由 {owner} 接手 {_who(lead, reader)}",

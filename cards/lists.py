@@ -97,7 +97,7 @@ def _state(lead: Lead, view: View) -> str:
     limits, calendar = view.rules.limits, view.rules.calendar
     if lead.offered:
         what = f"等你接受 {_by(accept_by(lead, limits, calendar), view)}"
-    elif lead.contacted_at is None:
+    elif lead.waits:
         what = f"待联系 {_by(respond_by(lead, limits, calendar), view)}"
     elif lead.next_at is not None:
         what = f"{STAGES[lead.stage]} {stamp(lead.next_at, view.now, view.rules.zone)}"

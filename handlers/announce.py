@@ -27,11 +27,13 @@ PRESSING = timedelta(seconds=1)
 """A press is answered sooner; DingTalk gives up after two seconds."""
 OWNER_HEARS = {
     Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
+    Kind.NUDGED, Kind.LATE, Kind.GRACE, Kind.RETIMED,
 }  # fmt: skip
 JUDGED = {
     Kind.CAPTURED, Kind.ASKED_AGAIN, Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE, Kind.RECLAIMED,
 }  # fmt: skip
 """What the rules decided: such an event names their version."""
+MANAGERS_SEE = {Kind.LATE, Kind.EXTENDED}
 TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 SUGGESTED = 3
 
@@ -116,6 +118,9 @@ async def _readers(
         readers[lead.owner.id] = rings
     if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
         readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}
+    if kinds & MANAGERS_SEE:
+        # A deadline that has passed rings; an extension is only to be known.
+        readers |= dict.fromkeys(await _answering(tx, lead), Kind.LATE in kinds)
     if Kind.RETURNED in kinds or Kind.IDLE in kinds:
         readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}
     for event in events:
@@ -124,6 +129,12 @@ async def _readers(
         if event.kind == Kind.GRAB:
             readers |= {int(m): True for m in event.data.get("grab", ())}
     return readers
+
+
+async def _answering(tx: Tx, lead: Lead) -> Sequence[int]:
+    """Who decides about an owned lead: the managers, not the owner about themselves."""
+    managers = await tx.members.active(Role.MANAGER) or await tx.members.active(Role.ADMIN)
+    return [m.id for m in managers if not lead.owned_by(m)]
 
 
 async def _put_cards(

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from cards.digest import digest_card
 from cards.lists import assign_card
+from cards.words import moment
 from handlers.announce import record
 from handlers.reply import Reply
 from handlers.work import About, colleague
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
-from store.domain.lead import Lead
+from store.domain.lead import Lead, LeadId
 from store.domain.routing import fits
 from store.domain.team import Member, Platform, Role
 
@@ -37,6 +38,27 @@ async def assign(tx: Tx, by: Member, about: About) -> Reply:
     held = loads.get(to.id, 0)
     full = f"，他手上已有 {held} 条" if held >= to.capacity else ""
     return Reply(text=f"#{lead.id} 已给 {to.name}{full}", told=True)
+
+
+async def grace(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
+    """One hour more for a call that is late, in working time, beginning now."""
+    lead = await tx.leads.get(lead_id)
+    until = tx.rules.calendar.add(tx.now, tx.rules.limits.grace)
+    await record(tx, lead.grace(by, until, tx.now))
+    owner = lead.owner.name if lead.owner else ""
+    said = moment(until, tx.now, tx.rules.zone)
+    return Reply(text=f"#{lead.id} 给 {owner} 留到 {said}，到时没联系再告诉你", told=True)
+
+
+async def take(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
+    """The manager takes over what somebody else has; the pool is for the reps."""
+    lead = await tx.leads.get(lead_id)
+    if lead.owner is None:
+        raise Refused(f"#{lead.id} 在公海里，发「分配 {lead.id} 姓名」给合适的人")
+    change = lead.transfer(by, by, tx.now)
+    await tx.reminders.hand_over(lead.id, by.id)
+    await record(tx, change)
+    return Reply(text=f"#{lead.id} 由你接手，跟进和提醒一起过来了", told=True)
 
 
 def _unsuited(member: Member, lead: Lead, loads: Mapping[int, int]) -> tuple[bool, bool, int, int]:

@@ -78,7 +78,7 @@ async def where(tx: Tx, lead_id: int, by: Member) -> str:
     lead = await tx.leads.get(lead_id)
     if lead.owner is None:
         return "在公海" if lead.place == "pool" else "在市场培育"
-    last = lead.followed_at or lead.contacted_at
+    last = lead.called_at or lead.contacted_at
     when = f"{span(tx.now - last)}前联系过" if last else "还没联系"
     stage = f"，{STAGES[lead.stage]}" if may_see(lead, by) else ""
     return f"在 {lead.owner.name} 那里，{when}{stage}"

@@ -9,9 +9,10 @@ from cards.model import Card
 from cards.reminders import morning_card, reminder_card
 from handlers.announce import record
 from handlers.assign import pass_on
+from handlers.clocks import replan
 from handlers.journeys import begin
 from store.db import Tx
-from store.domain.deadlines import reclaim_at
+from store.domain.deadlines import reclaim_at, respond_by, schedule
 from store.domain.lead import Due, Lead, LeadId
 from store.domain.quota import Level, paid_from
 from store.outbox import Put
@@ -39,8 +40,16 @@ async def deadlines(tx: Tx) -> int:
 
 
 async def _act(tx: Tx, lead: Lead) -> None:
-    if lead.due == Due.ACCEPT:
+    now = schedule(lead, tx.rules.limits, tx.rules.calendar)
+    if (now.due, now.due_at) != (lead.due, lead.due_at):
+        # The rules have changed since it was written down: only what they say now is done.
+        await replan(tx, [lead])
+    elif lead.due == Due.ACCEPT:
         await record(tx, *await pass_on(tx, lead, None))
+    elif lead.due in {Due.NUDGE, Due.LATE}:
+        # Half of the time is no news when all of it is over.
+        over = respond_by(lead, tx.rules.limits, tx.rules.calendar) <= tx.now
+        await record(tx, lead.late(tx.now) if over else lead.nudge(tx.now))
     elif lead.due == Due.WARN:
         await record(tx, lead.warn(tx.now))
     elif lead.due == Due.RECLAIM:

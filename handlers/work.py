@@ -24,6 +24,7 @@ from store.domain.lead import (
     LeadId,
     Stage,
     reason_code,
+    spelled,
 )
 from store.domain.money import find_amount
 from store.domain.team import Member, Role
@@ -232,15 +233,16 @@ async def colleague(tx: Tx, name: str, example: str) -> Member:
 
 async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     lead = await tx.leads.get(lead_id)
-    await record(tx, lead.extend(by, tx.now))
-    return Reply(text=f"#{lead_id} 已延期 {tx.rules.limits.extend.days} 天，只能延一次", told=True)
+    span = tx.rules.limits.extend
+    await record(tx, lead.extend(by, tx.now, span))
+    return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，只能延一次", told=True)
 
 
 async def remind(tx: Tx, by: Member, about: About) -> Reply:
     """A reminder at that minute."""
     lead = await tx.leads.get(about.lead_id)
     if not lead.owned_by(by) and not by.manages:
-        lead.extend(by, tx.now)  # raises the refusal that says whose it is
+        lead.check_mine(by)
     found = find_time(about.words, tx.now, tx.rules.zone)
     example = f"例如：提醒 {lead.id} 明天9点 打电话"
     if found is None:

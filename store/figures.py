@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import RowMapping, func, select
+from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
-from store.domain.deadlines import first_response
+from store.domain.deadlines import first_response, respond_by
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 from store.domain.lead import CLOSED, STAGES, Kind, Place, Stage
 from store.domain.rules import Rules
 from store.domain.team import Role
-from store.leads import open_loads
+from store.leads import lead_of, open_loads
 from store.members import Members
 
 FUNNEL = (
@@ -108,14 +108,13 @@ class FiguresQuery:
             select(t.leads).where(
                 t.leads.c.owner_id.is_not(None),
                 t.leads.c.stage.not_in(list(CLOSED)),
-                t.leads.c.contacted_at.is_(None),
+                or_(t.leads.c.called_at.is_(None), t.leads.c.called_at < t.leads.c.asked_at),
             )
         )
-        limits, calendar = self.rules.limits, self.rules.calendar
+        team = await self.members.all()
 
         def due(row: RowMapping) -> datetime:
-            since = max(row["asked_at"], row["placed_at"])
-            return calendar.add(since, first_response(row["score"], limits))
+            return respond_by(lead_of(row, team), self.rules.limits, self.rules.calendar)
 
         late = [(due(row), row) for row in rows.mappings()]
         return [row for at, row in sorted(late, key=lambda x: (x[0], x[1]["id"])) if at < now]
@@ -130,7 +129,7 @@ class FiguresQuery:
 
     async def _funnel(self, start: datetime, end: datetime) -> tuple[tuple[str, int], ...]:
         """How far the leads of the last month came; each count is part of the one before."""
-        reached = t.leads.c.followed_at.is_not(None).label("reached")
+        reached = t.leads.c.called_at.is_not(None).label("reached")
         won = (t.leads.c.qualification == "won").label("won")
         rows = await self.conn.execute(
             select(t.leads.c.stage, reached, won, func.count().label("n"))

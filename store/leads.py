@@ -84,7 +84,7 @@ class Leads:
 
     async def _read(self, query: Any) -> Sequence[Lead]:
         team = await self.members.all()
-        return [_lead(row, team) for row in (await self.conn.execute(query)).mappings()]
+        return [lead_of(row, team) for row in (await self.conn.execute(query)).mappings()]
 
     async def save(self, changes: Sequence[Change]) -> None:
         """Write leads that are stored already, and their events. Raises Stale."""
@@ -444,7 +444,7 @@ def _row(lead: Lead) -> dict[str, Any]:
     }
 
 
-def _lead(row: RowMapping, team: Mapping[int, Member]) -> Lead:
+def lead_of(row: RowMapping, team: Mapping[int, Member]) -> Lead:
     values = {name: row[name] for name in COLUMNS}
     values |= {
         "id": LeadId(row["id"]),

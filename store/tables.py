@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -86,6 +87,24 @@ leaves = Table(
     Column("at", UtcDateTime, nullable=False),
     Index("ix_leaves_end_at", "end_at"),
 )
+# Days the admin has declared off or on, over the configuration and the public calendar.
+calendar_days = Table(
+    "calendar_days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("works", Boolean, nullable=False),
+    Column("by_id", ForeignKey("members.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+# By which rules the deadlines stand, and how far they are derived anew after a change.
+clocks = Table(
+    "clocks",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("rules", String(64), nullable=False),
+    # The last lead that is done; NULL when all are.
+    Column("done_id", Integer),
+)
 leads = Table(
     "leads",
     metadata,
@@ -152,6 +171,18 @@ leads = Table(
     Column("linked", Json, nullable=False, server_default="[]"),
     Column("line", String(64), nullable=False, server_default=text("''")),
     Column("channel_class", String(16), nullable=False, server_default=text("''")),
+    # The last time its owner logged a contact.
+    Column("called_at", UtcDateTime),
+    # When the managers were told that nobody had called in time.
+    Column("late_at", UtcDateTime),
+    # Until when a manager gave one hour more.
+    Column("grace_at", UtcDateTime),
+    # Not reclaimed before that: changed rules must not take it without a warning.
+    Column("spare_at", UtcDateTime),
+    # The pool it belongs to: a [[pool.scope]], or "".
+    Column("scope", String(64), nullable=False, server_default=text("''")),
+    # Whoever presses first has it: no embargo, no cooldown.
+    Column("grab", Boolean, nullable=False, server_default=text("false")),
     Column("version", Integer, nullable=False),
     Index("ix_leads_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),

@@ -95,6 +95,9 @@ def test_the_example_is_valid_with_everything_on():
 )
 def test_what_the_example_shows_as_default_is_the_default(section):
     shown = getattr(parse(everything_on()), section)
+    # Of rules that are lists, the example shows one of each.
+    if section == "pool":
+        shown = shown.model_copy(update={"policy": (), "scope": ()})
 
     assert shown == getattr(Settings(), section)
 

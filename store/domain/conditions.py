@@ -27,7 +27,7 @@ def in_region(region: str, wanted: str) -> bool:
 def matches(name: str, value: str, wanted: str) -> bool:
     if name == "region":
         return in_region(value, wanted)
-    if name in {"source", "channel"}:
+    if name in {"source", "channel", "stage"}:
         return value.casefold() == wanted.casefold()
     return wanted.casefold() in value.casefold()
 

@@ -1,13 +1,38 @@
 """When the clock acts on a lead. Derived from the lead alone, so no path can forget to set it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from store.domain.calendar import WorkCalendar
+from store.domain.conditions import holds
 from store.domain.lead import Due, Lead, Place
 from store.domain.team import Away
 
 MINUTE = timedelta(minutes=1)
+NOTHING = timedelta(0)
+ONCE = frozenset({Due.NUDGE, Due.WARN})
+"""What is only said: missed, it is not made up for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Other spans for some leads: the first policy whose conditions hold. ``exempt``: never."""
+
+    name: str
+    when: Mapping[str, object] = field(default_factory=dict)
+    exempt: bool = False
+    spans: Mapping[str, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """A pool of its own. No ``members``: every rep; no ``admins``: every manager."""
+
+    name: str
+    when: Mapping[str, object] = field(default_factory=dict)
+    admins: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +43,7 @@ class Limits:
     accept_tries: int
     first_response: timedelta  # (w)
     first_response_hot: timedelta  # (w)
+    grace: timedelta  # (w)
     no_contact: timedelta  # (w)
     no_follow_up: timedelta
     no_conversion: timedelta
@@ -29,7 +55,24 @@ class Limits:
     cap: int
     daily_claims: int
     cooldown: timedelta
+    embargo: timedelta
     hot: int
+    exempt_stages: tuple[str, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    scopes: tuple[Scope, ...] = ()
+
+
+def policy_of(lead: Lead, limits: Limits) -> Policy | None:
+    """The first policy that is about this lead."""
+    return next((policy for policy in limits.policies if holds(policy.when, lead)), None)
+
+
+def _own(lead: Lead, limits: Limits) -> Limits | None:
+    """The spans of this lead; None: it is never reclaimed."""
+    policy = policy_of(lead, limits)
+    if lead.stage in limits.exempt_stages or (policy and policy.exempt):
+        return None
+    return replace(limits, **policy.spans) if policy else limits  # type: ignore[arg-type]
 
 
 def first_response(score: int, limits: Limits) -> timedelta:
@@ -38,8 +81,15 @@ def first_response(score: int, limits: Limits) -> timedelta:
 
 
 def respond_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime:
-    """The first-response target: hot leads sooner, in working time, afresh for each owner."""
-    span = first_response(lead.score, limits)
+    """The first-response target: hot leads sooner, in working time, afresh for each owner.
+
+    It begins anew when the person asks again. A manager may have given more time.
+    """
+    at = _respond(lead, first_response(lead.score, limits), calendar)
+    return max(at, lead.grace_at) if lead.grace_at else at
+
+
+def _respond(lead: Lead, span: timedelta, calendar: WorkCalendar) -> datetime:
     return calendar.add(max(lead.asked_at, lead.placed_at), span, _away(lead))
 
 
@@ -58,16 +108,36 @@ def _away(lead: Lead) -> tuple[Away, ...]:
 
 def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[datetime, str] | None:
     """When an owned lead goes back to the pool, and why; None while nothing threatens it."""
-    if lead.owner is None or not lead.open:
+    own = _own(lead, limits)
+    if lead.owner is None or not lead.open or own is None:
         return None
+    at, why = min(_threats(lead, own, calendar))
+    at += own.extend if lead.extended else NOTHING
+    return (max(at, lead.spare_at) if lead.spare_at else at), why
+
+
+def _threats(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Sequence[tuple[datetime, str]]:
+    """Everything that takes a lead back; what protects it never outlasts the hard maximum."""
+    if lead.called_at is None:
+        due = calendar.add(lead.placed_at, limits.no_contact, _away(lead)), "没有及时联系"
+        return [due, *_unconverted(lead, limits)]
+    # Never followed up is not followed up when it came, not stale for ever.
+    last = max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at)))
+    quiet = max(last + limits.no_follow_up, _protected(lead, limits) or last)
+    return [(quiet, "太久没有跟进"), *_unconverted(lead, limits)]
+
+
+def _unconverted(lead: Lead, limits: Limits) -> Sequence[tuple[datetime, str]]:
     if lead.contacted_at is None:
-        return calendar.add(lead.placed_at, limits.no_contact, _away(lead)), "没有及时联系"
-    last = lead.followed_at or lead.contacted_at
-    quiet = last + limits.no_follow_up, "太久没有跟进"
-    unconverted = max(lead.contacted_at + limits.no_conversion, last + limits.protect)
-    slow = min(unconverted, lead.contacted_at + limits.hard_max), "一直没有转化"
-    at, why = min(quiet, slow)
-    return at + (limits.extend if lead.extended else timedelta(0)), why
+        return ()
+    first = lead.contacted_at
+    slow = max(first + limits.no_conversion, _protected(lead, limits) or first)
+    return [(min(slow, first + limits.hard_max), "一直没有转化")]
+
+
+def _protected(lead: Lead, limits: Limits) -> datetime | None:
+    """Until when the last follow-up that said something keeps the lead."""
+    return lead.followed_at + limits.protect if lead.followed_at else None
 
 
 def threatened(lead: Lead, now: datetime, limits: Limits, calendar: WorkCalendar) -> bool:
@@ -79,14 +149,19 @@ def threatened(lead: Lead, now: datetime, limits: Limits, calendar: WorkCalendar
 
 
 def schedule(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Lead:
-    """``lead`` with the next thing the clock will do to it."""
+    """``lead`` with its pool, and with the next thing the clock will do to it."""
     pending = [
         (at, due)
         for at, due in _moments(lead, limits, calendar)
-        if at > lead.swept_at or due != Due.WARN
+        if at > lead.swept_at or due not in ONCE
     ]
     at, due = min(pending, default=(None, Due.NONE))
-    return replace(lead, due_at=at, due=due)
+    return replace(lead, due_at=at, due=due, scope=scope_of(lead, limits))
+
+
+def scope_of(lead: Lead, limits: Limits) -> str:
+    """The pool the lead belongs to: the first scope whose conditions hold, or the common one."""
+    return next((scope.name for scope in limits.scopes if holds(scope.when, lead)), "")
 
 
 def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[datetime, Due]]:
@@ -96,9 +171,23 @@ def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[d
         return [(lead.placed_at + limits.idle_to_marketing, Due.IDLE)]
     if (lapses := accept_by(lead, limits, calendar)) is not None:
         return [(lapses, Due.ACCEPT)]
+    return [*_response(lead, limits, calendar), *_reclaim(lead, limits, calendar)]
+
+
+def _response(
+    lead: Lead, limits: Limits, calendar: WorkCalendar
+) -> Sequence[tuple[datetime, Due]]:
+    """Half of the time for the call is over; all of it is."""
+    if not lead.waits or lead.late_at is not None:
+        return ()
+    half = _respond(lead, first_response(lead.score, limits) / 2, calendar)
+    return [(half, Due.NUDGE), (respond_by(lead, limits, calendar), Due.LATE)]
+
+
+def _reclaim(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Sequence[tuple[datetime, Due]]:
     reclaim = reclaim_at(lead, limits, calendar)
     if reclaim is None:
-        return []
+        return ()
     at, _ = reclaim
     warnings = [(moment, Due.WARN) for moment in _warnings(lead, at, limits, calendar)]
     return [*warnings, (at, Due.RECLAIM)]
@@ -109,9 +198,10 @@ def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) 
 
     What lies before the lead was placed warns nobody.
     """
+    own = _own(lead, limits) or limits
     moments = [at - before for before in limits.warn_before]
-    if lead.contacted_at is None:
-        moments.append(calendar.add(lead.placed_at, limits.no_contact / 2, _away(lead)))
-    base = lead.followed_at or lead.contacted_at or lead.placed_at
+    if lead.called_at is None:
+        moments.append(calendar.add(lead.placed_at, own.no_contact / 2, _away(lead)))
+    base = max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at)))
     awake = (min(calendar.opens(moment), at - MINUTE) for moment in moments)
     return [moment for moment in awake if base < moment < at]

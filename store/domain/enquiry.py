@@ -82,12 +82,15 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
         message=new.message or lead.message,
         fields={**dict(new.fields), **dict(lead.fields)},
         asked_at=at,
+        late_at=None,
+        grace_at=None,
     )
     if lead.stage in CLOSED - {Stage.WON}:
         woken = replace(
             woken, stage=Stage.NEW, closed_at=None, reason="", owner=None,
             place=Place.POOL, placed_at=at, swept_at=at, accepted_at=None,
-            contacted_at=None, followed_at=None, refused=(), tries=0,
+            contacted_at=None, followed_at=None, called_at=None, spare_at=None,
+            refused=(), tries=0,
         )  # fmt: skip
     if lead.stage == Stage.WON:
         woken = once_more(woken, at)
@@ -100,7 +103,8 @@ def once_more(lead: Lead, at: datetime) -> Lead:
     return replace(
         lead, stage=Stage.ASSIGNED, owner=owner, place=Place.OWNER if owner else Place.POOL,
         closed_at=None, placed_at=at, swept_at=at, accepted_at=at if owner else None,
-        contacted_at=None, followed_at=None, refused=(), tries=0, attempts=0, extended=False,
+        contacted_at=None, followed_at=None, called_at=None, spare_at=None,
+        refused=(), tries=0, attempts=0, extended=False,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType
 
@@ -54,6 +54,8 @@ class Due(StrEnum):
 
     NONE = ""
     ACCEPT = "accept"  # the offer moves on to the next rep
+    NUDGE = "nudge"  # half of the time for the first call is over
+    LATE = "late"  # nobody has called in time: the managers
     WARN = "warn"  # the owner is told before it is too late
     RECLAIM = "reclaim"  # it goes to the pool
     IDLE = "idle"  # nobody wanted it: marketing
@@ -124,6 +126,10 @@ class Kind(StrEnum):
     RELEASED = "released"
     TRANSFERRED = "transferred"
     WARNED = "warned"
+    NUDGED = "nudged"
+    LATE = "late"
+    GRACE = "grace"
+    RETIMED = "retimed"
     RECLAIMED = "reclaimed"
     LEFT = "left"
     IDLE = "idle"
@@ -167,6 +173,10 @@ KINDS: Mapping[Kind, str] = {
     Kind.RELEASED: "放回公海",
     Kind.TRANSFERRED: "转交",
     Kind.WARNED: "提醒将回收",
+    Kind.NUDGED: "提醒联系",
+    Kind.LATE: "超时未联系",
+    Kind.GRACE: "主管多给了时间",
+    Kind.RETIMED: "时限规则变了",
     Kind.RECLAIMED: "回收到公海",
     Kind.LEFT: "负责人离开，待交接",
     Kind.IDLE: "转市场培育",
@@ -272,6 +282,18 @@ class Lead:
     """The same person's leads of other business lines."""
     line: str = ""
     channel_class: str = ""
+    called_at: datetime | None = None
+    """The last contact its owner logged."""
+    late_at: datetime | None = None
+    """When the managers were told that nobody had called in time."""
+    grace_at: datetime | None = None
+    """Until when a manager gave its owner more time for that call."""
+    spare_at: datetime | None = None
+    """Not reclaimed before: changed rules take nothing without a warning."""
+    scope: str = ""
+    """The pool it belongs to: a scope of the rules, or the common one."""
+    grab: bool = False
+    """Whoever presses first has it."""
 
     @property
     def open(self) -> bool:
@@ -281,6 +303,12 @@ class Lead:
     def offered(self) -> bool:
         """Given to somebody who has not said yes."""
         return self.owner is not None and self.accepted_at is None and self.open
+
+    @property
+    def waits(self) -> bool:
+        """Its owner has yet to call: for the first time, or since the person asked again."""
+        mine = self.owner is not None and self.accepted_at is not None and self.open
+        return mine and (self.called_at is None or self.called_at < self.asked_at)
 
     def owned_by(self, by: Member) -> bool:
         return self.owner is not None and self.owner.id == by.id
@@ -372,23 +400,26 @@ class Lead:
             accepted_at=at,
             contacted_at=self.contacted_at,
             followed_at=self.followed_at,
-            why=f"{by.name} 转交",
+            extended=self.extended,
+            why=f"{by.name} {'接手' if by.id == to.id else '转交'}",
             stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
         )
-        event = Event(
-            kind=Kind.TRANSFERRED, by=by.id, at=at, text=f"给 {to.name}", data={"to": to.id}
-        )
+        data = {"to": to.id, "from": self.owner.id if self.owner else None}
+        event = Event(kind=Kind.TRANSFERRED, by=by.id, at=at, text=f"给 {to.name}", data=data)
         return Change(moved, event)
 
     # -- work ----------------------------------------------------------------
 
     def follow(self, by: Member, log: FollowUp, at: datetime) -> Change:
-        self._must_be_mine(by)
+        self.check_mine(by)
         reached = replace(
             self,
             accepted_at=self.accepted_at or at,
             contacted_at=self.contacted_at or at,
-            followed_at=at if log.effective or self.followed_at is None else self.followed_at,
+            called_at=at,
+            followed_at=at if log.effective else self.followed_at,
+            late_at=None,
+            grace_at=None,
             attempts=self.attempts + 1,
             amount=log.amount if log.amount is not None else self.amount,
             next_at=log.next_at or (None if _past(self.next_at, at) else self.next_at),
@@ -409,7 +440,7 @@ class Lead:
         )
 
     def move(self, by: Member, stage: Stage, at: datetime) -> Change:
-        self._must_be_mine(by)
+        self.check_mine(by)
         if stage not in WORKING:
             raise Refused(f"阶段可以是{'、'.join(STAGES[s] for s in WORKING)}")
         if stage == self.stage:
@@ -420,6 +451,9 @@ class Lead:
             stage=stage,
             accepted_at=self.accepted_at or at,
             contacted_at=self.contacted_at or at,
+            called_at=at,
+            late_at=None,
+            grace_at=None,
             qualification="SQL" if stage != Stage.FOLLOWING else self.qualification,
             swept_at=at,
         )
@@ -429,7 +463,7 @@ class Lead:
         self, by: Member, stage: Stage, at: datetime, *, text: str = "", amount: int | None = None
     ) -> Change:
         """Won, lost or invalid: nothing is due any more."""
-        self._must_be_mine(by)
+        self.check_mine(by)
         closed = replace(
             self,
             stage=stage,
@@ -447,7 +481,7 @@ class Lead:
 
     def give_back(self, by: Member, reason: str, text: str, at: datetime) -> Change:
         """Back to marketing, which will nurture it."""
-        self._must_be_mine(by)
+        self.check_mine(by)
         returned = replace(
             self._placed(None, at), place=Place.MARKETING, reason=reason, next_at=None
         )
@@ -455,24 +489,49 @@ class Lead:
         return Change(returned, Event(kind=Kind.RETURNED, by=by.id, at=at, text=text, data=data))
 
     def release(self, by: Member, at: datetime) -> Change:
-        self._must_be_mine(by)
+        self.check_mine(by)
         return Change(
             replace(self._placed(None, at), place=Place.POOL, next_at=None, why=f"{by.name} 放回"),
             Event(kind=Kind.RELEASED, by=by.id, at=at),
         )
 
-    def extend(self, by: Member, at: datetime) -> Change:
-        self._must_be_mine(by)
+    def extend(self, by: Member, at: datetime, span: timedelta) -> Change:
+        """Reclaimed ``span`` later, once."""
+        self.check_mine(by)
         if self.extended:
             raise Refused(f"#{self.id} 已经延期过一次，跟进一次也能留住它")
+        event = Event(kind=Kind.EXTENDED, by=by.id, at=at, text=spelled(span))
+        return Change(replace(self, extended=True), event)
+
+    def grace(self, by: Member, until: datetime, at: datetime) -> Change:
+        """A manager gives the owner until ``until`` for the call that is late."""
+        if self.owner is None:
+            raise self._not_yours()
+        if not self.waits:
+            raise Refused(f"#{self.id} 不用再等，{self.owner.name} 已经联系了")
         return Change(
-            replace(self, extended=True), Event(kind=Kind.EXTENDED, by=by.id, at=at, text="7 天")
+            replace(self, grace_at=until, late_at=None), Event(kind=Kind.GRACE, by=by.id, at=at)
         )
 
     # -- the clock -----------------------------------------------------------
 
     def warn(self, at: datetime) -> Change:
         return Change(replace(self, swept_at=at), Event(kind=Kind.WARNED, at=at))
+
+    def nudge(self, at: datetime) -> Change:
+        return Change(replace(self, swept_at=at), Event(kind=Kind.NUDGED, at=at))
+
+    def late(self, at: datetime) -> Change:
+        """Nobody has called in time; the managers decide."""
+        whose = self.owner.name if self.owner else ""
+        return Change(
+            replace(self, swept_at=at, late_at=at), Event(kind=Kind.LATE, at=at, text=whose)
+        )
+
+    def retime(self, at: datetime, text: str, spare: datetime | None) -> Change:
+        """The rules of time have changed; not reclaimed before ``spare``."""
+        spared = replace(self, spare_at=spare) if spare else self
+        return Change(spared, Event(kind=Kind.RETIMED, at=at, text=text))
 
     def reclaim(self, at: datetime, why: str) -> Change:
         taken = replace(self._placed(None, at), place=Place.POOL, next_at=None, why=why)
@@ -531,11 +590,17 @@ class Lead:
             accepted_at=None,
             contacted_at=None,
             followed_at=None,
+            called_at=None,
+            late_at=None,
+            grace_at=None,
+            spare_at=None,
+            grab=False,
             extended=False,
             swept_at=at,
         )
 
-    def _must_be_mine(self, by: Member) -> None:
+    def check_mine(self, by: Member) -> None:
+        """Raises Refused, which says whose it is, unless ``by`` may work on it."""
         if not self.owned_by(by):
             raise self._not_yours()
         self._must_be_open()
@@ -577,6 +642,15 @@ def check_role(by: Member, *roles: Role) -> None:
         names = {"rep": "销售", "manager": "主管", "marketing": "市场"}
         wanted = "或".join(names[role] for role in roles if role in names)
         raise NotAllowed(f"这一步由{wanted}来做")
+
+
+def spelled(span: timedelta) -> str:
+    """A setting in words: "7 天", "36 小时", "90 分钟"."""
+    minutes = int(span.total_seconds() // 60)
+    for unit, size in (("天", 1440), ("小时", 60)):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size} {unit}"
+    return f"{minutes} 分钟"
 
 
 def _past(moment: datetime | None, at: datetime) -> bool:

@@ -45,7 +45,8 @@ async def test_the_whole_loop(world: World, chat, mobile, rival, other):
 
     kinds = [line["kind"] for line in (await world.lead(lead))["history"]]
     told = "captured assigned accepted followed stage returned mailed clicked assigned accepted"
-    assert [k for k in kinds if k != "warned"] == [*told.split(), "reclaimed", "claimed"]
+    warnings = {"nudged", "late", "warned"}
+    assert [k for k in kinds if k not in warnings] == [*told.split(), "reclaimed", "claimed"]
 
 
 async def enquires(world: World, rep: Phone, mobile: str) -> int:
@@ -122,12 +123,13 @@ async def is_nurtured(world: World, rep: Phone, lead: int) -> None:
 
 
 async def lets_it_slip(world: World, rep: Phone, lead: int) -> None:
-    """Accepted and never called: warned first, then it lies in the pool, and the card says so."""
+    """Accepted and never called: said at half, to the manager, before it is reclaimed, and then."""
     await rep.press("接受", of=lead)
     await rep.sees_card_of(lead, "请联系")
-    due = datetime.fromisoformat((await world.lead(lead))["due"])
-    await world.move_to(due + timedelta(minutes=1))
-    await rep.sees_card_of(lead, "快要回收", "还剩")
+    for said in (("请联系", "还剩"), ("请联系", "已请主管看"), ("快要回收", "还剩")):
+        due = datetime.fromisoformat((await world.lead(lead))["due"])
+        await world.move_to(due + timedelta(minutes=1))
+        await rep.sees_card_of(lead, *said)
 
     await world.move(days=2)
     card = await rep.sees_card_of(lead, "公海")

@@ -36,5 +36,5 @@ def lead(
     if accepted:
         values["accepted_at"] = at
     if contacted:
-        values |= {"contacted_at": at, "followed_at": at}
+        values |= {"contacted_at": at, "followed_at": at, "called_at": at}
     return replace(made, **(values | more))

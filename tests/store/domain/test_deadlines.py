@@ -46,17 +46,17 @@ def test_hot_leads_are_called_within_five_minutes():
 
 
 def test_nobody_called_means_warning_then_reclaim():
-    accepted = planned(lead(owner=LI, accepted=True))
-    at, why = reclaim_at(accepted, LIMITS, CALENDAR)
+    late = planned(lead(owner=LI, accepted=True, late_at=NOW))
+    at, why = reclaim_at(late, LIMITS, CALENDAR)
 
-    assert accepted.due == Due.WARN
-    assert accepted.due_at < at
+    assert late.due == Due.WARN
+    assert late.due_at < at
     assert why == "没有及时联系"
     assert CALENDAR.between(NOW, at) == LIMITS.no_contact
 
 
 def test_each_warning_comes_once_and_the_reclaim_in_any_case():
-    one = planned(lead(owner=LI, accepted=True))
+    one = planned(lead(owner=LI, accepted=True, late_at=NOW))
     seen = []
     while one.due == Due.WARN:
         seen.append(one.due_at)
@@ -69,7 +69,7 @@ def test_each_warning_comes_once_and_the_reclaim_in_any_case():
 
 def test_nobody_is_warned_in_the_night():
     placed = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
-    one = planned(lead(owner=LI, accepted=True, at=placed))
+    one = planned(lead(owner=LI, accepted=True, late_at=placed, at=placed))
     while one.due == Due.WARN:
         assert CALENDAR.is_open(one.due_at)
         one = planned(one.warn(one.due_at).lead)

@@ -1,5 +1,7 @@
 """What may happen to a lead, and to whom it is refused."""
 
+from datetime import timedelta
+
 import pytest
 
 from store.domain.errors import AlreadyTaken, NotAllowed, NotYours, Refused
@@ -85,7 +87,7 @@ def test_one_word_does_not_count_as_following():
         lambda one: one.give_back(HAN, "other", "", NOW),
         lambda one: one.release(HAN, NOW),
         lambda one: one.transfer(HAN, LI, NOW),
-        lambda one: one.extend(HAN, NOW),
+        lambda one: one.extend(HAN, NOW, timedelta(days=7)),
         lambda one: one.accept(HAN, NOW),
     ],
 )
@@ -108,7 +110,7 @@ def test_a_transfer_keeps_stage_and_contact():
     after, event = before.transfer(LI, HAN, NOW)
 
     assert (after.owner, after.stage, after.contacted_at) == (HAN, Stage.QUOTED, NOW)
-    assert event.data == {"to": HAN.id}
+    assert event.data == {"to": HAN.id, "from": LI.id}
 
 
 def test_a_manager_may_move_anybodys_lead():
@@ -130,11 +132,23 @@ def test_a_returned_lead_goes_to_marketing_with_its_reason():
     assert event.data == {"reason": "no_budget"}
 
 
+def test_an_extension_is_written_down_as_it_is_set():
+    change = lead(owner=LI, accepted=True).extend(LI, NOW, timedelta(days=3))
+
+    assert change.event.text == "3 天"  # not the 7 of the default
+
+
+def test_a_transfer_gives_no_second_extension():
+    extended = lead(owner=LI, accepted=True).extend(LI, NOW, timedelta(days=7)).lead
+
+    assert extended.transfer(LI, HAN, NOW).lead.extended
+
+
 def test_only_one_extension():
-    extended = lead(owner=LI, accepted=True).extend(LI, NOW).lead
+    extended = lead(owner=LI, accepted=True).extend(LI, NOW, timedelta(days=7)).lead
 
     with pytest.raises(Refused, match="已经延期过"):
-        extended.extend(LI, NOW)
+        extended.extend(LI, NOW, timedelta(days=7))
 
 
 @pytest.mark.parametrize(

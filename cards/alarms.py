@@ -34,7 +34,7 @@ def alarm_card(alarm: Standing, now: datetime, zone: ZoneInfo) -> Card:
     """The connection is lost, or something else that nobody but the admin can mend."""
     return Card(
         title=f"{name(alarm)}有问题，要你处理",
-        note=f"{_clock(alarm.since, now, zone)} 开始，消息都留着，好了自动补发",
+        note=f"{_clock(alarm.since, now, zone)} 开始",
         why=alarm.text,
         buttons=(NOW,),
     )

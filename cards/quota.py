@@ -8,11 +8,11 @@ from cards.model import Button, Card
 from store.domain.quota import Api, Level, Used
 
 UNTIL = {"minute": "这一分钟", "hour": "这一小时", "day": "今天", "month": "本月"}
-SAVES = "提醒合并成一张卡片，日报不带图，旁人的卡片不再改写；新线索、抢单、升级照发"
+SAVES = "提醒合并，日报缩短，旁人的卡片不改写；新线索照发"
 STOPS = {
-    Api.WECOM_APP: "企业微信可能收不到卡片，等明天；群里和智能机器人照常",
-    Api.DINGTALK_CALLS: "卡片等到下个月再发；在钉钉里找机器人说话，照样有回答",
-    Api.DINGTALK_PUSHES: "发给机器人的话传不过来，卡片照发，线索到网页上看",
+    Api.WECOM_APP: "卡片可能要等明天，群里和智能机器人照常",
+    Api.DINGTALK_CALLS: "卡片下个月再发；找机器人说话照样有回答",
+    Api.DINGTALK_PUSHES: "发给机器人的话传不过来，卡片照发",
 }
 """What it means that it is used up."""
 MENDS = {

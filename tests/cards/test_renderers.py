@@ -1,15 +1,22 @@
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cards import dingtalk, render, render_text, wecom
+from cards.alarms import alarm_card, alarms_card, letter, over_card
 from cards.limits import clean, fit, fit_lines, json_bytes, plain, unmarked, utf8
 from cards.model import Button, Card
+from cards.quota import tight_card
+from store.domain.alarms import Standing
 from store.domain.errors import Undeliverable
+from store.domain.quota import METERS, Api, Used
 from store.domain.team import Channel
 from tests.cards.validators import check_dingtalk_message, check_wecom_card, lines, said, sendable
 
@@ -37,6 +44,16 @@ ASSIGNED = Card(
 )
 TAKEN = Card(title="#42 王五 · 已被韩梅领取", note="10:36", rows=(("负责人", "韩梅"),))
 
+CHINA = ZoneInfo("Asia/Shanghai")
+AT = datetime(2026, 3, 2, 2, 25, tzinfo=UTC)
+LOST = Standing(
+    key="wecom:60020",
+    text="这台服务器的出口 IP 203.0.113.9 不在企业微信的名单里。到应用页的「企业可信IP」加上它",
+    since=AT - timedelta(minutes=25),
+    seen_at=AT,
+)
+CALLS = METERS[Api.DINGTALK_CALLS]
+
 anything = st.text(st.characters(), max_size=60) | st.sampled_from(
     [
         "", " ", "\n", "王" * 5_000, "\ud800", "a\ud83d", "\u202e文本\u202c", "👨‍👩‍👧‍👦" * 900, "\u0301" * 3_000,
@@ -57,7 +74,17 @@ cards = st.builds(
 
 
 @pytest.mark.parametrize("channel", CHATS)
-@pytest.mark.parametrize(("name", "card"), [("assigned", ASSIGNED), ("taken", TAKEN)])
+@pytest.mark.parametrize(
+    ("name", "card"),
+    [
+        ("assigned", ASSIGNED),
+        ("taken", TAKEN),
+        ("connection_lost", alarm_card(LOST, AT, CHINA)),
+        ("connection_back", over_card(LOST, AT, CHINA)),
+        ("quota_tight", tight_card(Used(CALLS, [(AT, 4_100)]), AT, CHINA)),
+        ("quota_over", tight_card(Used(CALLS, [(AT, 4_990)], over=True), AT, CHINA)),
+    ],
+)
 def test_a_card_looks_as_it_did(name, card, channel):
     payload = render(card, channel)
 
@@ -357,3 +384,20 @@ def test_marks_that_cannot_be_seen_are_dropped_and_names_are_kept(text, shown):
 
 def test_unmarked_text_on_one_line_keeps_its_number_sign():
     assert unmarked("#42 王五 - 1. 报价") == "#42 王五 - 1. 报价"
+
+
+def test_an_alarm_is_a_plain_letter_where_there_is_no_card():
+    told = letter(alarm_card(LOST, AT, CHINA))
+
+    assert told["subject"] == "企业微信有问题，要你处理"
+    assert LOST.text in told["text"]
+    assert "/告警" not in told["text"]
+
+
+@given(text=anything, key=anything)
+def test_whatever_an_alarm_says_its_card_is_taken(text, key):
+    alarm = replace(LOST, text=text, key=key)
+
+    for channel in CHATS:
+        CHECK[channel](render(alarm_card(alarm, AT, CHINA), channel))
+        CHECK[channel](render(alarms_card([alarm] * 9, AT, CHINA), channel))

@@ -35,7 +35,7 @@ from bot.platforms.dingtalk.stream import DingTalkStream
 from bot.platforms.dingtalk.todo import TodoSender
 from bot.platforms.login import LoginProvider
 from bot.platforms.mail import MailSender
-from bot.platforms.shared import SharedClaim, SharedTokens
+from bot.platforms.shared import SharedClaim, SharedHolds, SharedTokens
 from bot.platforms.wecom.aibot import AiBot
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
@@ -47,7 +47,7 @@ from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.versions import ruled
 from bot.wiring import rules, team
-from handlers import alarms, contacts, ways
+from handlers import alarms, contacts, people, ways
 from handlers.approval import agreed
 from handlers.capture import found
 from handlers.people import hand_over
@@ -181,7 +181,7 @@ def _clients(
     """One client per platform, whose token is also every other process's."""
     tokens, wecom, dingtalk = SharedTokens(store), settings.wecom, settings.dingtalk
     return (
-        WeComClient(session, wecom, store.clock, tokens) if wecom else None,
+        WeComClient(session, wecom, store.clock, tokens, SharedHolds(store)) if wecom else None,
         DingTalkClient(session, dingtalk, store.clock, tokens, tally.add, SharedWindow(store))
         if dingtalk
         else None,
@@ -240,17 +240,23 @@ def senders(
     """Who delivers what; a channel that is not configured has nobody, and its messages wait."""
     known: dict[Channel, Sender] = {}
     if settings.wecom is not None and wecom is not None:
+        gone = _noting(store, contacts.unreachable)
         known |= {
             Channel.WECOM: AppSender(
-                wecom, settings.wecom.agent_id, store.clock, settings.server.public_url
+                wecom,
+                settings.wecom.agent_id,
+                store.clock,
+                settings.server.public_url,
+                _noting(store, people.missing) if settings.directory.sync else None,
+                _noting(store, alarms.sound),
             ),
             Channel.WECOM_GROUP: GroupSender(wecom),
-            Channel.WECOM_MASS: MassSender(wecom),
-            Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store)),
+            Channel.WECOM_MASS: MassSender(wecom, gone, _noting(store, contacts.doubted)),
+            Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store), gone),
             Channel.WECOM_WELCOME: WelcomeSender(
                 wecom, store.clock, _noting(store, contacts.greeted)
             ),
-            Channel.WECOM_PROFILE: ProfileSender(wecom, StageTags(wecom)),
+            Channel.WECOM_PROFILE: ProfileSender(wecom, StageTags(wecom), gone),
             Channel.WECOM_WAY: WaySender(
                 client=wecom,
                 known=_asking(store, ways.known),

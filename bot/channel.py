@@ -8,7 +8,7 @@ import typer
 from aiohttp import ClientSession
 
 from bot.config import Settings
-from bot.platforms.shared import SharedTokens
+from bot.platforms.shared import SharedHolds, SharedTokens
 from bot.platforms.wecom.client import WeComClient, WeComError
 from bot.platforms.wecom.contacts import make, picture, said
 from bot.serve import prepare_database
@@ -38,7 +38,9 @@ async def make_channel(
     store = open_store(settings.database.url, rules(settings))
     try:
         async with ClientSession() as session:
-            client = WeComClient(session, settings.wecom, store.clock, SharedTokens(store))
+            client = WeComClient(
+                session, settings.wecom, store.clock, SharedTokens(store), SharedHolds(store)
+            )
             kind = WayKind.LINK if link else WayKind.CODE
             way, who = await _ordered(settings, store, client, kind, Wanted(name, tuple(people)))
             _report(way, who, out or Path(_file_name(way.name)), await _picture(client, way))

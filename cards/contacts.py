@@ -32,11 +32,15 @@ def remark(lead: Lead) -> str:
     return fit("-".join(part for part in parts if part), REMARK_CHARS) if parts[0] else ""
 
 
-def parted_card(lead: Lead, who: str) -> Card:
-    """The customer deleted ``who``: how else to reach them, and what now."""
+def parted_card(lead: Lead, who: str, *, sure: bool = True) -> Card:
+    """The customer deleted ``who``: how else to reach them, and what now.
+
+    Not ``sure``: WeCom only says that they are no contacts.
+    """
     reach = dialled(lead) or lead.email
+    what = f"删除了{who}" if sure else f"和{who}不是微信好友了"
     return Card(
-        title=f"#{lead.id} {shown_name(lead)} 删除了{who}",
+        title=f"#{lead.id} {shown_name(lead)} {what}",
         note="企业微信联系不上了，换个方式" if reach else "没有别的联系方式了",
         rows=tuple(row for row in (("电话", dialled(lead)), ("邮箱", lead.email)) if row[1]),
         buttons=(

@@ -55,13 +55,15 @@ async def meet(tx: Tx, met: Met) -> bool:
     return True
 
 
-async def look_up(tx: Tx, lead_id: LeadId, external_userid: str, userid: str) -> None:
-    """Ask WeCom who this is, now or once more."""
+async def look_up(
+    tx: Tx, lead_id: LeadId, external_userid: str, userid: str, *, doubt: bool = False
+) -> None:
+    """Ask WeCom who this is, now or once more. ``doubt``: and whether they are contacts at all."""
     lookup = Put(
         key=f"contact:{lead_id}",
         channel=Channel.WECOM_CONTACT,
         account=external_userid,
-        payload={"userid": userid},
+        payload={"userid": userid, **({"doubt": True} if doubt else {})},
         ring=True,
         lead_id=lead_id,
     )
@@ -133,7 +135,27 @@ async def parted(
     return True
 
 
-async def _tell_parted(tx: Tx, lead: Lead, member: Member | None) -> None:
+async def unreachable(tx: Tx, external_userid: str, userid: str) -> None:
+    """WeCom says that the two are no contacts, and not since when or why (84061)."""
+    if not await tx.contacts.part(external_userid, userid, "unknown"):
+        return
+    alone = not await tx.contacts.followers(external_userid)
+    member = await tx.members.by_account(Platform.WECOM, userid)
+    who = member.name if member else userid
+    for lead in await leads_of(tx, external_userid):
+        if alone:
+            await tx.outbox.drop_waiting(lead.id, [Channel.WECOM_MASS, Channel.WECOM_PROFILE])
+        [after] = await record(tx, lead.part(Kind.UNREACHABLE, tx.now, who, alone=alone))
+        await _tell_parted(tx, after, member, sure=False)
+
+
+async def doubted(tx: Tx, external_userid: str, userid: str) -> None:
+    """A message could not be sent to the contact: WeCom is asked whether it still is one."""
+    for lead in await leads_of(tx, external_userid):
+        await look_up(tx, lead.id, external_userid, userid, doubt=True)
+
+
+async def _tell_parted(tx: Tx, lead: Lead, member: Member | None, *, sure: bool = True) -> None:
     concerned = {m.id: m for m in (member, lead.owner) if m is not None and m.active}
     puts = []
     for reader in concerned.values():
@@ -141,7 +163,7 @@ async def _tell_parted(tx: Tx, lead: Lead, member: Member | None) -> None:
             channel, account = reader.phone
             who = "你" if member is not None and reader.id == member.id else member_name(member)
             key = f"parted:{lead.id}/{reader.id}"
-            payload = render(parted_card(lead, who), channel)
+            payload = render(parted_card(lead, who, sure=sure), channel)
             puts.append(Put(key=key, channel=channel, account=account, payload=payload, ring=True))
     await tx.outbox.put(puts)
 

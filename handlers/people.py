@@ -29,6 +29,11 @@ async def ask_directory(tx: Tx, platform: Platform, at: datetime | None = None) 
     await tx.ticks.first(f"directory:{platform}", at or tx.now)
 
 
+async def missing(tx: Tx, _account: str) -> None:
+    """WeCom does not know a member's account (60111): who is there is read anew."""
+    await ask_directory(tx, Platform.WECOM)
+
+
 async def hand_over(tx: Tx) -> int:
     """Whoever left holds nothing: their open leads are offered to the managers.
 

@@ -66,6 +66,12 @@ async def arrived(tx: Tx, due: Due) -> None:
         await tx.quota.shift(lines_of(due), due.counted_at)
 
 
+async def not_sent(tx: Tx, due: Due) -> None:
+    """It was counted when it set out, and was no message."""
+    if due.counted_at is not None:
+        await tx.quota.give_back(lines_of(due), due.counted_at)
+
+
 async def refused(tx: Tx, due: Due, after: timedelta, *, spent: bool) -> None:
     """The platform said how long to wait: a robot's whole group waits, not one message of it.
 

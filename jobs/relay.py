@@ -5,16 +5,18 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 from prometheus_client import Counter as Metric
 
-from jobs.pacing import admitted, arrived, refused
+from handlers.alarms import over, sound
+from jobs.pacing import admitted, arrived, not_sent, refused
 from jobs.tally import Tally
 from store.db import Store, Tx
-from store.domain.errors import Anew, Later, Spent, Undeliverable
+from store.domain.errors import Alarm, Anew, Held, Later, Lost, Spent, Undeliverable
+from store.domain.quota import Rank
 from store.domain.team import Channel
 from store.outbox import LEASE, Due
 
@@ -28,6 +30,10 @@ WIDTH = 16
 TIMEOUT = LEASE.total_seconds() - 10
 """A send that takes longer would outlive its lease and be repeated by somebody else."""
 SLOWEST = timedelta(minutes=10)
+SLOW, SLOWEST_MENDING = timedelta(minutes=1), timedelta(minutes=30)
+"""What waits for the admin is tried after a minute first, and every half an hour at last."""
+OLD_NEWS = timedelta(days=2)
+"""A digest that has waited so long for the admin is of no use to anybody."""
 
 
 class Sender(Protocol):
@@ -44,6 +50,14 @@ class Changes(Protocol):
 
     def in_place(self, due: Due) -> bool:
         """Whether ``show`` would do so for ``due``."""
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """A sender whose success ends more alarms than those about its channel."""
+
+    def proves(self, due: Due, ref: Mapping[str, Any] | None) -> Sequence[str]:
+        """The keys of those that ``ref``, what ``show`` has given, ends."""
 
 
 class Relay:
@@ -139,20 +153,23 @@ class Relay:
             log.info("a card is sent anew", key=due.key, why=str(anew))
             async with self._store.begin() as tx:
                 await tx.outbox.again(due)
+        except Held as held:
+            await self._hold_back(due, held)
         except Later as later:
-            await self._again(due, str(later), later.after, spent=isinstance(later, Spent))
+            await self._again(due, later)
         except TimeoutError:
-            await self._again(due, "no answer in time", None)
+            await self._again(due, Lost("no answer in time"))
         except Undeliverable as error:
-            await self._give_up(due, str(error))
+            await self._give_up(due, str(error), error.alarm)
         except Exception as error:
             # A bug in one renderer or sender must not stop everybody's messages.
             log.exception("sender failed", key=due.key, channel=due.channel)
-            await self._again(due, type(error).__name__, None)
+            await self._again(due, Lost(type(error).__name__))
         else:
             SENT.labels(due.channel, "sent").inc()
             async with self._settling(due) as tx:
                 await tx.outbox.sent(due, ref)
+                await self._all_clear(tx, due, ref)
 
     @asynccontextmanager
     async def _settling(self, due: Due) -> AsyncIterator[Tx]:
@@ -162,24 +179,56 @@ class Relay:
             await self._tally.write(tx)
             yield tx
 
-    async def _again(
-        self, due: Due, why: str, after: timedelta | None, *, spent: bool = False
-    ) -> None:
-        wait = after if after is not None else backoff(due.attempts)
+    async def _all_clear(self, tx: Tx, due: Due, ref: Mapping[str, Any] | None) -> None:
+        """What said that this could not work is over."""
+        await over(tx, f"{due.channel}:", due.account)
+        sender: object = self._senders.get(due.channel)
+        if isinstance(sender, Proves):
+            for key in sender.proves(due, ref):
+                await over(tx, key, due.account)
+
+    async def _hold_back(self, due: Due, held: Held) -> None:
+        """Nobody was asked: it counts as no try, and as no message."""
+        SENT.labels(due.channel, "held").inc()
+        async with self._store.begin() as tx:
+            await not_sent(tx, due)
+            if _is_old_news(due, tx.now):
+                await tx.outbox.failed(due, str(held), None)
+            await tx.outbox.wait([due], tx.now + (held.after or backoff(due.attempts)))
+
+    async def _again(self, due: Due, later: Later) -> None:
         SENT.labels(due.channel, "later").inc()
+        why, wait = str(later), _wait(due, later)
         log.warning(
             "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
         )
         async with self._settling(due) as tx:
-            await tx.outbox.failed(due, why, tx.now + wait)
-            if after is not None:
-                await refused(tx, due, after, spent=spent)
+            if later.alarm is not None:
+                await sound(tx, later.alarm)
+            again = None if later.alarm and _is_old_news(due, tx.now) else tx.now + wait
+            await tx.outbox.failed(due, why, again, unsure=isinstance(later, Lost))
+            if later.after is not None:
+                await refused(tx, due, later.after, spent=isinstance(later, Spent))
 
-    async def _give_up(self, due: Due, why: str) -> None:
+    async def _give_up(self, due: Due, why: str, alarm: Alarm | None) -> None:
         SENT.labels(due.channel, "undeliverable").inc()
         log.error("message given up", key=due.key, channel=due.channel, why=why)
         async with self._settling(due) as tx:
             await tx.outbox.failed(due, why, None)
+            if alarm is not None:
+                await sound(tx, alarm)
+
+
+def _wait(due: Due, later: Later) -> timedelta:
+    if later.after is not None:
+        return later.after
+    if later.alarm is not None:
+        return min(SLOW * float(2 ** min(due.attempts - 1, 20)), SLOWEST_MENDING)
+    return backoff(due.attempts)
+
+
+def _is_old_news(due: Due, now: datetime) -> bool:
+    return due.rank == Rank.EXTRA and due.put_at is not None and now - due.put_at > OLD_NEWS
 
 
 def backoff(attempts: int) -> timedelta:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     literal,
     not_,
@@ -37,6 +38,8 @@ from store.upsert import upsert
 LEASE = timedelta(seconds=60)
 CODE_LIFE = timedelta(hours=71, minutes=50)
 """How long a card can be changed with a code: 72 h (D:94888), less the time it takes to get there."""
+REPEATS = timedelta(days=1)
+"""How long ago the same may have been said, so that saying it again is meant."""
 HOLD = timedelta(seconds=10)
 """How long a card that goes back with an answer is not sent: the answer takes two seconds at most."""
 FIRST = t.outbox.c.channel != Channel.WECOM_WELCOME
@@ -80,6 +83,8 @@ class Due:
     member_id: int | None = None
     counted_at: datetime | None = None  # in the ledger, as a message of its own
     put_at: datetime | None = None  # the same for every try of one payload
+    unsure: bool = False  # a try of this payload was not answered: it may be there
+    said_before: bool = False  # the same was to be shown there not long ago, and may be again
 
 
 def unspent(ref: Mapping[str, Any], now: datetime) -> Sequence[dict[str, str]]:
@@ -139,6 +144,7 @@ class Outbox:
                     "version": table.version + 1,
                     "attempts": 0,
                     "error": None,
+                    "unsure": False,
                     "put_at": insert.excluded.put_at,
                     # A ring that has not been sent yet is not taken back; one on its way is heard.
                     "ring": or_(insert.excluded.ring, and_(table.ring, table.lease.is_(None))),
@@ -186,6 +192,7 @@ class Outbox:
             "put_at": at,
             "rank": put.rank,
             "listed_at": None,
+            "unsure": False,
         }
 
     async def holders(self, lead_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
@@ -385,9 +392,17 @@ class Outbox:
         rows = await self.conn.execute(
             update(t.outbox)
             .where(t.outbox.c.key.in_(select(due.c.key)))
-            .values(lease=lease, due_at=self.now + LEASE, attempts=t.outbox.c.attempts + 1)
+            .values(
+                lease=lease,
+                due_at=self.now + LEASE,
+                attempts=t.outbox.c.attempts + 1,
+                # Whoever had it and did not settle it may have sent it.
+                unsure=or_(t.outbox.c.unsure, t.outbox.c.lease.is_not(None)),
+            )
             .returning(t.outbox)
         )
+        leased = sorted(rows, key=lambda row: (row.rank, row.put_at, row.key))
+        repeats = await self._repeats(leased)
         return [
             Due(
                 key=row.key,
@@ -403,9 +418,29 @@ class Outbox:
                 lead_id=row.lead_id,
                 member_id=row.member_id,
                 put_at=row.put_at,
+                unsure=row.unsure,
+                said_before=row.version > 1 or row.key in repeats,
             )
-            for row in sorted(rows, key=lambda row: (row.rank, row.put_at, row.key))
+            for row in leased
         ]
+
+    async def _repeats(self, rows: Sequence[Row[Any]]) -> set[str]:
+        """Those that say what another row has said to the same account within a day."""
+        wecom = [r for r in rows if r.channel == Channel.WECOM]
+        plain = [r.key for r in wecom if r.payload.get("msgtype") != "template_card"]
+        if not plain:
+            return set()
+        mine, other = t.outbox, t.outbox.alias()
+        same = (
+            other.c.account == mine.c.account,
+            other.c.put_at > self.now - REPEATS,
+            other.c.put_at <= mine.c.put_at,
+            other.c.key != mine.c.key,
+            other.c.channel == mine.c.channel,
+            cast(other.c.payload, String) == cast(mine.c.payload, String),
+        )
+        said = select(mine.c.key).where(mine.c.key.in_(plain), exists().where(*same))
+        return set(await self.conn.scalars(said))
 
     async def wait(self, dues: Sequence[Due], until: datetime) -> None:
         """Leased, but not tried: there is no room before ``until``."""
@@ -455,6 +490,7 @@ class Outbox:
             ref=self._kept(due, ref),
             ring=case((t.outbox.c.version > due.version, t.outbox.c.ring), else_=False),
             error=None,
+            unsure=False,
             due_at=self._unless_newer(due, None),
         )
 
@@ -465,10 +501,19 @@ class Outbox:
         )
         return case((pressed_meanwhile, t.outbox.c.ref), else_=literal(ref, type_=t.Json))
 
-    async def failed(self, due: Due, error: str, again: datetime | None) -> None:
+    async def failed(
+        self, due: Due, error: str, again: datetime | None, *, unsure: bool = False
+    ) -> None:
+        """``unsure``: nobody knows whether the phone shows it."""
         rings = or_(t.outbox.c.ring, literal(due.ring))
+        same = t.outbox.c.version == due.version
+        doubtful = case((same, or_(t.outbox.c.unsure, literal(unsure))), else_=t.outbox.c.unsure)
         await self._settle(
-            due, error=error[:512], ring=rings, due_at=self._unless_newer(due, again)
+            due,
+            error=error[:512],
+            ring=rings,
+            unsure=doubtful,
+            due_at=self._unless_newer(due, again),
         )
 
     async def _settle(self, due: Due, **values: Any) -> None:

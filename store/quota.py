@@ -16,9 +16,19 @@ Line = tuple[Api, str]
 BLOCKED = "blocked"
 OVER = "over"
 """The account of the platform's own word that a day or month is used up."""
+HELD = "held"
+MOST_DOUBLINGS = 20
 KEEP = timedelta(days=93)
 """Days and months are kept for a while, to be looked at; minutes and hours are of no use."""
 FINE = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """``times``: how often it has been prolonged."""
+
+    until: datetime
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,20 @@ class Ledger:
             if self.meters[api].bucket(counted_at) != self._bucket(api)
         ]
         await self._write(rows)
+
+    async def give_back(self, lines: Iterable[Line], counted_at: datetime) -> None:
+        """What was counted when it set out has turned out to be no message."""
+        await self._write(
+            [
+                {
+                    "api": api,
+                    "account": account,
+                    "at": self.meters[api].bucket(counted_at),
+                    "n": -1,
+                }
+                for api, account in lines
+            ]
+        )
 
     async def _write(self, rows: Sequence[dict[str, object]]) -> None:
         if not rows:
@@ -124,6 +148,40 @@ class Ledger:
         insert = upsert(self.conn, t.sent).values(api=BLOCKED, account=phone, at=until, n=0)
         await self.conn.execute(insert.on_conflict_do_nothing())
 
+    async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
+        """The platform wants no call of this kind for a while: for how long.
+
+        Twice as long, up to ``most``, as the last time if that has not been released:
+        the call that was to show whether it is over was refused, too. Calls that were
+        under way together are refused together, which counts once.
+        """
+        last = (await self.holds([key])).get(key)
+        if last is not None and last.until > self.now:
+            return last.until - self.now
+        times = last.times + 1 if last is not None else 0
+        span = min(first * float(2 ** min(times, MOST_DOUBLINGS)), most)
+        await self.release([key])
+        insert = upsert(self.conn, t.sent).values(
+            api=HELD, account=key, at=self.now + span, n=times
+        )
+        await self.conn.execute(insert.on_conflict_do_nothing())
+        return span
+
+    async def holds(self, keys: Iterable[str]) -> Mapping[str, Hold]:
+        """Those of ``keys`` that are held, or were and have not been released."""
+        rows = await self.conn.execute(
+            select(t.sent.c.account, t.sent.c.at, t.sent.c.n)
+            .where(t.sent.c.api == HELD, t.sent.c.account.in_(list(keys)))
+            .order_by(t.sent.c.at)
+        )
+        return {row.account: Hold(row.at, row.n) for row in rows}
+
+    async def release(self, keys: Iterable[str]) -> None:
+        """A call of this kind went well."""
+        await self.conn.execute(
+            delete(t.sent).where(t.sent.c.api == HELD, t.sent.c.account.in_(list(keys)))
+        )
+
     async def blocked(self, phones: Iterable[str]) -> Mapping[str, datetime]:
         """Until when; those that are not blocked are left out."""
         rows = await self.conn.execute(
@@ -139,7 +197,7 @@ class Ledger:
 
     async def forget(self) -> None:
         """Stretches that will never count again."""
-        fine = [BLOCKED, *(api for api, meter in self.meters.items() if meter.sliding)]
+        fine = [BLOCKED, HELD, *(api for api, meter in self.meters.items() if meter.sliding)]
         await self.conn.execute(
             delete(t.sent).where(
                 or_(

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -342,6 +343,9 @@ outbox = Table(
     Column("rank", Integer, nullable=False, server_default="2"),
     # When a list named this lead, because there was no room for a card of its own.
     Column("listed_at", UtcDateTime),
+    # The platform was asked for this payload and did not answer: it may be there.
+    Column("unsure", Boolean, nullable=False, server_default=false()),
+    Index("ix_outbox_account_put_at", "account", "put_at"),
     Index("ix_outbox_due_at", "due_at"),
     Index("ix_outbox_lead_id", "lead_id"),
     Index("ix_outbox_member_id", "member_id"),

@@ -1,14 +1,16 @@
-"""What all processes of an installation have in common: the tokens, and who may connect."""
+"""What all processes have in common: the tokens, what is held back, and who may connect."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
-from store.db import Store
-from store.domain.errors import Later
+from store.db import Store, Tx
+from store.domain.errors import Held, Later
+from store.quota import Hold
 from store.tokens import Token
 
 Fetch = Callable[[], Awaitable[Token]]
@@ -74,6 +76,123 @@ class SharedTokens:
 
 def _turn(key: str) -> str:
     return f"token:{key}"
+
+
+PROBING = timedelta(seconds=30)  # a call takes 20 at most
+LOOK_AGAIN = timedelta(seconds=5)
+"""How soon those look again who wait for the one call that shows whether a hold is over."""
+
+
+class Holds(Protocol):
+    """Which calls a platform does not want for a while, by key."""
+
+    def entered(self, *keys: str) -> AbstractAsyncContextManager[None]:
+        """Around a call of all these kinds.
+
+        Raises Held while one of them is held. When a hold has run out, one call goes
+        ahead and the others wait: that it is not Later releases it.
+        """
+
+    async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
+        """How long nobody calls that any more: ``first``, twice as long each further time."""
+
+
+@dataclass(slots=True)
+class OwnHolds:
+    """For a program that runs alone."""
+
+    clock: Callable[[], datetime]
+    _held: dict[str, Hold] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def entered(self, *keys: str) -> AsyncIterator[None]:
+        now = self.clock()
+        for key in keys:
+            if key in self._held and self._held[key].until > now:
+                raise held(key, self._held[key].until - now)
+        try:
+            yield
+        except (Later, asyncio.CancelledError):
+            raise
+        except Exception:
+            self._release(keys)
+            raise
+        self._release(keys)
+
+    def _release(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self._held.pop(key, None)
+
+    async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
+        last, now = self._held.get(key), self.clock()
+        if last is not None and last.until > now:
+            return last.until - now
+        times = last.times + 1 if last is not None else 0
+        span = min(first * float(2 ** min(times, 20)), most)
+        self._held[key] = Hold(now + span, times)
+        return span
+
+
+@dataclass(frozen=True, slots=True)
+class SharedHolds:
+    """Kept in the ledger: what one process is told, all of them heed."""
+
+    store: Store
+
+    @asynccontextmanager
+    async def entered(self, *keys: str) -> AsyncIterator[None]:
+        turn = uuid4().hex
+        probed = await self._enter(keys, turn)
+        try:
+            yield
+        except (Later, asyncio.CancelledError):
+            await self._leave(probed, turn, over=False)
+            raise
+        except Exception:
+            await self._leave(probed, turn, over=True)
+            raise
+        await self._leave(probed, turn, over=True)
+
+    async def _enter(self, keys: Sequence[str], turn: str) -> Sequence[str]:
+        """Those of ``keys`` whose hold has run out, and which are ours to try."""
+        async with self.store.read() as tx:
+            if not _run_out(tx, await tx.quota.holds(keys)):
+                return ()
+        async with self.store.begin() as tx:
+            run_out = _run_out(tx, await tx.quota.holds(keys))
+            for key in run_out:
+                if not await tx.leases.take(_probe(key), turn, PROBING):
+                    raise held(key, LOOK_AGAIN)
+            return run_out
+
+    async def _leave(self, keys: Sequence[str], turn: str, *, over: bool) -> None:
+        if not keys:
+            return
+        async with self.store.begin() as tx:
+            if over:
+                await tx.quota.release(keys)
+            for key in keys:
+                await tx.leases.drop(_probe(key), turn)
+
+    async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
+        async with self.store.begin() as tx:
+            return await tx.quota.hold(key, first, most)
+
+
+def _run_out(tx: Tx, holds: Mapping[str, Hold]) -> Sequence[str]:
+    """Those whose hold has run out and is not released. Raises Held for one that has not."""
+    for key, hold in holds.items():
+        if hold.until > tx.now:
+            raise held(key, hold.until - tx.now)
+    return sorted(holds)
+
+
+def held(key: str, after: timedelta) -> Held:
+    return Held(f"{key.rpartition(':')[2]} is held back", after)
+
+
+def _probe(key: str) -> str:
+    return f"probe:{key}"[:100]
 
 
 class Claim(Protocol):

@@ -12,6 +12,8 @@ Every error the application raises on purpose.
   x Later              a platform cannot take it now; the relay tries again
     + Anew             the message that is there cannot be changed; a new one is due
     + Spent            the allowance of the day or month is used up
+    + Held             nobody was asked: the platform wants no such call now
+    + Lost             no answer came, and it may have been done
   x Undeliverable      a platform will never take it; the relay gives up
   x BadCallback        a request that claims to come from a platform and does not
   x ConfigError        the configuration is wrong; every mistake at once
@@ -93,6 +95,14 @@ class Anew(Later):
 
 class Spent(Later):
     """The allowance of the day or month is used up. ``after``: until it begins anew."""
+
+
+class Held(Later):
+    """Nobody was asked: the platform has said before that it wants no such call until ``after``."""
+
+
+class Lost(Later):
+    """The platform was asked and did not answer: it may have done it, or not."""
 
 
 class Undeliverable(LeadbotError):

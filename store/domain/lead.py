@@ -146,6 +146,7 @@ class Kind(StrEnum):
     UNGREETED = "ungreeted"
     UNFRIENDED = "unfriended"  # the customer deleted the member
     DROPPED = "dropped"  # the member deleted the customer
+    UNREACHABLE = "unreachable"  # no contacts any more, says WeCom, and not who ended it
     HANDOVER_FAILED = "handover_failed"
     SPOKE = "spoke"  # the first words after a 获客 link
     MERGED = "merged"  # one person, two leads: on both
@@ -193,6 +194,7 @@ KINDS: Mapping[Kind, str] = {
     Kind.UNGREETED: "欢迎语没发出",
     Kind.UNFRIENDED: "被客户删除好友",
     Kind.DROPPED: "删除了客户好友",
+    Kind.UNREACHABLE: "企业微信里已不是好友",
     Kind.HANDOVER_FAILED: "客户接替没成功",
     Kind.SPOKE: "客户开口了",
     Kind.MERGED: "合并",

@@ -202,6 +202,52 @@ async def test_the_same_loss_reported_twice_is_told_once(store):
     assert (await kinds(store, lead)).count(Kind.UNFRIENDED) == 1
 
 
+async def test_a_contact_that_wecom_no_longer_knows_is_marked_and_told_to_the_rep(store):
+    """84061 was an error in the log, and the next message went to nobody again."""
+    lead = await met(store)
+
+    for _ in range(2):
+        async with store.begin() as tx:
+            await contacts.unreachable(tx, SU, "lilei")
+
+    assert (await the_lead(store)).parted_at is not None
+    assert (await kinds(store, lead)).count(Kind.UNREACHABLE) == 1
+    assert "不是微信好友了" in await words(store, "lilei")
+    async with store.read() as tx:
+        today = tx.now.astimezone(tx.rules.zone).date()
+        assert (await tx.figures.of(today, tx.now)).unfriended == 0
+
+
+async def test_a_contact_of_another_member_can_still_be_reached(store):
+    await met(store)
+    await met(store, userid="hanmei")
+
+    async with store.begin() as tx:
+        await contacts.unreachable(tx, SU, "lilei")
+
+    assert (await the_lead(store)).parted_at is None
+
+
+async def test_a_contact_who_adds_the_rep_again_can_be_reached_again(store):
+    await met(store)
+    async with store.begin() as tx:
+        await contacts.unreachable(tx, SU, "lilei")
+
+    await met(store)
+
+    assert (await the_lead(store)).parted_at is None
+
+
+async def test_a_contact_in_doubt_is_asked_about(store):
+    lead = await met(store)
+
+    async with store.begin() as tx:
+        await contacts.doubted(tx, SU, "lilei")
+
+    asked = (await answers(store))[f"contact:{lead.id}"]
+    assert asked.payload == {"userid": "lilei", "doubt": True}
+
+
 async def test_who_deletes_one_of_two_members_can_still_be_reached(store):
     await met(store)
     await met(store, userid="hanmei")

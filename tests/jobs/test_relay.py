@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from handlers.alarms import sound
 from jobs.relay import Relay, backoff
 from store import tables as t
-from store.domain.errors import Later, Undeliverable
+from store.domain.errors import Alarm, Held, Later, Lost, Undeliverable
+from store.domain.quota import Api, Rank
 from store.domain.team import Channel
 from store.outbox import Due, Put
 
@@ -199,6 +201,158 @@ async def test_a_bug_in_a_sender_stops_nobody_else(store, relay, phone):
     await relay.drain()
 
     assert len(phone.shown) == 1
+
+
+async def test_what_was_not_asked_counts_as_no_try_and_no_message(store, relay, phone, clock):
+    phone.errors.append(Held("message/send is held back", timedelta(minutes=1)))
+    await put(store)
+
+    await relay.drain()
+
+    held = await row(store)
+    assert (held.attempts, held.due_at) == (0, clock() + timedelta(minutes=1))
+    async with store.read() as tx:
+        assert (await tx.quota.total(Api.WECOM_APP)).count == 0
+
+
+@pytest.mark.parametrize("error", [Lost("TimeoutError"), Later("45009")])
+async def test_a_try_without_an_answer_is_remembered(store, relay, phone, clock, error):
+    phone.errors.append(error)
+    await put(store)
+
+    await relay.drain()
+    assert (await row(store)).unsure is isinstance(error, Lost)
+
+    clock.tick(minutes=1)
+    await relay.drain()
+    assert (await row(store)).unsure is False
+
+
+async def test_what_a_dead_process_had_may_be_there(store, clock):
+    await put(store)
+    async with store.begin() as tx:
+        await tx.outbox.lease(1)  # and the process dies here
+    clock.tick(seconds=61)
+
+    async with store.begin() as tx:
+        (due,) = await tx.outbox.lease(1)
+
+    assert due.unsure
+
+
+async def test_a_newer_payload_has_not_been_tried(store, relay, phone):
+    phone.errors.append(Lost("TimeoutError"))
+    await put(store)
+    await relay.drain()
+
+    await put(store, payload={"n": 2})
+
+    assert (await row(store)).unsure is False
+
+
+async def test_the_same_words_to_the_same_person_are_known_to_have_been_said(store, clock):
+    """With the check for repeats the second of two equal answers vanished."""
+    for key, text, account in [
+        ("reply:1", "没有线索", "lilei"),
+        ("reply:2", "没有线索", "lilei"),
+        ("reply:3", "没有线索", "hanmei"),
+        ("reply:4", "有 1 条线索", "lilei"),
+    ]:
+        await put(store, key, {"msgtype": "text", "text": text}, account=account)
+        clock.tick(seconds=1)
+
+    async with store.begin() as tx:
+        dues = await tx.outbox.lease(9)
+
+    assert [due.key for due in dues if due.said_before] == ["reply:2"]
+
+
+async def test_what_was_said_the_day_before_has_not_been_said(store, clock):
+    for key in ("reply:1", "reply:2"):
+        await put(store, key, {"msgtype": "text", "text": "没有线索"})
+        clock.tick(days=1, minutes=1)
+
+    async with store.begin() as tx:
+        dues = await tx.outbox.lease(9)
+
+    assert [due.said_before for due in dues] == [False, False]
+
+
+UNTRUSTED = Alarm("wecom:60020", "企业微信不认这台机器的 IP")
+
+
+async def alarms(store):
+    async with store.read() as tx:
+        return [alarm.key for alarm in await tx.alarms.on()]
+
+
+@pytest.mark.parametrize("kind", [Later, Undeliverable])
+async def test_what_the_admin_can_mend_is_told_to_the_admin(store, relay, phone, kind):
+    phone.errors.append(kind("81013", alarm=Alarm("wecom:81013@lilei", "收不到")))
+    await put(store)
+
+    await relay.drain()
+
+    assert await alarms(store) == ["wecom:81013@lilei"]
+    assert [key for key, *_ in phone.shown if key.startswith("alarm:")]
+
+
+async def test_what_waits_for_the_admin_waits_longer_each_time_and_arrives(
+    store, relay, phone, clock
+):
+    refusals = [Later("43012", alarm=CARDS) for _ in range(8)]
+
+    async def refuse(due):
+        if due.key == "lead:1/1" and refusals:
+            raise refusals.pop()
+
+    phone.before.append(refuse)
+    await put(store)
+    waits = []
+    for _ in range(8):
+        await relay.drain()
+        waits.append((await row(store)).due_at - clock())
+        clock.now = (await row(store)).due_at
+    await relay.drain()
+
+    assert [wait.total_seconds() / 60 for wait in waits] == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert [key for key, *_ in phone.shown if key == "lead:1/1"] == ["lead:1/1"]
+
+
+CARDS = Alarm("wecom_cards:43012", "应用没有设「接收消息」")
+
+
+async def test_a_digest_waits_for_the_admin_for_two_days(store, relay, phone, clock):
+    """A wrong webhook lost the digest at once."""
+    robot = Alarm("wecom_group:93000", "群机器人的地址不对")
+    group = Relay(store, {Channel.WECOM_GROUP: phone})
+    digest = Put(
+        key="digest:1", channel=Channel.WECOM_GROUP, account="", payload={}, rank=Rank.EXTRA
+    )
+    async with store.begin() as tx:
+        await tx.outbox.put([digest])
+    phone.errors.extend(Later("93000", timedelta(hours=1), robot) for _ in range(60))
+
+    for _ in range(48):
+        await group.drain()
+        clock.tick(hours=1)
+    waiting = (await row(store, "digest:1")).due_at
+    clock.tick(hours=1)
+    await group.drain()
+
+    assert waiting is not None
+    assert (await row(store, "digest:1")).due_at is None
+
+
+async def test_a_message_that_arrives_ends_what_said_it_could_not(store, relay, phone, clock):
+    async with store.begin() as tx:
+        for alarm in (UNTRUSTED, CARDS, Alarm("wecom:81013@hanmei", "收不到")):
+            await sound(tx, alarm)
+    await put(store)
+
+    await relay.drain()
+
+    assert sorted(await alarms(store)) == ["wecom:81013@hanmei", "wecom_cards:43012"]
 
 
 async def test_a_channel_without_a_sender_waits(store, relay, phone):

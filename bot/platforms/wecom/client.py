@@ -8,27 +8,55 @@ as a cause.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout, StreamReader
+from aiohttp import ClientConnectorError, ClientError, ClientSession, ClientTimeout, StreamReader
 
 from bot.config import WeCom
-from bot.platforms.shared import OwnTokens, Tokens
-from bot.platforms.wecom.errcodes import BUSY, NEEDS_AN_ADMIN, STALE_TOKEN, meaning
-from store.domain.errors import Later, Undeliverable
+from bot.platforms.shared import Holds, OwnHolds, OwnTokens, Tokens
+from bot.platforms.wecom.errcodes import (
+    CODES,
+    PLATFORM_BUSY,
+    STALE_TOKEN,
+    UNKNOWN,
+    Do,
+    Scope,
+    alarm_key,
+    code,
+    meaning,
+    told,
+)
+from store.domain.errors import Alarm, Held, Later, Lost, Undeliverable
 from store.tokens import Token, token_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 TIMEOUT = ClientTimeout(total=20)
 MARGIN = timedelta(minutes=5)  # a token is renewed this long before it runs out
-HOLD = timedelta(minutes=10)  # asking often with a wrong secret bans our address for an hour
-MENDING = timedelta(minutes=10)  # how soon an admin may have put it right
+PAUSES = (0.3, 0.6, 1.2)
+"""Seconds before each of the three more tries that a busy platform gets."""
+SERIAL = timedelta(minutes=10)
+"""How long an API that does not want parallel calls gets one at a time."""
+Span = tuple[timedelta, timedelta]
+WINDOW: Span = (timedelta(minutes=1), timedelta(hours=1))
+"""Of 45009, which does not say whether the minute, the hour, the day or the month is over
+(D:90312): a minute first, then twice as long each time somebody has tried in vain."""
+WINDOWS: Mapping[str, Span] = {
+    # Who asks with a wrong secret too often is banned for an hour, and longer for asking again.
+    "gettoken": (timedelta(minutes=10), timedelta(hours=1)),
+    # A welcome is worth nothing after 20 seconds: it looks earlier whether the minute is over.
+    "externalcontact/send_welcome_msg": (timedelta(seconds=5), timedelta(hours=1)),
+}
+MENDING: Span = (timedelta(minutes=1), timedelta(minutes=10))
+"""How soon an admin may have put it right; a new trusted address works after a minute."""
+SECRET_HOLD: Span = (timedelta(minutes=10), timedelta(minutes=10))
+"""A wrong secret is put right in the configuration, which makes it another secret."""
 LIFETIME = 7200  # seconds, should expires_in be missing (D:91039)
 HEADERS = {"Content-Type": "application/json"}
 BOUNDARY = f"leadbot-{token_hex(16)}"  # no file has it by chance
@@ -39,21 +67,39 @@ Answer = dict[str, Any]
 class WeComError(Undeliverable):
     """WeCom answered with an error that trying again would not change."""
 
-    def __init__(self, code: int, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, code: int, why: str, alarm: Alarm | None = None) -> None:
+        super().__init__(why, alarm)
         self.code = code
 
 
 class Unmended(WeComError, Later):
-    """WeCom answered with an error that trying again would not change before an admin acts."""
+    """WeCom answered with an error that trying again would not change before an admin acts.
 
-    def __init__(self, code: int, why: str) -> None:
-        super().__init__(code, why)
-        self.after = MENDING
+    ``after`` is None where only this call is refused: the relay's slow back-off.
+    """
+
+    def __init__(
+        self, code: int, why: str, after: timedelta | None = None, alarm: Alarm | None = None
+    ) -> None:
+        super().__init__(code, why, alarm)
+        self.after = after
+
+
+@dataclass(slots=True)
+class _Manners:
+    """How an API wants to be called, as far as it has said so."""
+
+    one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    serial_until: datetime | None = None
+    busy: bool = False
 
 
 class WeComClient:
-    """Calls as one app: one token per (corp, secret), fetched once however many ask."""
+    """Calls as one app: one token per (corp, secret), fetched once however many ask.
+
+    What WeCom does not want for a while is not called, by nobody who shares ``holds``:
+    an API after 45009, all of them while the app is not well.
+    """
 
     def __init__(
         self,
@@ -61,35 +107,74 @@ class WeComClient:
         settings: WeCom,
         clock: Callable[[], datetime],
         tokens: Tokens | None = None,
+        holds: Holds | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._clock = clock
         self._tokens = tokens or OwnTokens()
+        self._holds = holds or OwnHolds(clock)
         self._token: Token | None = None
         self._stale = ""
         self._fetching: asyncio.Task[str] | None = None
         self._refused: tuple[datetime, WeComError | Later] | None = None
+        self._manners: dict[str, _Manners] = {}
+        # Another secret or app is another one's trouble.
+        whose = (settings.corp_id, settings.secret, str(settings.agent_id), settings.group_webhook)
+        words = (w if isinstance(w, str) else w.get_secret_value() for w in whose)
+        self._about = f"wecom:{token_key(*words)[:16]}"
 
     async def call(
         self, path: str, body: object = None, params: Mapping[str, str] | None = None
     ) -> Answer:
         """``POST /cgi-bin/{path}`` with ``body`` as JSON, without one ``GET``.
 
-        Raises Later when it may go better later, WeComError with its ``code`` when
-        WeCom says no, Unmended (both) when it says no until an admin acts, Undeliverable when ``api_base`` is not WeCom.
+        Raises Later when it may go better later (Held when nobody was asked, Lost when
+        nobody answered), WeComError with its ``code`` when WeCom says no, Unmended (both)
+        when it says no until an admin acts, Undeliverable when ``api_base`` is not WeCom.
         """
-        answer = await self._once(path, body, params)
-        if _code(answer) in STALE_TOKEN:
-            answer = await self._once(path, body, params)
-        return self._settled(path, answer)
+        async with self._entered(path, Scope.APP):
+            return await self._settled(path, await self._patient(path, body, params))
 
     async def post_to_group(self, payload: Mapping[str, Any]) -> Answer:
         """Hand ``payload`` to the configured group robot (D:99110). Raises as ``call`` does."""
         url = self._settings.group_webhook.get_secret_value()
         if not url:
             raise Undeliverable("[wecom] group_webhook is not set")
-        return self._settled("webhook/send", await self._exchange("webhook/send", url, payload))
+        path = "webhook/send"
+        async with self._entered(path):
+            return await self._settled(path, await self._exchange(path, url, payload))
+
+    @asynccontextmanager
+    async def _entered(self, path: str, *more: str) -> AsyncIterator[None]:
+        """Our turn, where the API wants one call at a time."""
+        manners = self._manners.setdefault(path, _Manners())
+        async with self._holds.entered(*(f"{self._about}:{key}" for key in (*more, path))):
+            if manners.serial_until is None or self._clock() >= manners.serial_until:
+                yield
+                return
+            async with manners.one:
+                yield
+
+    async def _patient(self, path: str, body: object, params: Mapping[str, str] | None) -> Answer:
+        """A busy platform is asked three times more, unless it has been busy all the time."""
+        manners = self._manners[path]
+        for pause in () if manners.busy else PAUSES:
+            answer = await self._authorised(path, body, params)
+            if _code(answer) != PLATFORM_BUSY:
+                return answer
+            await asyncio.sleep(pause)
+        answer = await self._authorised(path, body, params)
+        manners.busy = _code(answer) == PLATFORM_BUSY
+        return answer
+
+    async def _authorised(
+        self, path: str, body: object, params: Mapping[str, str] | None
+    ) -> Answer:
+        answer = await self._once(path, body, params)
+        if _code(answer) in STALE_TOKEN:
+            answer = await self._once(path, body, params)
+        return answer
 
     async def download(self, url: str, most: int) -> bytes:
         """What lies at an address WeCom gave out. Raises Later, also for more than ``most`` bytes."""
@@ -117,7 +202,7 @@ class WeComClient:
         if self._token and now < self._token.until:
             return self._token.value
         if self._refused and now < self._refused[0]:
-            raise self._refused[1].with_traceback(None)
+            raise _once_more(self._refused[1], self._refused[0] - now)
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch_token())
             self._fetching.add_done_callback(self._fetched)
@@ -128,8 +213,8 @@ class WeComClient:
         if task.cancelled():
             return
         error = task.exception()  # also says that somebody has looked at it
-        if isinstance(error, WeComError) or (isinstance(error, Later) and error.after):
-            self._refused = (self._clock() + HOLD, error)
+        if isinstance(error, Later) and error.after:
+            self._refused = (self._clock() + error.after, error)
 
     async def _fetch_token(self) -> str:
         """From another process, or from WeCom if nobody has one that is not stale."""
@@ -141,8 +226,12 @@ class WeComClient:
     async def _ask_for_token(self) -> Token:
         secret = self._settings.secret.get_secret_value()
         query = {"corpid": self._settings.corp_id, "corpsecret": secret}
-        answer = await self._exchange("gettoken", self._url("gettoken"), None, query)
-        self._settled("gettoken", answer)
+        async with self._entered("gettoken"):
+            try:
+                answer = await self._exchange("gettoken", self._url("gettoken"), None, query)
+            except Lost as lost:  # whoever waits for the token has not asked for anything yet
+                raise Later(str(lost)) from None
+            await self._settled("gettoken", answer)
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise Later("gettoken: an answer without a token")
@@ -166,26 +255,49 @@ class WeComClient:
                 allow_redirects=False,
             ) as response:
                 status, raw = response.status, await response.read()
+        except ClientConnectorError as error:
+            failure: Later = Later(f"{path}: {type(error).__name__}")
         except (ClientError, TimeoutError, OSError, ValueError) as error:
-            failure = type(error).__name__
+            failure = Lost(f"{path}: {type(error).__name__}")
         else:
             return _parsed(path, status, raw)
-        raise Later(f"{path}: {failure}")  # out here, so that aiohttp's error is not its context
+        raise failure  # out here, so that aiohttp's error is not its context
 
-    def _settled(self, path: str, answer: Answer) -> Answer:
-        code = _code(answer)
-        if code == 0:
+    async def _settled(self, path: str, answer: Answer) -> Answer:
+        number = _code(answer)
+        if number == 0:
             return answer
         errmsg = self._without_secrets(str(answer.get("errmsg", "")))
-        why = f"{path}: {code}, {meaning(code, errmsg)}"
-        if code in BUSY:
-            raise Later(why, BUSY[code])
-        if code in STALE_TOKEN:
-            raise Later(why)
-        if code in NEEDS_AN_ADMIN:
-            log.error("wecom_needs_an_admin", call=path, code=code, why=why)
-            raise Unmended(code, why)
-        raise WeComError(code, why)
+        why = f"{path}: {number}, {meaning(number, errmsg)}"
+        tell = told(number, path, errmsg)
+        alarm = Alarm(alarm_key(number, path), tell) if tell else None
+        what = code(number)
+        if what.do in {Do.ADMIN, Do.REFRESH}:
+            log.error("wecom_needs_an_admin", call=path, code=number, why=why)
+            raise Unmended(number, why, await self._wait_for_admin(path, number), alarm)
+        if what.do in {Do.RETRY, Do.LATER, Do.WINDOW, Do.SERIAL}:
+            raise Later(why, await self._wait(path, what.do))
+        if what is UNKNOWN:
+            log.error("wecom_unknown_code", call=path, code=number, errmsg=errmsg[:300])
+        raise WeComError(number, why, alarm)
+
+    async def _wait(self, path: str, do: Do) -> timedelta | None:
+        """What one is told, all heed."""
+        if do == Do.SERIAL:
+            self._manners[path].serial_until = self._clock() + SERIAL
+        if do != Do.WINDOW:
+            return None
+        return await self._hold(path, WINDOWS.get(path, WINDOW))
+
+    async def _wait_for_admin(self, path: str, number: int) -> timedelta | None:
+        if path == "gettoken":
+            return await self._hold(path, SECRET_HOLD)
+        if number in STALE_TOKEN or CODES[number].scope == Scope.APP:
+            return await self._hold(Scope.APP, MENDING)
+        return await self._hold(path, MENDING) if CODES[number].scope == Scope.API else None
+
+    async def _hold(self, key: str, span: Span) -> timedelta:
+        return await self._holds.hold(f"{self._about}:{key}", *span)
 
     def _without_secrets(self, errmsg: str) -> str:
         """Nothing promises that WeCom's words do not quote the request."""
@@ -193,6 +305,7 @@ class WeComClient:
         for secret in (
             self._settings.secret.get_secret_value(),
             self._token.value if self._token else "",
+            self._stale,
             webhook.rpartition("key=")[2],
         ):
             errmsg = errmsg.replace(secret, "***") if secret else errmsg
@@ -209,18 +322,25 @@ async def _first(content: StreamReader, most: int) -> bytes:
     return raw
 
 
+def _once_more(error: WeComError | Later, after: timedelta) -> WeComError | Later:
+    """``error`` for somebody who comes later: nobody was asked again."""
+    if isinstance(error, Unmended):
+        return Unmended(error.code, str(error), after, error.alarm)
+    return Held(str(error), after)
+
+
 def _parsed(path: str, status: int, raw: bytes) -> Answer:
     """WeCom says everything with 200 and JSON; whatever else comes is somebody in between."""
     if 300 <= status < 400 or status == 404:
         raise Undeliverable(f"{path}: HTTP {status}, check [wecom] api_base")
     if status != 200:
-        raise Later(f"{path}: HTTP {status}")
+        raise Lost(f"{path}: HTTP {status}")
     try:
         answer = json.loads(raw)
     except (ValueError, RecursionError):
         answer = None
-    if not isinstance(answer, dict):
-        raise Later(f"{path}: an answer that is not JSON")
+    if not isinstance(answer, dict) or not isinstance(answer.get("errcode", 0), int):
+        raise Lost(f"{path}: an answer that is not JSON")
     return answer
 
 
@@ -252,8 +372,7 @@ def _encoded(body: object) -> bytes:
 
 
 def _code(answer: Answer) -> int:
-    code = answer.get("errcode", 0)  # some successes have none
-    return code if isinstance(code, int) else -1
+    return int(answer.get("errcode", 0))  # some successes have none
 
 
 def _lifetime(answer: Answer) -> timedelta:

@@ -11,8 +11,8 @@ from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.customers import customer
 from bot.platforms.wecom.errcodes import NO_RELATION
 from bot.platforms.wecom.pictures import drawn, fetched
-from bot.platforms.wecom.sender import LOOKUP_PAUSE, LOOKUP_TRIES
-from store.domain.errors import Later, Undeliverable
+from bot.platforms.wecom.sender import LOOKUP_PAUSE, LOOKUP_TRIES, Gone
+from store.domain.errors import Alarm, Held, Later, Undeliverable
 from store.domain.ways import PICTURE, Way, WayKind
 from store.outbox import Due
 
@@ -23,7 +23,7 @@ Greeted = Callable[[str, str, str], Awaitable[None]]
 WINDOW = timedelta(seconds=20)  # of a welcome code (D:92137)
 TRY = 5.0  # seconds of one call: a connection that hangs must not use up the window
 PAUSE = timedelta(seconds=1)
-OTHER_APP_SENDS, GREETED_ALREADY, TOO_LATE = 41096, 41051, 41050
+GREETED_ALREADY, TOO_LATE = 41051, 41050
 TAG_UNKNOWN, TAG_EXISTS = 40068, 40071
 REMARK_CHARS = 20  # of a remark and of a company (D:92115)
 GROUP = "线索阶段"
@@ -36,6 +36,7 @@ SHOW: Mapping[WayKind, tuple[str, str]] = {
 MEMBER_PROBLEMS: Mapping[int, str] = {
     40003: "有人不在企业微信里，核对账号",
     40098: "有人还没实名，请先在手机上实名",
+    40099: "有人的客户数满了，换一位接待",
     41041: "接待的人超过 100 个",
     41045: "企业的活码数量用完了，用已有的",
     41054: "有人还没激活企业微信",
@@ -45,6 +46,7 @@ MEMBER_PROBLEMS: Mapping[int, str] = {
     60111: "有人不在企业微信里，核对账号",
     84074: "有人没有客户联系权限，请管理员加到使用范围",
     84083: "有人没有客户联系权限，请管理员加到使用范围",
+    84084: "有人没有客户联系权限，请管理员加到使用范围",
 }
 
 
@@ -63,15 +65,21 @@ class WelcomeSender:
     async def show(self, due: Due) -> None:
         """Raises Later within the window, Undeliverable after it."""
         payload, who = due.payload, (due.account, due.payload["userid"])
-        late = self.clock() >= datetime.fromisoformat(payload["since"]) + WINDOW
+        over = datetime.fromisoformat(payload["since"]) + WINDOW
         # The first try is made in any case: only WeCom knows when its 20 seconds began.
-        if late and due.attempts > 1:
+        if self.clock() >= over and due.attempts > 1:
             await self._give_up(who, "超过 20 秒")
         try:
             await self._send(payload)
-        except WeComError as error:
+        except WeComError as error:  # before Later: no admin is quick enough
             if error.code != GREETED_ALREADY:
-                await self._give_up(who, "超过 20 秒" if error.code == TOO_LATE else said(error))
+                why = "超过 20 秒" if error.code == TOO_LATE else said(error)
+                await self._give_up(who, why, error.alarm)
+        except Later as later:
+            wait = later.after if later.after is not None else PAUSE * 2 ** (due.attempts - 1)
+            if self.clock() + wait >= over:
+                await self._give_up(who, "企业微信这会儿太忙")
+            raise (Held if isinstance(later, Held) else Later)(str(later), wait) from None
         await self.greeted(*who, "")
 
     async def _send(self, payload: Mapping[str, Any]) -> None:
@@ -81,16 +89,10 @@ class WelcomeSender:
                 await self.client.call("externalcontact/send_welcome_msg", body)
         except TimeoutError:
             raise Later("send_welcome_msg: no answer", timedelta(0)) from None
-        except WeComError as error:  # before Later: no admin is quick enough
-            if error.code == OTHER_APP_SENDS:
-                raise Later(str(error), PAUSE) from None
-            raise
-        except Later as later:
-            raise Later(str(later), min(later.after or PAUSE, PAUSE)) from None
 
-    async def _give_up(self, who: tuple[str, str], why: str) -> None:
+    async def _give_up(self, who: tuple[str, str], why: str, alarm: Alarm | None = None) -> None:
         await self.greeted(*who, why)
-        raise Undeliverable(f"no welcome: {why}")
+        raise Undeliverable(f"no welcome: {why}", alarm)
 
 
 @dataclass(slots=True)
@@ -143,6 +145,7 @@ class ProfileSender:
 
     client: WeComClient
     tags: StageTags
+    gone: Gone
 
     async def show(self, due: Due) -> Ref:
         """Raises Later, or Undeliverable when the two are no contacts (any more)."""
@@ -152,6 +155,8 @@ class ProfileSender:
             # The event can be ahead of the data (D:92114).
             if error.code == NO_RELATION and due.attempts < LOOKUP_TRIES:
                 raise Later(str(error), LOOKUP_PAUSE) from None
+            if error.code == NO_RELATION:
+                await self.gone(due.account, due.payload["userid"])
             raise
 
     async def _write(self, due: Due) -> Ref:

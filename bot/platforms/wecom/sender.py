@@ -1,8 +1,9 @@
 """The relay's senders: what the outbox holds, as WeCom messages."""
 
-from collections.abc import Awaitable, Callable
+import base64
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,30 +12,49 @@ from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.customers import customer
 from bot.platforms.wecom.errcodes import (
+    BAD_MEDIA,
     CODE_SPENT,
     CODE_USED,
+    NO_CALLBACK,
     NO_RELATION,
     NO_SUCH_CARD,
+    NOBODY_TO_SEND_TO,
     TASK_ID_TAKEN,
+    TASK_ID_WRONG,
+    UNKNOWN_MEMBER,
+    UNREADY_MEMBER,
+    UNSEEN_MEMBER,
+    alarm_key,
 )
-from bot.platforms.wecom.pictures import uploaded
+from bot.platforms.wecom.pictures import Uploads
 from cards import wecom
-from store.domain.errors import Anew, Later, Undeliverable
+from store.domain.errors import Alarm, Anew, Later, Undeliverable
 from store.outbox import Due, unspent
 
 RECALLABLE = timedelta(hours=23, minutes=50)  # 24 h (D:94867), less the same
 MAX_TASK_ID = 128  # bytes (D:90236)
+SEND = "message/send"
+NOT_SEEN = 81013  # also when WeCom says so in a success
 REPEAT = 3600  # seconds in which the same card is not sent again (4 h at most, D:90236)
 LOOKUP_TRIES = 5
 LOOKUP_PAUSE = timedelta(seconds=5)
 
 Ref = dict[str, Any]
+ONCE = {"enable_duplicate_check": 1, "duplicate_check_interval": REPEAT}
 Found = Callable[[str, dict[str, Any]], Awaitable[None]]
+Missing = Callable[[str], Awaitable[None]]
+"""A userid that WeCom does not know → noted."""
+Alarmed = Callable[[Alarm], Awaitable[None]]
+Gone = Callable[[str, str], Awaitable[None]]
+"""(external_userid, userid) are no contacts → noted."""
 
 
-def task_id(due: Due, *, notice: bool = False) -> str:
-    """The task_id of one payload: WeCom refuses one it has seen before (D:90236)."""
-    return named(due.key, nonce(due, "notice" if notice else ""), MAX_TASK_ID)
+def task_id(due: Due, salt: str = "") -> str:
+    """The task_id of one payload: WeCom refuses one it has seen before (D:90236).
+
+    ``salt``: what tells another card for the same payload apart.
+    """
+    return named(due.key, nonce(due, salt), MAX_TASK_ID)
 
 
 def changes_in_place(due: Due, now: datetime) -> bool:
@@ -51,22 +71,33 @@ class AppSender:
     works once, for 72 h (D:94888). Without one, or to ring, a new card is sent and
     the one it replaces is taken back. Where buttons are refused (42031, a WeCom of a
     corp's own that is older than they are) the card is a notice with a menu, which
-    opens a page at ``home``.
+    opens a page at ``home``; where the app has no callback URL (43012) it is one without,
+    and ``alarmed`` is told.
 
-    A card whose answer was lost is the same request when it is sent again, and
-    ``enable_duplicate_check`` keeps it from being shown twice. For texts it stays off: an
-    identical one would vanish with errcode 0, so that a person who asks the same thing
-    twice gets no answer. A lost answer can show a text twice.
+    A message whose answer was lost is the same request when it is sent again, and
+    ``enable_duplicate_check`` keeps it from being shown twice: WeCom compares the whole
+    request (D:90236). Cards have a task_id of their own. A text or picture that was said
+    to the same person not long ago (``said_before``) is meant to be said again, so it is
+    sent without the check and would be seen twice if its answer got lost: of two equal
+    answers to two questions none may vanish.
     """
 
     client: WeComClient
     agent_id: int
     clock: Callable[[], datetime]
     home: str = ""
+    missing: Missing | None = None
+    alarmed: Alarmed | None = None
+    uploads: Uploads = field(default_factory=Uploads)
 
     def in_place(self, due: Due) -> bool:
         """Whether it would change the card that is there, and be no new message."""
         return changes_in_place(due, self.clock())
+
+    def proves(self, due: Due, ref: Mapping[str, Any] | None) -> Sequence[str]:
+        """What an alarm may not say any more: a card with codes has needed the callback URL."""
+        cards = ref is not None and ref.get("codes") and not self.in_place(due)
+        return [alarm_key(NO_CALLBACK, SEND)] if cards else []
 
     async def show(self, due: Due) -> Ref | None:
         """Make the phone show it; the ref for the next time.
@@ -74,13 +105,42 @@ class AppSender:
         Raises Later, Anew when WeCom refuses every code that looked good, or
         Undeliverable when the member cannot be reached.
         """
+        try:
+            return await self._shown(due)
+        except WeComError as error:
+            if error.code in UNKNOWN_MEMBER and self.missing is not None:
+                await self.missing(due.account)
+                raise
+            alarm = unreachable(error.code, due.account)
+            if alarm is None:
+                raise
+            raise WeComError(error.code, str(error), alarm) from None
+
+    async def _shown(self, due: Due) -> Ref:
         if due.payload["msgtype"] == "image":
-            return await self._send(due, await uploaded(self.client, due.payload))
+            return await self._send_picture(due)
         if due.payload["msgtype"] != "template_card":
-            return await self._send(due, due.payload)
+            return await self._send_once(due, due.payload)
         if changes_in_place(due, self.clock()):
             return await self._change(due, due.ref or {})
         return await self._send_card(due)
+
+    async def _send_picture(self, due: Due) -> Ref:
+        """A picture that WeCom no longer has is uploaded once more."""
+        png = base64.b64decode(due.payload["png"])
+        picture = await self.uploads.message(self.client, png, self.clock())
+        try:
+            return await self._send_once(due, picture)
+        except WeComError as error:
+            if error.code != BAD_MEDIA:
+                raise
+        self.uploads.forget(png)
+        return await self._send_once(
+            due, await self.uploads.message(self.client, png, self.clock())
+        )
+
+    async def _send_once(self, due: Due, payload: dict[str, Any]) -> Ref:
+        return await self._send(due, payload if due.said_before else {**payload, **ONCE})
 
     async def _change(self, due: Due, ref: Ref) -> Ref:
         codes = list(unspent(ref, self.clock()))
@@ -116,24 +176,39 @@ class AppSender:
         """A phone that could not have buttons the last time is not asked again."""
         if "notice" not in (due.ref or {}):
             try:
-                return await self._send_named(due, notice=False)
+                return await self._send_named(due, self._card(due, notice=False), "")
             except WeComError as error:
-                if error.code != NO_SUCH_CARD or not self.home:
+                if error.code not in {NO_SUCH_CARD, NO_CALLBACK} or not self.home:
                     raise
-        return {"notice": True, **await self._send_named(due, notice=True)}
+                if error.code == NO_CALLBACK:
+                    return await self._without_buttons(due, error.alarm)
+        notice = self._card(due, notice=True)
+        return {"notice": True, **await self._send_named(due, notice, "notice")}
 
-    async def _send_named(self, due: Due, *, notice: bool) -> Ref:
-        id_ = task_id(due, notice=notice)
-        card = {**self._card(due, notice=notice), "task_id": id_}
-        once = {"enable_duplicate_check": 1, "duplicate_check_interval": REPEAT}
+    async def _without_buttons(self, due: Due, alarm: Alarm | None) -> Ref:
+        """Buttons would lead nowhere before the admin acts; the lead is seen all the same."""
+        if alarm is not None and self.alarmed is not None:
+            await self.alarmed(alarm)
+        notice = self._card(due, notice=True)
+        plain = {name: value for name, value in notice.items() if name != "action_menu"}
+        return await self._send_named(due, plain, "plain")
+
+    async def _send_named(self, due: Due, card: dict[str, Any], salt: str) -> Ref:
+        id_ = task_id(due, salt)
         try:
-            sent = await self._send(due, {**due.payload, "template_card": card, **once})
+            return await self._send_as(due, card, id_)
         except WeComError as error:
-            # Which code a repeated task_id gets is not documented; the sheet suggests this one.
-            if error.code != TASK_ID_TAKEN or due.attempts < 2:
+            if error.code not in TASK_ID_WRONG:
                 raise
-            sent = {"codes": []}
-        return {"task_id": id_, **sent}
+            # Refused as used before, after a try that nobody answered: that try was heard.
+            if error.code == TASK_ID_TAKEN and due.unsure:
+                return {"task_id": id_, "codes": []}
+        return await self._send_as(due, card, task_id(due, f"{salt}anew"))
+
+    async def _send_as(self, due: Due, card: dict[str, Any], id_: str) -> Ref:
+        named_card = {**card, "task_id": id_}
+        payload = {**due.payload, "template_card": named_card, **ONCE}
+        return {"task_id": id_, **await self._send(due, payload)}
 
     def _card(self, due: Due, *, notice: bool) -> dict[str, Any]:
         card: dict[str, Any] = due.payload["template_card"]
@@ -153,7 +228,7 @@ class AppSender:
 
     async def _send(self, due: Due, payload: dict[str, Any]) -> Ref:
         body = {"touser": due.account, "agentid": self.agent_id, **payload}
-        answer = await self.client.call("message/send", body)
+        answer = await self.client.call(SEND, body)
         _check_reached(answer, due.account)
         code = answer.get("response_code")
         codes = [{"code": code, "at": self.clock().isoformat()}] if code else []
@@ -169,7 +244,20 @@ def _check_reached(answer: Answer, account: str) -> None:
     invalid = answer.get("invaliduser") or ()
     names = invalid.split("|") if isinstance(invalid, str) else invalid
     if account.lower() in {str(name).lower() for name in names}:
-        raise Undeliverable("the member is outside the app's visible range")
+        raise WeComError(NOT_SEEN, "the member is outside the app's visible range")
+
+
+def unreachable(code: int, account: str) -> Alarm | None:
+    """What the admin is told when one member gets nothing; None for any other code."""
+    if code in UNKNOWN_MEMBER:
+        tell = f"企业微信里没有账号 {account}，发不到：核对配置里 [[team]] 的 wecom"
+    elif code in UNSEEN_MEMBER:
+        tell = f"{account} 收不到企业微信消息：到应用页「可见范围」加上，也看看账号还在不在"
+    elif code in UNREADY_MEMBER:
+        tell = f"{account} 收不到企业微信消息：请本人先在手机上激活企业微信并实名"
+    else:
+        return None
+    return Alarm(f"{alarm_key(code, SEND)}@{account}", tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,32 +279,61 @@ class MassSender:
     """
 
     client: WeComClient
+    gone: Gone
+    doubted: Gone
 
     async def show(self, due: Due) -> Ref:
-        """Raises Undeliverable when the contact is gone (41048, or named in fail_list)."""
+        """Raises Undeliverable when the contact is gone, which is noted (84061), or may be.
+
+        41048, or being named in fail_list, can have other reasons: WeCom is asked.
+        """
+        who = (due.account, str(due.payload.get("sender", "")))
         body = {"chat_type": "single", "external_userid": [due.account], **due.payload}
-        answer = await self.client.call("externalcontact/add_msg_template", body)
+        try:
+            answer = await self.client.call("externalcontact/add_msg_template", body)
+        except WeComError as error:
+            if error.code == NO_RELATION:
+                await self.gone(*who)
+            if error.code == NOBODY_TO_SEND_TO:
+                await self.doubted(*who)
+            raise
         if due.account in (answer.get("fail_list") or ()):
+            await self.doubted(*who)
             raise Undeliverable("the member cannot write to this contact")
         return {"msgid": answer.get("msgid", "")}
 
 
 @dataclass(frozen=True, slots=True)
 class ContactLookup:
-    """Asks who a new contact is and hands it to ``found(external_userid, about)``."""
+    """Asks who a contact is and hands it to ``found(external_userid, about)``.
+
+    ``gone`` is told who is nobody's contact, or not that of the member who was in doubt.
+    """
 
     client: WeComClient
     found: Found
+    gone: Gone
 
     async def show(self, due: Due) -> None:
         """The event can be ahead of the data, so 84061 gets a few tries (D:92114)."""
+        userid = str(due.payload.get("userid", ""))
         try:
             answer = await customer(self.client, due.account)
         except WeComError as error:
             if error.code == NO_RELATION and due.attempts < LOOKUP_TRIES:
                 raise Later(str(error), LOOKUP_PAUSE) from None
+            if error.code == NO_RELATION:
+                await self.gone(due.account, userid)
             raise
-        await self.found(due.account, about(answer, due.payload.get("userid", "")))
+        if due.payload.get("doubt") and not _follows(answer, userid):
+            await self.gone(due.account, userid)
+            return
+        await self.found(due.account, about(answer, userid))
+
+
+def _follows(answer: Answer, userid: str) -> bool:
+    followers = answer.get("follow_user") or ()
+    return userid.lower() in {str(one.get("userid", "")).lower() for one in followers}
 
 
 def about(answer: Answer, userid: str = "") -> dict[str, Any]:

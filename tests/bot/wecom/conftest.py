@@ -1,8 +1,15 @@
 import pytest
 from aiohttp import ClientSession
 
+from bot.platforms.wecom import client as wecom
 from bot.platforms.wecom.client import WeComClient
 from tests.bot.wecom import given
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch):
+    """A busy platform is asked again at once."""
+    monkeypatch.setattr(wecom, "PAUSES", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

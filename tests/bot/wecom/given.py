@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +74,8 @@ class Gateway:
     always: dict[str, Any] = field(default_factory=dict)
     valid: set[str] = field(default_factory=set)
     handed_out: int = 0
+    at_once: Counter[str] = field(default_factory=Counter)
+    most_at_once: Counter[str] = field(default_factory=Counter)
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -90,7 +92,17 @@ class Gateway:
         return [seen.body for seen in self.calls(path)]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        path, query = request.match_info["path"], dict(request.query)
+        path = request.match_info["path"]
+        self.at_once[path] += 1
+        self.most_at_once[path] = max(self.most_at_once[path], self.at_once[path])
+        try:
+            await asyncio.sleep(0.001)  # so that two at once are seen to be
+            return await self.answered(request, path)
+        finally:
+            self.at_once[path] -= 1
+
+    async def answered(self, request: web.Request, path: str) -> web.StreamResponse:
+        query = dict(request.query)
         self.seen.append(Seen(request.method, path, query, await request.read()))
         if self.scripted[path]:
             answer = self.scripted[path].popleft()

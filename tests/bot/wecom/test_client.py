@@ -1,13 +1,15 @@
 import asyncio
 import logging
+import re
 import traceback
 from datetime import timedelta
 
 import pytest
 from aiohttp import web
 
+from bot.platforms.shared import SharedHolds, SharedTokens
 from bot.platforms.wecom.client import WeComClient, WeComError
-from store.domain.errors import Later, Undeliverable
+from store.domain.errors import Held, Later, Lost, Undeliverable
 from tests.bot.wecom import given
 from tests.bot.wecom.given import refusal
 
@@ -130,9 +132,9 @@ async def test_a_cancelled_caller_does_not_take_the_token_from_the_others(client
 
 
 @pytest.mark.parametrize(
-    ("code", "seconds"), [(-1, None), (45009, 60), (45033, None), (45035, None)]
+    ("code", "seconds"), [(45009, 60), (45033, None), (45035, None), (41063, None)]
 )
-async def test_a_busy_platform_is_asked_later(client, gateway, code, seconds):
+async def test_what_wecom_does_not_want_now_is_asked_later(client, gateway, code, seconds):
     gateway.always["message/send"] = refusal(code)
 
     with pytest.raises(Later) as later:
@@ -142,7 +144,33 @@ async def test_a_busy_platform_is_asked_later(client, gateway, code, seconds):
     assert len(gateway.calls("message/send")) == 1
 
 
-@pytest.mark.parametrize("code", [40003, 40056, 43012, 48002, 60111, 81013, 301002, 42035, 999999])
+async def test_a_busy_platform_is_asked_three_times_more_and_then_later(client, gateway):
+    gateway.always["message/send"] = refusal(-1)
+
+    with pytest.raises(Later) as later:
+        await client.call("message/send", {})
+
+    assert later.value.after is None
+    assert len(gateway.calls("message/send")) == 4
+
+
+async def test_one_that_is_busy_all_the_time_is_asked_once_a_try(client, gateway):
+    gateway.always["message/send"] = refusal(-1)
+
+    for _ in range(5):
+        with pytest.raises(Later):
+            await client.call("message/send", {})
+
+    assert len(gateway.calls("message/send")) == 4 + 4
+
+
+async def test_a_platform_that_was_busy_for_a_moment_is_not_noticed(client, gateway):
+    gateway.answers("message/send", refusal(-1), {"errcode": 0, "msgid": "m1"})
+
+    assert (await client.call("message/send", {}))["msgid"] == "m1"
+
+
+@pytest.mark.parametrize("code", [40003, 50002, 60011, 60111, 81013, 42035, 82001, 999999])
 async def test_a_no_is_final_and_tells_its_code(client, gateway, code):
     gateway.always["message/send"] = refusal(code, HINTED)
 
@@ -154,15 +182,237 @@ async def test_a_no_is_final_and_tells_its_code(client, gateway, code):
     assert len(gateway.calls("message/send")) == 1
 
 
-@pytest.mark.parametrize("code", [40056, 43012, 48002, 60020, 301002])
-async def test_what_an_admin_can_mend_waits_for_the_admin(client, gateway, code):
+@pytest.mark.parametrize(
+    ("code", "channel", "minutes"),
+    [
+        (40001, "wecom", 1),
+        (40013, "wecom", 1),
+        (40056, "wecom", 1),
+        (43012, "wecom_cards", None),
+        (48002, "wecom", 1),
+        (48006, "wecom", 1),
+        (50003, "wecom", 1),
+        (60020, "wecom", 1),
+        (301002, "wecom", 1),
+    ],
+)
+async def test_what_an_admin_can_mend_waits_and_says_what_to_do(
+    client, gateway, code, channel, minutes
+):
     gateway.always["message/send"] = refusal(code, HINTED)
 
     with pytest.raises(Later) as later:
         await client.call("message/send", {})
 
-    assert later.value.after == timedelta(minutes=10)
+    assert later.value.after == (timedelta(minutes=minutes) if minutes else None)
+    assert later.value.alarm.key == f"{channel}:{code}"
+    assert re.search(r"[：，].*[到抄]", later.value.alarm.text)
     assert len(gateway.calls("message/send")) == 1
+
+
+@pytest.mark.parametrize("code", [93000, 93004, 93006, 93008])
+async def test_a_robot_that_is_gone_waits_for_the_admin_too(client, gateway, code):
+    """It was given up: the digest of the day never came."""
+    gateway.always["webhook/send"] = refusal(code)
+
+    with pytest.raises(Later) as later:
+        await client.post_to_group({"msgtype": "text"})
+
+    assert later.value.alarm.key == f"wecom_group:{code}"
+    assert "机器人" in later.value.alarm.text
+
+
+@pytest.mark.parametrize("code", [40014, 42001])
+async def test_a_token_refused_although_it_is_new_stops_all_calls_and_tells_the_admin(
+    client, gateway, code
+):
+    """Every row that waited fetched another token, two of them each time."""
+    gateway.always["message/send"] = refusal(code)
+
+    with pytest.raises(Later) as first:
+        await client.call("message/send", {})
+    for path in ["message/send", "menu/get"] * 10:
+        with pytest.raises(Held):
+            await client.call(path, {})
+
+    assert first.value.alarm.key == f"wecom:{code}"
+    assert (len(gateway.calls("message/send")), gateway.handed_out) == (2, 2)
+
+
+async def test_a_page_on_the_wrong_domain_is_final_and_told(client, gateway):
+    gateway.answers("auth/getuserinfo", refusal(50001))
+
+    with pytest.raises(WeComError) as refused:
+        await client.call("auth/getuserinfo", params={"code": "c"})
+
+    assert not isinstance(refused.value, Later)
+    assert refused.value.alarm.key == "wecom_login:50001"
+
+
+async def test_an_unknown_code_is_logged_with_its_hint(client, gateway, capsys):
+    gateway.answers("message/send", refusal(999999, HINTED))
+
+    with pytest.raises(WeComError):
+        await client.call("message/send", {})
+
+    assert "hint: [1789012345]" in capsys.readouterr().out
+
+
+async def test_calls_that_must_not_be_parallel_go_one_by_one_from_then_on(client, gateway):
+    """Each of them was refused again and again, whatever its own back-off was."""
+    gateway.answers("externalcontact/remark", refusal(45033))
+    with pytest.raises(Later):
+        await client.call("externalcontact/remark", {})
+
+    await asyncio.gather(*(client.call("externalcontact/remark", {}) for _ in range(8)))
+
+    assert gateway.most_at_once["externalcontact/remark"] == 1
+
+
+# -- what is held back ---------------------------------------------------------
+
+
+async def test_one_frequency_limit_holds_that_api_and_no_other(client, gateway, clock):
+    """Every waiting row asked by itself, one call each, every minute."""
+    gateway.always["message/send"] = refusal(45009)
+    with pytest.raises(Later):
+        await client.call("message/send", {})
+
+    for _ in range(50):
+        with pytest.raises(Held):
+            await client.call("message/send", {})
+    await client.call("message/update_template_card", {})
+
+    assert len(gateway.calls("message/send")) == 1
+
+
+async def test_a_limit_that_lasts_is_asked_about_less_and_less_often(client, gateway, clock):
+    gateway.always["message/send"] = refusal(45009)
+
+    for _ in range(24 * 60 * 6):
+        with pytest.raises(Later):
+            await client.call("message/send", {})
+        clock.forward(seconds=10)
+
+    # After 1, 3, 7, 15, 31, 63 minutes, and once an hour from then on.
+    assert 28 <= len(gateway.calls("message/send")) <= 31
+
+
+async def test_once_it_goes_well_the_next_limit_is_a_minute_again(client, gateway, clock):
+    gateway.answers("message/send", refusal(45009), refusal(45009), {"errcode": 0})
+    gateway.always["message/send"] = refusal(45009)
+    waits = []
+    for _ in range(4):
+        try:
+            await client.call("message/send", {})
+        except Later as later:
+            waits.append(later.after)
+            clock.forward(seconds=later.after.total_seconds())
+
+    assert waits == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=1)]
+
+
+@pytest.fixture
+def processes(store, session, base, clock):
+    """Two of them, with one database."""
+    about = given.settings(api_base=base)
+    shared = (SharedTokens(store), SharedHolds(store))
+    return [WeComClient(session, about, clock, *shared) for _ in range(2)]
+
+
+async def test_what_one_process_is_told_all_of_them_heed(processes, gateway, clock):
+    one, other = processes
+    gateway.always["message/send"] = refusal(45009)
+    with pytest.raises(Later):
+        await one.call("message/send", {})
+
+    with pytest.raises(Held) as held:
+        await other.call("message/send", {})
+
+    assert held.value.after == timedelta(seconds=60)
+    assert len(gateway.calls("message/send")) == 1
+    assert (await other.call("agent/get"))["errcode"] == 0
+
+
+async def test_when_the_window_is_over_one_call_goes_ahead(processes, gateway, clock):
+    """All of them asked at once, and were refused at once."""
+    gateway.always["message/send"] = refusal(45009)
+    calls = [one.call for one in processes * 10]
+    await asyncio.gather(*(call("message/send", {}) for call in calls[:1]), return_exceptions=True)
+    clock.forward(seconds=61)
+
+    errors = await asyncio.gather(
+        *(call("message/send", {}) for call in calls), return_exceptions=True
+    )
+
+    assert len(gateway.calls("message/send")) == 2
+    assert sum(isinstance(error, Held) for error in errors) == 19
+    assert max(error.after for error in errors) == timedelta(minutes=2)
+
+
+async def test_the_call_that_goes_well_lets_the_others_go(processes, gateway, clock):
+    one, other = processes
+    gateway.answers("message/send", refusal(45009))
+    with pytest.raises(Later):
+        await one.call("message/send", {})
+    clock.forward(seconds=61)
+
+    await other.call("message/send", {})
+    answers = await asyncio.gather(*(one.call("message/send", {}) for _ in range(10)))
+
+    assert {answer["errcode"] for answer in answers} == {0}
+
+
+async def test_a_try_that_was_not_answered_leaves_the_turn_to_the_next(processes, gateway, clock):
+    one, other = processes
+    gateway.answers("message/send", refusal(45009), given.HANG_UP)
+    with pytest.raises(Later):
+        await one.call("message/send", {})
+    clock.forward(seconds=61)
+    with pytest.raises(Lost):
+        await one.call("message/send", {})
+
+    assert (await other.call("message/send", {}))["errcode"] == 0
+
+
+async def test_an_untrusted_address_stops_the_app_in_every_process_and_not_the_robot(
+    session, base, store, clock, gateway
+):
+    robot = f"{base}/cgi-bin/webhook/send?key=robot-key"
+    about = given.settings(api_base=base, group_webhook=robot)
+    one, other = (
+        WeComClient(session, about, clock, SharedTokens(store), SharedHolds(store))
+        for _ in range(2)
+    )
+    gateway.answers("message/send", refusal(60020, HINTED))
+    with pytest.raises(Later) as told:
+        await one.call("message/send", {})
+
+    with pytest.raises(Held):
+        await other.call("externalcontact/get", params={"external_userid": "wm1"})
+
+    await other.post_to_group({"msgtype": "text"})
+    assert "203.0.113.7" in told.value.alarm.text
+    clock.forward(seconds=61)
+    assert (await other.call("message/send", {}))["errcode"] == 0
+
+
+async def test_another_secret_is_not_held_back_by_the_wrong_one(
+    session, base, store, clock, gateway
+):
+    gateway.answers("gettoken", refusal(40001))
+    shared = (SharedTokens(store), SharedHolds(store))
+    wrong = WeComClient(session, given.settings(api_base=base), clock, *shared)
+    same = WeComClient(session, given.settings(api_base=base), clock, *shared)
+    mended = WeComClient(session, given.settings(api_base=base, secret="new"), clock, *shared)
+    with pytest.raises(WeComError):
+        await wrong.call("message/send", {})
+
+    with pytest.raises(Later):
+        await same.call("message/send", {})
+
+    assert len(gateway.calls("gettoken")) == 1
+    assert (await mended.call("message/send", {}))["errcode"] == 0
 
 
 async def test_an_untrusted_address_is_named_so_that_it_can_be_entered(client, gateway):
@@ -233,14 +483,16 @@ async def test_a_silent_platform_is_later(session, clock, unused_tcp_port):
         session, given.settings(api_base=f"http://127.0.0.1:{unused_tcp_port}"), clock
     )
 
-    with pytest.raises(Later, match=r"gettoken: Client\w+Error"):
+    with pytest.raises(Later, match=r"gettoken: Client\w+Error") as later:
         await client.call("message/send", {})
+
+    assert not isinstance(later.value, Lost)
 
 
 async def test_a_connection_that_breaks_off_is_later(client, gateway):
     gateway.answers("message/send", given.HANG_UP)
 
-    with pytest.raises(Later, match="message/send: Server") as later:
+    with pytest.raises(Lost, match="message/send: Server") as later:
         await client.call("message/send", {})
 
     assert (later.value.__cause__, later.value.__context__) == (None, None)

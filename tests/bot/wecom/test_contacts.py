@@ -91,7 +91,7 @@ async def test_a_chat_that_has_begun_needs_no_welcome(welcome, gateway, notes):
     assert notes == [("wm1", "lilei", "")]
 
 
-@pytest.mark.parametrize("answer", [refusal(41096), refusal(-1), refusal(45009), HANG_UP])
+@pytest.mark.parametrize("answer", [refusal(41096), refusal(45033), HANG_UP])
 async def test_what_passes_is_tried_again_within_the_window(welcome, gateway, notes, answer):
     gateway.answers(WELCOME, answer)
 
@@ -100,6 +100,45 @@ async def test_what_passes_is_tried_again_within_the_window(welcome, gateway, no
 
     assert later.value.after <= timedelta(seconds=1)
     assert notes == []
+
+
+async def test_a_limit_is_waited_for_within_the_window_in_few_calls(
+    welcome, gateway, clock, notes
+):
+    """A welcome under 45009 asked once a second, each of them."""
+    gateway.always[WELCOME] = refusal(45009)
+
+    for second in range(20):
+        with pytest.raises((Later, Undeliverable)):
+            await welcome.show(greeting(attempts=second + 1))
+        clock.forward(seconds=1)
+
+    assert len(gateway.calls(WELCOME)) == 3
+    assert notes[0] == ("wm1", "lilei", "企业微信这会儿太忙")
+
+
+async def test_a_limit_that_passes_within_the_window_costs_no_welcome(
+    welcome, gateway, clock, notes
+):
+    gateway.answers(WELCOME, refusal(45009))
+    with pytest.raises(Later) as later:
+        await welcome.show(greeting())
+    clock.forward(seconds=later.value.after.total_seconds())
+
+    await welcome.show(greeting(attempts=2))
+
+    assert notes == [("wm1", "lilei", "")]
+
+
+async def test_a_busy_platform_is_asked_more_and_more_slowly(welcome, gateway, clock):
+    gateway.always[WELCOME] = refusal(-1)
+    waits = []
+    for attempt in range(1, 5):
+        with pytest.raises(Later) as later:
+            await welcome.show(greeting(attempts=attempt))
+        waits.append(later.value.after.total_seconds())
+
+    assert waits == [1, 2, 4, 8]
 
 
 async def test_after_the_window_nothing_is_tried_and_it_is_noted(welcome, gateway, clock, notes):
@@ -158,8 +197,13 @@ def made_tag(name):
 
 
 @pytest.fixture
-def profiles(client):
-    return ProfileSender(client, StageTags(client))
+def parted():
+    return Notes()
+
+
+@pytest.fixture
+def profiles(client, parted):
+    return ProfileSender(client, StageTags(client), parted)
 
 
 async def test_the_tag_of_a_stage_is_made_once(profiles, gateway):
@@ -225,6 +269,17 @@ async def test_two_writes_at_once_are_for_later(profiles, gateway):
 
     with pytest.raises(Later):
         await profiles.show(profile(tag="意向"))
+
+
+async def test_a_contact_who_is_gone_for_good_is_noted(profiles, gateway, parted):
+    """The remark was given up, and the next message went to nobody again."""
+    gateway.answers(GET, refusal(84061))
+    wanted = profile(remark={"remark": "苏禾-展会"})
+
+    with pytest.raises(Undeliverable):
+        await profiles.show(due(wanted.channel, wanted.payload, attempts=5))
+
+    assert parted == [("wm1", "lilei")]
 
 
 async def test_the_event_ahead_of_the_data_gets_a_few_tries(profiles, gateway):

@@ -1,3 +1,4 @@
+import base64
 import re
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.platforms.named import key_of
 from bot.platforms.wecom.client import WeComError
+from bot.platforms.wecom.pictures import drawn
 from bot.platforms.wecom.sender import (
     AppSender,
     ContactLookup,
@@ -15,7 +17,7 @@ from bot.platforms.wecom.sender import (
     MassSender,
     task_id,
 )
-from store.domain.errors import Anew, Later, Undeliverable
+from store.domain.errors import Anew, Later, Lost, Undeliverable
 from store.domain.team import Channel
 from store.outbox import Due
 from tests.bot.wecom.given import HANG_UP, NOON, refusal
@@ -142,23 +144,89 @@ async def test_a_notice_without_buttons_has_no_code_and_is_sent_anew(app, gatewa
     assert (second["msgid"], gateway.calls(UPDATE)) == ("m2", [])
 
 
-async def test_a_text_is_always_sent_and_the_same_text_twice_is_shown_twice(app, gateway):
-    text = {"msgtype": "text", "text": {"content": "线索 #42 该回访了"}}
+TEXT = {"msgtype": "text", "text": {"content": "线索 #42 该回访了"}}
 
-    for _ in range(2):
-        kept = await app.show(due(payload=text, ref=ref(code("unspent", minutes=1))))
 
-    first, second = gateway.bodies(SEND)
-    assert first == second == {"touser": "lilei", "agentid": 1000002, **text}
+async def test_a_text_is_always_sent(app, gateway):
+    kept = await app.show(due(payload=TEXT, ref=ref(code("unspent", minutes=1))))
+
+    assert gateway.bodies(SEND) == [
+        {
+            "touser": "lilei",
+            "agentid": 1000002,
+            **TEXT,
+            "enable_duplicate_check": 1,
+            "duplicate_check_interval": 3600,
+        }
+    ]
     assert kept == {"codes": [], "msgid": ""}
+
+
+async def test_a_text_whose_answer_was_lost_is_the_same_request_again(app, gateway):
+    """It was sent without the check, and shown twice."""
+    gateway.answers(SEND, HANG_UP, SENT)
+
+    with pytest.raises(Lost):
+        await app.show(due(payload=TEXT))
+    await app.show(due(payload=TEXT, attempts=2, unsure=True))
+
+    first, again = gateway.bodies(SEND)
+    assert first == again
+    assert first["enable_duplicate_check"] == 1
+
+
+async def test_a_text_that_was_said_before_is_sent_without_the_check(app, gateway):
+    """WeCom would answer errcode 0 and show nothing."""
+    await app.show(due(payload=TEXT, said_before=True))
+
+    assert gateway.bodies(SEND) == [{"touser": "lilei", "agentid": 1000002, **TEXT}]
+
+
+PICTURE = {"msgtype": "image", "png": base64.b64encode(drawn("x")).decode()}
+
+
+async def test_a_picture_whose_answer_was_lost_is_the_same_request_again(app, gateway):
+    """It was uploaded anew, which is another media_id and another picture on the phone."""
+    gateway.answers("media/upload", {"errcode": 0, "media_id": "M1"}, refusal(40004))
+    gateway.answers(SEND, HANG_UP, SENT)
+
+    with pytest.raises(Lost):
+        await app.show(due(payload=PICTURE))
+    await app.show(due(payload=PICTURE, attempts=2, unsure=True))
+
+    first, again = gateway.bodies(SEND)
+    assert first == again
+    assert first["image"] == {"media_id": "M1"}
+
+
+async def test_a_picture_that_wecom_no_longer_has_is_uploaded_once_more(app, gateway):
+    """40007 gave the message up."""
+    gateway.answers("media/upload", *({"errcode": 0, "media_id": f"M{n}"} for n in (1, 2)))
+    gateway.answers(SEND, refusal(40007), SENT)
+
+    await app.show(due(payload=PICTURE))
+
+    assert [body["image"]["media_id"] for body in gateway.bodies(SEND)] == ["M1", "M2"]
+
+
+async def test_a_picture_is_uploaded_anew_before_three_days_are_over(app, gateway, clock):
+    gateway.always["media/upload"] = {"errcode": 0, "media_id": "M1"}
+
+    await app.show(due(payload=PICTURE))
+    clock.forward(hours=61)
+    await app.show(due(payload=PICTURE))
+
+    assert len(gateway.calls("media/upload")) == 2
 
 
 @pytest.mark.parametrize("account", ["lilei", "LiLei"])
 async def test_a_member_who_is_named_invalid_in_a_success_is_undeliverable(app, gateway, account):
     gateway.answers(SEND, {**SENT, "invaliduser": "wangwu|lilei"})
 
-    with pytest.raises(Undeliverable, match="visible range"):
+    with pytest.raises(Undeliverable, match="visible range") as refused:
         await app.show(due(account=account))
+
+    assert refused.value.alarm.key == f"wecom:81013@{account}"
 
 
 async def test_an_update_names_invalid_members_in_a_list(app, gateway):
@@ -174,12 +242,39 @@ async def test_other_members_being_invalid_does_not_matter(app, gateway):
     assert (await app.show(due()))["msgid"] == "m1"
 
 
-@pytest.mark.parametrize("error", [81013, 60111])
-async def test_a_member_who_left_is_undeliverable(app, gateway, error):
+@pytest.mark.parametrize("error", [81013, 60011, 60021, 50002, 60111, 40003, 301021, 41054, 40098])
+async def test_a_member_who_cannot_be_reached_is_dropped_and_reported(app, gateway, error):
+    """Nobody was told: the next message went the same way."""
     gateway.answers(SEND, refusal(error))
 
-    with pytest.raises(Undeliverable):
+    with pytest.raises(Undeliverable) as refused:
         await app.show(due())
+
+    assert not isinstance(refused.value, Later)
+    assert refused.value.alarm.key == f"wecom:{error}@lilei"
+    assert "lilei" in refused.value.alarm.text
+
+
+@pytest.mark.parametrize("error", [60111, 40003, 301021])
+async def test_an_unknown_member_makes_the_directory_be_read_where_it_is_followed(
+    client, clock, gateway, error
+):
+    asked = []
+
+    async def missing(account):
+        asked.append(account)
+
+    gateway.answers(SEND, refusal(error))
+
+    with pytest.raises(Undeliverable) as refused:
+        await AppSender(client, 1000002, clock, missing=missing).show(due())
+
+    assert (asked, refused.value.alarm) == (["lilei"], None)
+
+
+async def test_only_a_card_with_codes_shows_that_the_callback_is_there(app):
+    assert list(app.proves(due(), {"codes": [{"code": "rc"}]})) == ["wecom_cards:43012"]
+    assert list(app.proves(due(), {"codes": []})) == []
 
 
 async def test_a_refused_change_is_not_sent_as_a_new_card(app, gateway):
@@ -216,6 +311,31 @@ async def test_where_buttons_are_not_allowed_a_notice_has_them_in_its_menu(clien
     assert kept["codes"][0]["code"] == "rc-1"
 
 
+async def test_without_a_callback_url_the_lead_is_seen_without_buttons_and_the_admin_told(
+    client, clock, gateway
+):
+    """The card was kept back, and nobody heard of the lead."""
+    told = []
+
+    async def alarmed(alarm):
+        told.append(alarm.key)
+
+    app = AppSender(client, 1000002, clock, "https://leads.example.com", alarmed=alarmed)
+    gateway.answers(SEND, refusal(43012), {"errcode": 0, "msgid": "m1"})
+
+    kept = await app.show(due(payload=PRESSABLE, lead_id=42))
+
+    _, sent = (body["template_card"] for body in gateway.bodies(SEND))
+    assert sent == {
+        "card_type": "text_notice",
+        "main_title": CARD["main_title"],
+        "card_action": {"type": 1, "url": "https://leads.example.com/app/leads/42"},
+        "task_id": kept["task_id"],
+    }
+    assert "notice" not in kept
+    assert told == ["wecom_cards:43012"]
+
+
 @pytest.mark.parametrize("ring", [False, True])
 async def test_a_phone_with_a_notice_is_not_asked_for_buttons_again(client, clock, gateway, ring):
     app = AppSender(client, 1000002, clock, "https://leads.example.com")
@@ -249,13 +369,34 @@ async def test_a_card_whose_answer_was_lost_is_not_shown_twice(app, gateway):
     assert first["enable_duplicate_check"] == 1
 
 
-async def test_a_repeated_task_id_means_that_the_card_is_there(app, gateway):
+async def test_a_repeated_task_id_after_a_lost_answer_means_that_the_card_is_there(app, gateway):
     gateway.answers(SEND, refusal(42014))
 
-    kept = await app.show(due(attempts=2))
+    kept = await app.show(due(attempts=2, unsure=True))
 
     assert kept["codes"] == []
     assert key_of(kept["task_id"]) == "lead:42/lilei"
+
+
+@pytest.mark.parametrize("code", [42014, 42015, 42020])
+async def test_a_refused_task_id_gives_way_to_another_one(app, gateway, code):
+    """The card was given up, or on a second try taken for shown although it was not."""
+    gateway.answers(SEND, refusal(code), SENT)
+
+    kept = await app.show(due(attempts=2))
+
+    first, second = (body["template_card"]["task_id"] for body in gateway.bodies(SEND))
+    assert first != second == kept["task_id"]
+    assert key_of(second) == "lead:42/lilei"
+
+
+async def test_a_second_task_id_is_not_followed_by_a_third(app, gateway):
+    gateway.always[SEND] = refusal(42016)
+
+    with pytest.raises(Undeliverable):
+        await app.show(due())
+
+    assert len(gateway.calls(SEND)) == 2
 
 
 @each(
@@ -283,28 +424,42 @@ async def test_the_group_gets_the_payload_as_it_is(client, gateway):
     assert gateway.bodies("webhook/send") == [payload]
 
 
-@pytest.mark.parametrize(
-    ("error", "kind"), [(93000, Undeliverable), (93004, Undeliverable), (45009, Later)]
-)
-async def test_a_robot_that_is_gone_is_final_and_one_that_is_full_waits(
-    client, gateway, error, kind
-):
+@pytest.mark.parametrize("error", [93000, 93004, 45009])
+async def test_a_robot_that_is_gone_or_full_waits(client, gateway, error):
+    """A wrong webhook gave the digest up."""
     gateway.answers("webhook/send", refusal(error, "invalid webhook url"))
 
-    with pytest.raises(kind) as refused:
+    with pytest.raises(Later) as refused:
         await GroupSender(client).show(due())
 
-    assert kind is Undeliverable or refused.value.after == timedelta(seconds=60)
+    assert refused.value.after == timedelta(seconds=60)
 
 
 MASS = {"sender": "wangwu", "text": {"content": "张先生，资料发您了"}}
 CREATE = "externalcontact/add_msg_template"
 
 
-async def test_a_mass_message_becomes_a_task_of_the_owner(client, gateway):
+@pytest.fixture
+def noted():
+    return []
+
+
+def noting(noted, what):
+    async def note(*who):
+        noted.append((what, *who))
+
+    return note
+
+
+@pytest.fixture
+def mass(client, noted):
+    return MassSender(client, noting(noted, "gone"), noting(noted, "doubted"))
+
+
+async def test_a_mass_message_becomes_a_task_of_the_owner(mass, gateway):
     gateway.answers(CREATE, {"errcode": 0, "fail_list": [], "msgid": "msg1"})
 
-    kept = await MassSender(client).show(due(account="wmEXAMPLE", payload=MASS))
+    kept = await mass.show(due(account="wmEXAMPLE", payload=MASS))
 
     assert gateway.bodies(CREATE) == [
         {"chat_type": "single", "external_userid": ["wmEXAMPLE"], **MASS}
@@ -313,11 +468,25 @@ async def test_a_mass_message_becomes_a_task_of_the_owner(client, gateway):
 
 
 @pytest.mark.parametrize("answer", [refusal(41048), {"errcode": 0, "fail_list": ["wmEXAMPLE"]}])
-async def test_a_contact_who_is_gone_is_undeliverable(client, gateway, answer):
+async def test_a_contact_who_may_be_gone_is_undeliverable_and_asked_about(
+    mass, gateway, answer, noted
+):
     gateway.answers(CREATE, answer)
 
     with pytest.raises(Undeliverable):
-        await MassSender(client).show(due(account="wmEXAMPLE", payload=MASS))
+        await mass.show(due(account="wmEXAMPLE", payload=MASS))
+
+    assert noted == [("doubted", "wmEXAMPLE", "wangwu")]
+
+
+async def test_a_contact_who_is_gone_is_noted(mass, gateway, noted):
+    """84061 gave the message up, and the next one was sent the same way."""
+    gateway.answers(CREATE, refusal(84061))
+
+    with pytest.raises(Undeliverable):
+        await mass.show(due(account="wmEXAMPLE", payload=MASS))
+
+    assert noted == [("gone", "wmEXAMPLE", "wangwu")]
 
 
 LOOKUP = "externalcontact/get"
@@ -345,11 +514,11 @@ def found():
 
 
 @pytest.fixture
-def lookup(client, found):
+def lookup(client, found, noted):
     async def keep(external_userid, about):
         found.append((external_userid, about))
 
-    return ContactLookup(client, keep)
+    return ContactLookup(client, keep, noting(noted, "gone"))
 
 
 def asked(**changes):
@@ -407,8 +576,21 @@ async def test_a_contact_at_wecom_has_a_company_and_a_title_of_its_own(lookup, g
     assert (found[0][1]["company"], found[0][1]["title"]) == ("腾讯", "总监")
 
 
-async def test_a_relation_that_is_not_there_yet_is_asked_for_again_and_then_given_up(
-    lookup, gateway, found
+@pytest.mark.parametrize("userid", ["wangwu", "zhaoliu"])
+async def test_a_contact_in_doubt_is_gone_when_the_member_is_no_follower(
+    lookup, gateway, found, noted, userid
+):
+    gone = ["gone"] if userid == "zhaoliu" else []
+    gateway.answers(LOOKUP, CONTACT)
+
+    await lookup.show(asked(payload={"userid": userid, "doubt": True}))
+
+    assert [what for what, *_ in noted] == gone
+    assert len(found) == (not gone)
+
+
+async def test_a_relation_that_is_not_there_yet_is_asked_for_again_and_then_noted_as_gone(
+    lookup, gateway, found, noted
 ):
     gateway.always[LOOKUP] = refusal(84061)
 
@@ -418,7 +600,7 @@ async def test_a_relation_that_is_not_there_yet_is_asked_for_again_and_then_give
         await lookup.show(asked(attempts=5))
 
     assert later.value.after == timedelta(seconds=5)
-    assert found == []
+    assert (found, noted) == ([], [("gone", "wmEXAMPLE", "")])
 
 
 async def test_a_new_card_takes_the_one_it_replaces_back_while_it_can(app, gateway):

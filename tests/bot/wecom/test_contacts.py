@@ -348,7 +348,7 @@ async def test_a_look_up_asks_for_every_page(client, gateway):
     gateway.answers(GET, first, followed(remark_mobiles=["13800000001"]))
     lookup = due(Channel.WECOM_CONTACT, {"userid": "lilei"})
 
-    await ContactLookup(client, notes).show(lookup)
+    await ContactLookup(client, notes, notes).show(lookup)
 
     assert notes[0][1]["remark_mobiles"] == ["13800000001"]
 

@@ -513,6 +513,23 @@ class Limits(Section):
     body_bytes: int = Field(default=65536, ge=1024)
 
 
+class CustomField(Section):
+    """A field of the company's own: asked for, kept with its type, shown where it should be."""
+
+    name: str = Field(min_length=1, max_length=20, pattern=r"^\S+$")
+    type: Literal["text", "number", "date", "choice"] = "text"
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    card: bool = True
+    hidden: bool = False
+
+    @model_validator(mode="after")
+    def _a_choice_has_choices(self) -> Self:
+        if (self.type == "choice") != bool(self.choices):
+            raise ValueError('write choices = ["…"], and type = "choice"')
+        return self
+
+
 class Form(Section):
     """A hosted form, ``/f/{name}``. A project without any gets one named ``default``."""
 
@@ -553,6 +570,7 @@ class Settings(BaseSettings):
     journey: tuple[Journey, ...] = Field(default_factory=_wake_up)
     mail: Mail | None = None
     limits: Limits = Limits()
+    field: tuple[CustomField, ...] = ()
     form: tuple[Form, ...] = (Form(name="default"),)
 
     @classmethod
@@ -583,6 +601,13 @@ class Settings(BaseSettings):
             mistakes.append(f"[[routing]] to: not in the team: {', '.join(unknown)}")
         if mistakes:
             raise ValueError("\n".join(mistakes))
+        return self
+
+    @model_validator(mode="after")
+    def _fields_differ(self) -> Self:
+        twice = _twice(field.name for field in self.field)
+        if twice:
+            raise ValueError(f"[[field]] name: twice: {', '.join(twice)}")
         return self
 
     @model_validator(mode="after")

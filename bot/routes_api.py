@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.gather import Busy
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
 from bot.problems import problem
+from store.domain.custom import checked
 from store.domain.errors import NotFound
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import KINDS, Lead, Place, Stage
@@ -102,9 +103,17 @@ async def post_lead(request: web.Request) -> web.Response:
         return problem(422, "正文要是一个 JSON 对象", {"": "要是一个 JSON 对象"})
     try:
         new = read_fields(values, request[SOURCE])
+        _check_own(request, new)
     except BadFields as bad:
         return problem(422, str(bad), bad.problems)
     return await _stored(request, new)
+
+
+def _check_own(request: web.Request, new: NewLead) -> None:
+    """The company's own fields have types. Raises BadFields."""
+    _, wrong = checked(request.app[STORE].rules.fields, new.fields)
+    if wrong:
+        raise BadFields({f"fields.{name}": why for name, why in wrong.items()})
 
 
 def _no_constant(text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from bot import config
 from bot.config import Settings, WeCom, span
 from store.domain.calendar import WorkCalendar
+from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits, Policy, Scope
 from store.domain.directory import RoleRule
 from store.domain.quota import EDITIONS, Allowance, meters
@@ -19,6 +20,7 @@ def rules(settings: Settings) -> Rules:
         limits=_limits(settings),
         routing=tuple(RoutingRule(**rule.model_dump()) for rule in settings.routing),
         scoring=tuple(ScoringRule(**rule.model_dump()) for rule in settings.scoring),
+        fields=tuple(FieldRule(**one.model_dump()) for one in settings.field),
         journeys=_journeys(settings),
         quiet=span(settings.nurture.quiet) if settings.nurture.quiet else None,
         per_day=settings.nurture.per_day,

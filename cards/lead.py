@@ -6,6 +6,7 @@ from datetime import datetime
 
 from cards.limits import clean, fit, plain
 from cards.model import Button, Card
+from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
 from store.domain.followup import read_follow_up
@@ -34,6 +35,10 @@ class View:
 
 def lead_card(lead: Lead, reader: Member, view: View) -> Card:
     """The card of ``lead`` as ``reader`` should see it now."""
+    return with_own(_situation(lead, reader, view), lead, reader, view.rules.fields)
+
+
+def _situation(lead: Lead, reader: Member, view: View) -> Card:
     if lead.owned_by(reader):
         return _mine(lead, view)
     if lead.owner is not None and reader.manages and lead.waits and lead.late_at:

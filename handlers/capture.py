@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from store.db import Tx
+from store.domain.custom import checked
 from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
 from store.domain.lead import Change, Event, Lead, LeadId
 from store.domain.learned import Model, traits
@@ -60,6 +61,7 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
     Every one is a new lead or wakes the lead of the person it comes from, is
     given to somebody, and is shown. Each of ``news`` must be reachable.
     """
+    news = [replace(new, fields=checked(tx.rules.fields, new.fields)[0]) for new in news]
     wanted = [keys(new) for new in news]
     await tx.lock("dispatch", *(f"{k.kind}:{k.value}" for ks in wanted for k in ks))
     book = await _book(tx, [key for ks in wanted for key in ks])

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import alarms, duty, lists, manage, quota, ways, work
+from handlers import alarms, details, duty, lists, manage, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.paste import looks_like_lead, offer
@@ -174,6 +174,8 @@ COMMANDS = (
             roles=MARKET, parse=ways.wanted, handler=ways.code),
     Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",
             roles=MARKET, parse=ways.wanted, handler=ways.link),
+    Command(names=("资料", "fill", "补充"), usage="资料 42 预算 20万", does="补一项资料，不写就看全部",
+            roles=SALES, parse=about, handler=details.fill),
     Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
             roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("告警", "alarms"), usage="告警", does="平台哪里不通、从什么时候起",

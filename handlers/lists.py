@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cards.lead import View, detail_text
 from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unseen_card
+from cards.own import own_rows
 from cards.words import moment
 from handlers.announce import show
 from handlers.reply import Reply
@@ -85,7 +86,8 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
         return Reply()
     lines = (await tx.leads.history([lead.id])).get(lead.id, ())
     told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
-    return Reply(text=detail_text(lead, by, told), private=True)
+    own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
+    return Reply(text=detail_text(lead, by, (*own, *told)), private=True)
 
 
 def _line(tx: Tx, lead: Lead, past: Past) -> str:

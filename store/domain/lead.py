@@ -515,6 +515,23 @@ class Lead:
             replace(self, grace_at=until, late_at=None), Event(kind=Kind.GRACE, by=by.id, at=at)
         )
 
+    def check_fills(self, by: Member) -> None:
+        """Raises Refused unless ``by`` may fill in what is known: the owner, and who manages."""
+        if not by.manages:
+            self.check_mine(by)
+
+    def fill(self, by: Member, name: str, column: str, value: object, at: datetime) -> Change:
+        """``value`` for the field ``name``: one of the lead's own ``column``, or of the company's."""
+        self.check_fills(by)
+        was = getattr(self, column) if column else self.fields.get(name, "")
+        own: dict[str, Any] = {"fields": {**self.fields, name: value}}
+        filled = replace(self, **({column: str(value)} if column else own))
+        data = {"field": name, "from": was}
+        return Change(
+            filled,
+            Event(kind=Kind.ENRICHED, by=by.id, at=at, text=f"{name}：{value}", data=data),
+        )
+
     # -- the clock -----------------------------------------------------------
 
     def warn(self, at: datetime) -> Change:

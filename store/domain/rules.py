@@ -6,6 +6,7 @@ from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 from store.domain.calendar import WorkCalendar
+from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits
 from store.domain.directory import RoleRule
 from store.domain.quota import METERS, Api, Meter
@@ -67,5 +68,6 @@ class Rules:
     welcomes: Mapping[str, str] = field(default_factory=dict)  # channel → its own welcome
     remarks: bool = False  # new contacts get a remark
     tags: bool = False  # contacts are tagged with their lead's stage
+    fields: tuple[FieldRule, ...] = ()  # of the company's own
     version: int = 0  # of the rules of this installation; 0 = not kept
     meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow

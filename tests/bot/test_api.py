@@ -416,3 +416,13 @@ async def test_the_rep_gets_a_card_within_the_same_transaction(web):
     rows = await web.rows(t.outbox)
 
     assert [row.key for row in rows if row.key.startswith(f"lead:{body['id']}/")]
+
+
+async def test_a_field_of_the_companys_own_has_to_be_of_its_type(start, sqlite):
+    web = await start(configured(sqlite, field=[{"name": "预算", "type": "number"}]))
+
+    status, body = await web.post({"phone": PHONE, "fields": {"预算": "很多"}})
+    kept, _ = await web.post({"phone": PHONE, "fields": {"预算": "20万"}})
+
+    assert (status, list(fields(body))) == (422, ["fields.预算"])
+    assert kept == 201

@@ -1,0 +1,32 @@
+"""The company's own fields, on whatever card a lead has."""
+
+from dataclasses import replace
+
+from cards.limits import plain
+from cards.model import Card
+from store.domain.custom import FieldRule, missing, said
+from store.domain.lead import Lead, may_see
+from store.domain.team import Member
+
+ROWS = 6
+LACKING = "还缺"
+
+
+def with_own(card: Card, lead: Lead, reader: Member, rules: tuple[FieldRule, ...]) -> Card:
+    """``card`` with a row for each of the fields, and for the owner what is still missing."""
+    rows = own_rows(lead, reader, tuple(rule for rule in rules if rule.card))
+    if lead.owned_by(reader) and lead.open and (lacks := missing(rules, lead.fields)):
+        rows = ((LACKING, f"{'、'.join(lacks)}，发「资料 {lead.id} {lacks[0]} …」"), *rows)
+    return replace(card, rows=(*card.rows[: max(ROWS - len(rows), 3)], *rows)[:ROWS])
+
+
+def own_rows(
+    lead: Lead, reader: Member, rules: tuple[FieldRule, ...]
+) -> tuple[tuple[str, str], ...]:
+    """What is filled in; a hidden one only for who may see the whole lead."""
+    seen = may_see(lead, reader)
+    return tuple(
+        (rule.name, plain(value))
+        for rule in rules
+        if (value := said(lead.fields, rule.name)) and (seen or not rule.hidden)
+    )

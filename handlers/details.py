@@ -1,0 +1,58 @@
+"""Filling in what is known of a lead, from the chat."""
+
+from collections.abc import Mapping
+
+from handlers.announce import record
+from handlers.reply import Reply
+from handlers.work import About
+from store.db import Tx
+from store.domain.custom import FieldRule, missing, read, said
+from store.domain.errors import BadCommand
+from store.domain.lead import Lead
+from store.domain.team import Member
+
+OWN: Mapping[str, str] = {
+    "姓名": "name", "公司": "company", "职位": "title", "地区": "region", "行业": "industry",
+    "产品": "product",
+}  # fmt: skip
+LONGEST = 100
+
+
+async def fill(tx: Tx, by: Member, about: About) -> Reply:
+    """One field of the lead, by its name; without one, what there is and what is missing."""
+    lead = await tx.leads.get(about.lead_id)
+    name, _, words = about.words.partition(" ")
+    lead.check_fills(by)
+    if not about.words:
+        return Reply(text=_overview(lead, tx.rules.fields), private=True)
+    if not words.strip():
+        raise BadCommand(f"{name}是多少？例如：资料 {lead.id} {name} …")
+    value = _value(tx.rules.fields, lead, name, words.strip())
+    await record(tx, lead.fill(by, name, OWN.get(name, ""), value, tx.now))
+    return Reply(text=f"#{lead.id} {name}：{value}", told=True)
+
+
+def _value(rules: tuple[FieldRule, ...], lead: Lead, name: str, words: str) -> str | int | float:
+    rule = next((rule for rule in rules if rule.name == name), None)
+    if rule is None and name not in OWN:
+        names = "、".join([*(rule.name for rule in rules), *OWN])
+        raise BadCommand(f"没有「{name[:20]}」这一项，可以填：{names}")
+    if rule is None:
+        return words[:LONGEST]
+    try:
+        return read(rule, words)
+    except ValueError as why:
+        raise BadCommand(f"{name}{why}，例如：资料 {lead.id} {name} {_example(rule)}") from None
+
+
+def _example(rule: FieldRule) -> str:
+    samples = {"number": "20万", "date": "2026-03-02"}
+    return rule.choices[0] if rule.choices else samples.get(rule.type, "…")
+
+
+def _overview(lead: Lead, rules: tuple[FieldRule, ...]) -> str:
+    lines = [f"{rule.name}：{said(lead.fields, rule.name) or '没填'}" for rule in rules]
+    lines += [f"{label}：{getattr(lead, name) or '没填'}" for label, name in OWN.items()]
+    lacks = missing(rules, lead.fields)
+    ask = lacks[0] if lacks else "公司"
+    return "\n".join([f"#{lead.id} 的资料", *lines, f"要改就发：资料 {lead.id} {ask} …"])

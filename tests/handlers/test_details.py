@@ -1,0 +1,153 @@
+"""Fields of the company's own: typed, shown, hidden, asked for."""
+
+import pytest
+
+from bot.config import parse
+from bot.wiring import rules
+from bot.wiring import team as people
+from cards.lead import View, lead_card
+from store.db import open_store
+from store.domain.custom import FieldRule, checked, read
+from store.domain.errors import ConfigError
+from tests.conftest import team
+from tests.handlers.people import captured, lead, says
+
+FIELDS = [
+    {"name": "预算", "type": "number", "required": True},
+    {"name": "用途", "type": "choice", "choices": ["自用", "代理"]},
+    {"name": "开业", "type": "date", "card": False},
+    {"name": "备用联系人", "hidden": True},
+]
+
+
+@pytest.fixture
+async def store(database, clock):
+    settings = parse(team(database={"url": database}, field=FIELDS))
+    store = open_store(settings.database.url, rules(settings), clock)
+    async with store.begin() as tx:
+        await tx.members.sync(people(settings))
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("rule", "written", "kept"),
+    [
+        (FieldRule(name="n", type="number"), "20万", 200000),
+        (FieldRule(name="n", type="number"), "１.5", 1.5),
+        (FieldRule(name="d", type="date"), "2026/3/2".replace("/3/2", "/03/02"), "2026-03-02"),
+        (FieldRule(name="c", type="choice", choices=("自用", "代理")), "代理", "代理"),
+        (FieldRule(name="t"), "  随便  ", "随便"),
+    ],
+)
+def test_a_value_is_kept_as_its_type(rule, written, kept):
+    assert read(rule, written) == kept
+
+
+@pytest.mark.parametrize(
+    ("rule", "written", "why"),
+    [
+        (FieldRule(name="n", type="number"), "很多", "写成数字"),
+        (FieldRule(name="d", type="date"), "下周", "写成日期"),
+        (FieldRule(name="c", type="choice", choices=("自用", "代理")), "都行", "只能是自用、代理"),
+        (FieldRule(name="t"), "长" * 201, "最多 200 个字"),
+    ],
+)
+def test_a_value_of_another_type_is_told_what_to_write(rule, written, why):
+    with pytest.raises(ValueError, match=why):
+        read(rule, written)
+
+
+def test_what_cannot_be_read_stays_as_it_was_written():
+    kept, wrong = checked((FieldRule(name="预算", type="number"),), {"预算": "看情况", "x": 1})
+
+    assert (kept, list(wrong)) == ({"预算": "看情况", "x": 1}, ["预算"])
+
+
+async def test_a_rep_fills_in_a_field_and_the_history_keeps_it(store):
+    one = await captured(store)
+    await says(store, "lilei", f"接受 {one.id}")
+
+    said = await says(store, "lilei", f"资料 {one.id} 预算 20万")
+
+    after = await lead(store, one.id)
+    assert (after.fields["预算"], "200000" in said) == (200000, True)
+
+
+async def test_a_wrong_value_is_answered_with_how_to_write_it(store):
+    one = await captured(store)
+    await says(store, "lilei", f"接受 {one.id}")
+
+    said = await says(store, "lilei", f"资料 {one.id} 用途 不知道")
+
+    assert f"用途只能是自用、代理，例如：资料 {one.id} 用途 自用" in said
+
+
+async def test_what_nobody_asked_for_is_named_with_what_there_is(store):
+    one = await captured(store)
+    await says(store, "lilei", f"接受 {one.id}")
+
+    assert "可以填：预算、用途、开业、备用联系人、姓名" in await says(
+        store, "lilei", f"资料 {one.id} 星座 双鱼"
+    )
+
+
+async def test_somebody_else_may_not_fill_it_in(store):
+    one = await captured(store)
+    await says(store, "lilei", f"接受 {one.id}")
+
+    assert "李雷" in await says(store, "hanmei", f"资料 {one.id} 预算 20万")
+    assert "预算" not in (await lead(store, one.id)).fields
+
+
+async def seen_by(store, lead_id, account):
+    async with store.begin() as tx:
+        one = await tx.leads.get(lead_id)
+        reader = await tx.members.by_name(account)
+        return dict(lead_card(one, reader, View(now=tx.now, rules=tx.rules)).rows)
+
+
+async def test_the_card_shows_what_is_filled_in_and_what_is_missing(store):
+    one = await captured(store, fields={"用途": "代理", "开业": "2026-05-01"})
+
+    rows = await seen_by(store, one.id, "李雷")
+
+    assert rows["用途"] == "代理"
+    assert rows["还缺"].startswith("预算")
+    assert "开业" not in rows
+
+
+async def test_a_hidden_field_is_not_shown_before_the_lead_is_claimed(store):
+    one = await captured(store, fields={"备用联系人": "赵先生", "预算": 5})
+    await says(store, "lilei", f"接受 {one.id}")
+    await says(store, "lilei", f"放回 {one.id}")
+
+    other, manager = [await seen_by(store, one.id, name) for name in ("韩梅", "陈主管")]
+
+    assert ("备用联系人" in other, other["预算"]) == (False, "5")
+    assert manager["备用联系人"] == "赵先生"
+
+
+async def test_columns_of_an_enquiry_are_typed_and_none_is_lost(store):
+    good = await captured(store, fields={"预算": "3.5万"})
+    odd = await captured(store, fields={"预算": "看情况"})
+
+    assert (good.fields["预算"], odd.fields["预算"]) == (35000, "看情况")
+
+
+@pytest.mark.parametrize(
+    ("field", "mistake"),
+    [
+        ({"name": "a", "type": "choice"}, "choices"),
+        ({"name": "a", "type": "money"}, "type"),
+        ({"name": "a b"}, "name"),
+    ],
+)
+def test_a_wrong_field_is_a_mistake_of_the_configuration(field, mistake):
+    with pytest.raises(ConfigError, match=mistake):
+        parse(team(field=[field]))
+
+
+def test_two_fields_of_one_name_are_a_mistake():
+    with pytest.raises(ConfigError, match="twice: 预算"):
+        parse(team(field=[{"name": "预算"}, {"name": "预算"}]))

@@ -20,9 +20,9 @@ from bot import (
     routes_public,
 )
 from bot.config import DingTalk, Settings
-from bot.dispatch import arrived, hear
+from bot.dispatch import arrived, hand_over_answer, hear
 from bot.gather import Gatherer
-from bot.incoming import Answer, Heard
+from bot.incoming import Answer, Heard, Incoming
 from bot.platforms.dingtalk.approval import ApprovalReader
 from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.client import DingTalkClient
@@ -36,7 +36,8 @@ from bot.platforms.dingtalk.todo import TodoSender
 from bot.platforms.login import LoginProvider
 from bot.platforms.mail import MailSender
 from bot.platforms.shared import SharedClaim, SharedHolds, SharedTokens
-from bot.platforms.wecom.aibot import AiBot
+from bot.platforms.wecom.aibot import AiBot, Beside
+from bot.platforms.wecom.aibot_pace import SharedRoom
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
 from bot.platforms.wecom.contacts import ProfileSender, StageTags, WaySender, WelcomeSender
@@ -56,6 +57,7 @@ from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
 from jobs.tally import Tally
 from store.db import Clock, Store, Tx, open_store, utcnow
+from store.domain.errors import Alarm
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Channel, Platform
@@ -171,8 +173,28 @@ def _aibot(service: Service) -> AiBot | None:
         wecom.corp_id,
         service.answer,
         claim,
-        spend=service.tally.add,
+        beside=_beside(service),
     )
+
+
+def _beside(service: Service) -> Beside:
+    store = service.store
+
+    async def lost(heard: Incoming, body: Mapping[str, Any]) -> None:
+        await hand_over_answer(store, heard, dict(body))
+        service.relay.wake()
+
+    async def sound(alarm: Alarm) -> None:
+        async with store.begin() as tx:
+            await alarms.sound(tx, alarm)
+        service.relay.wake()
+
+    async def over() -> None:
+        async with store.begin() as tx:
+            await alarms.over(tx, "aibot:")
+        service.relay.wake()
+
+    return Beside(room=SharedRoom(store), lost=lost, sound=sound, over=over)
 
 
 def _clients(

@@ -141,6 +141,7 @@ class Api(Section):
 class AiBot(Section):
     bot_id: str
     secret: SecretStr
+    name: str = Field(default="", max_length=64)  # needed where it has blanks
     url: Base = "wss://openws.work.weixin.qq.com"
 
 

@@ -175,6 +175,26 @@ async def arrived(store: Store, answer: Answer) -> None:
             await tx.outbox.answered(*answer.carries)
 
 
+async def hand_over_answer(store: Store, said: Incoming, body: dict[str, Any]) -> None:
+    """What the AI bot could not say goes to the member's chat with the app."""
+    async with store.begin() as tx:
+        by = await tx.members.by_account(said.platform, said.account)
+        if by is None:
+            return
+        key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+        puts = [
+            Put(
+                key=f"{key}/late{number}",
+                channel=Channel.WECOM,
+                account=said.account,
+                payload=payload,
+                rank=Rank.ASKED,
+            )
+            for number, payload in enumerate(aibot.elsewhere(said.line, body))
+        ]
+        await tx.outbox.put(puts)
+
+
 async def _redrawn(tx: Tx, said: Incoming, answer: Answer) -> Answer:
     """To a press on an interactive card, what that card shows from now on."""
     if said.press is None or said.platform != Platform.DINGTALK:

@@ -5,7 +5,7 @@ Lengths are those D:101463 gives for the bot, which are shorter than the app's. 
 group nobody can press, so a card is words there, with the lines to type.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from cards.limits import clean, fit, fit_lines, plain, unmarked, utf8
@@ -13,6 +13,7 @@ from cards.model import Button, Card
 from cards.wecom import BOT, render
 
 MARKDOWN_BYTES = 20480
+APP_BYTES = 2048  # of a markdown of the app's (D:90236)
 ROW_CHARS, QUOTE_CHARS = 300, 1000  # ours: nothing crowds out the rest
 ELSEWHERE = "发到你的应用消息里了，去那里看"
 DONE = "好了"
@@ -30,6 +31,34 @@ def said(text: str, card: Card | None, *, in_group: bool) -> dict[str, Any]:
 def pressed(text: str, card: Card | None) -> dict[str, Any]:
     """What becomes of the card that was pressed; a press can be answered in no other way."""
     return render(card or Card(title=text or DONE, buttons=NEXT), BOT)
+
+
+def together(parts: Sequence[tuple[str, dict[str, Any]]]) -> tuple[int, dict[str, Any]]:
+    """Several answers as one message, and how many of ``parts`` it holds: as many as fit.
+
+    Each is a line that was said and its answer, a markdown.
+    """
+    shown: list[str] = []
+    for line, body in parts:
+        part = f"> {_line(line)}\n\n{body['markdown']['content']}"
+        if shown and utf8("\n\n".join([*shown, part])) > MARKDOWN_BYTES:
+            break
+        shown.append(part)
+    return len(shown), markdown("\n\n".join(shown))
+
+
+def elsewhere(line: str, body: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """The same for the member's chat with the app, where the bot could not say it."""
+    if "markdown" not in body:
+        return [body]
+    pages = [f"你发的「{_line(line)}」，在这里回答："]
+    for part in body["markdown"]["content"].splitlines():
+        shown = fit(part, APP_BYTES // 2, utf8)
+        if utf8(f"{pages[-1]}\n{shown}") > APP_BYTES:
+            pages.append(shown)
+        else:
+            pages[-1] += f"\n{shown}"
+    return [{"msgtype": "markdown", "markdown": {"content": page}} for page in pages]
 
 
 def markdown(content: str) -> dict[str, Any]:

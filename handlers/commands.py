@@ -237,6 +237,12 @@ def _opened(line: str) -> tuple[Command, str] | None:
     return None if copied and not re.match(r"[#＃]?[lL]?\d", rest) else (command, rest)
 
 
+def begins(line: str) -> bool:
+    """Whether the line begins with a command or is a lead: a name in front of it is none of it."""
+    number_of_lead = re.fullmatch(r"\s*[#l]?\d{1,9}\s*", _plain(line), re.IGNORECASE)
+    return bool(number_of_lead or _opened(line) or looks_like_lead(line))
+
+
 def understand(line: str) -> Run:
     """The handler for a typed or pressed line, its arguments read. Raises BadCommand."""
     if opened := _opened(line):

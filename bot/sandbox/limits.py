@@ -46,16 +46,17 @@ class Tokens:
 
 
 class PerMinute:
-    """Lets ``most`` through in a minute."""
+    """Lets ``most`` through in a minute, or another ``span``."""
 
-    def __init__(self, clock: Clock, most: int) -> None:
+    def __init__(self, clock: Clock, most: int, span: timedelta = MINUTE) -> None:
         self._clock = clock
         self._most = most
+        self._span = span
         self._seen: deque[datetime] = deque()
 
     def take(self) -> bool:
         now = self._clock()
-        while self._seen and now - self._seen[0] >= MINUTE:
+        while self._seen and now - self._seen[0] >= self._span:
             self._seen.popleft()
         if len(self._seen) >= self._most:
             return False

@@ -7,14 +7,14 @@ holds the claim connects, and whoever is kicked does not fight back.
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import structlog
 from aiohttp import (
@@ -28,17 +28,37 @@ from aiohttp import (
 from bot.config import AiBot as Settings
 from bot.incoming import Answer, Entered, Heard, Incoming
 from bot.platforms.shared import CONNECTED, Claim
+from bot.platforms.wecom.aibot_answers import (
+    Answers,
+    Lost,
+    Patience,
+    Said,
+    conversation,
+    with_task_id,
+)
 from bot.platforms.wecom.aibot_frames import Cmd, Frame, read, read_frame
+from bot.platforms.wecom.aibot_pace import NoLimit, Room
 from bot.platforms.wire import back_off, finish, own, uncut
-from store.domain.quota import Api
+from store.domain.errors import Alarm
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 CLOSING = ClientWSTimeout(ws_close=2)  # a dead peer never says goodbye
 DAY = 86400.0
+TOO_LATE = float("-inf")
 SORRY = {"msgtype": "markdown", "markdown": {"content": "没处理成，请过一会儿再发一次"}}
-IN_TIME = {Cmd.RESPOND: 300.0, Cmd.WELCOME: 4.5, Cmd.UPDATE: 4.5, Cmd.PUSH: 300.0}
-"""Seconds until an answer is too late: a stream ends after 6 minutes, an event's after 5 s."""
+KICKED = Alarm(
+    "aibot:kicked",
+    "智能机器人被别的程序连走了，群里 @ 它这边听不到。一个机器人只能连一处：停掉另一处，找不到就在智能机器人的页面重置 Secret",
+)
+REFUSED = Alarm(
+    "aibot:refused",
+    "智能机器人连不上，Bot ID 或 Secret 不对。到智能机器人的页面核对，写进 [wecom.aibot] 后重启",
+)
+AWAY = Alarm(
+    "aibot:away",
+    "智能机器人连不上企业微信，群里 @ 它没有应答。看这台机器能不能访问 [wecom.aibot] 的 url",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +76,22 @@ class Pace:
     refused: float = 60  # wrong bot id or secret; subscribing is rate-limited
     kicked: float = 600  # somebody outside of this installation uses the bot; it doubles
     steady: float = 60  # a connection that lived this long starts the waits over
+    away: float = 300  # without a connection, before the admin is told
     finish: float = 10  # for what is being answered when the service stops
+    room: float = 2  # between two looks whether a conversation has room
+    busy: float = 20  # after WeCom has said that it has none
+
+
+async def _logged(heard: Incoming, body: Mapping[str, Any]) -> None:
+    log.error("aibot_answer_lost", id=heard.id)
+
+
+async def _unheard(alarm: Alarm) -> None:
+    log.error("aibot_alarm", key=alarm.key)
+
+
+async def _nothing() -> None:
+    return
 
 
 class End(Enum):
@@ -65,6 +100,20 @@ class End(Enum):
     LOST = auto()
     KICKED = auto()
     REFUSED = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the bot asks for besides answers.
+
+    ``room``: how much a conversation takes. ``lost``: gets what WeCom did not take.
+    ``sound`` and ``over``: an alarm for the admin, and that it works again.
+    """
+
+    room: Room = field(default_factory=NoLimit)
+    lost: Lost = _logged
+    sound: Callable[[Alarm], Awaitable[None]] = _unheard
+    over: Callable[[], Awaitable[None]] = _nothing
 
 
 class AiBot:
@@ -79,11 +128,9 @@ class AiBot:
         claim: Claim,
         *,
         pace: Pace | None = None,
-        spend: Callable[[Api, str], None] = lambda *_: None,
+        beside: Beside | None = None,
     ) -> None:
-        """``spend`` is told of every message that a conversation's limit counts."""
         self._session = session
-        self._spend = spend
         self._settings = settings
         self._corp_id = corp_id
         self._hear = hear
@@ -92,8 +139,14 @@ class AiBot:
         self._ours_until = 0.0
         self._ws: ClientWebSocketResponse | None = None
         self._online = asyncio.Event()
+        self._over = asyncio.Event()
         self._acks: dict[str, asyncio.Future[int | None]] = {}
         self._work: set[asyncio.Task[None]] = set()
+        # What is said in one conversation is done in the order it was said.
+        self._ears: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._beside = beside or Beside()
+        patience = Patience(ack=self._pace.ack, room=self._pace.room, busy=self._pace.busy)
+        self._answers = Answers(self, self._beside.room, self._beside.lost, patience)
 
     @property
     def connected(self) -> bool:
@@ -128,6 +181,7 @@ class AiBot:
 
     async def _hold(self) -> None:
         """Stay connected for as long as the claim is ours."""
+        self._answers.open()
         connecting = asyncio.create_task(self._keep_connected(), name="aibot")
         try:
             while await self._ours():
@@ -136,6 +190,7 @@ class AiBot:
                     break
         finally:
             # First answer what was heard: without the connection nobody could.
+            self._answers.close()
             await finish(self._work, self._pace.finish)
             connecting.cancel()
             [end] = await asyncio.gather(connecting, return_exceptions=True)
@@ -144,13 +199,25 @@ class AiBot:
 
     async def _keep_connected(self) -> None:
         clock, failures, kicks = asyncio.get_running_loop().time, 0, 0
+        seen = clock()
         while True:
             since = clock()
             end = await self._connection()
             if clock() - since >= self._pace.steady:
-                failures = kicks = 0
+                failures, kicks, seen = 0, 0, clock()
             failures, kicks = failures + 1, kicks + (end is End.KICKED)
+            await self._tell(end, clock() - seen)
             await asyncio.sleep(self._wait(end, failures, kicks))
+
+    async def _tell(self, end: End, away: float) -> None:
+        """The admin, where waiting mends nothing. Not when a process of ours has taken over."""
+        alarm = {End.KICKED: KICKED, End.REFUSED: REFUSED}.get(end)
+        if alarm is None and away >= self._pace.away:
+            alarm = AWAY
+        if alarm is None or (end is End.KICKED and not await self._ours()):
+            return
+        with suppress(Exception):
+            await uncut(self._beside.sound(alarm))
 
     def _wait(self, end: End, failures: int, kicks: int) -> float:
         if end is End.KICKED:
@@ -169,7 +236,7 @@ class AiBot:
         except (ClientError, TimeoutError, OSError) as error:
             log.warning("aibot_not_opened", why=type(error).__name__)
             return End.LOST
-        pings = asyncio.create_task(self._ping(ws))
+        beside = [asyncio.create_task(task) for task in (self._ping(ws), self._prove())]
         try:
             return await self._listen(ws)
         except (ClientError, TimeoutError, OSError) as error:
@@ -177,7 +244,8 @@ class AiBot:
             return End.LOST
         finally:
             self._down()
-            pings.cancel()
+            for task in beside:
+                task.cancel()
             with suppress(ClientError, OSError):
                 await ws.close()
 
@@ -214,14 +282,23 @@ class AiBot:
                 await asyncio.sleep(self._pace.ping)
                 await _send(ws, Cmd.PING, _new(Cmd.PING))
 
+    async def _prove(self) -> None:
+        """A connection that lasts ends the alarm; one that is kicked again at once does not."""
+        await self._online.wait()
+        await asyncio.sleep(self._pace.steady)
+        with suppress(Exception):
+            await uncut(self._beside.over())
+
     def _up(self, ws: ClientWebSocketResponse) -> None:
         self._ws = ws
+        self._over.clear()
         self._online.set()
         log.info("aibot_connected")
 
     def _down(self) -> None:
         self._ws = None
         self._online.clear()
+        self._over.set()
         for waiting in self._acks.values():
             if not waiting.done():
                 waiting.set_result(None)
@@ -237,31 +314,31 @@ class AiBot:
     # -- answers ----------------------------------------------------------------
 
     async def _answer(self, frame: Frame) -> None:
-        heard = read(frame, self._corp_id)
+        since = asyncio.get_running_loop().time()
+        heard = read(frame, self._corp_id, self._settings.name)
         if heard is None:
             return
-        answer = await self._heard(heard)
+        where = heard.account if isinstance(heard, Entered) else conversation(heard)
+        async with self._ears.setdefault(where, asyncio.Lock()):
+            answer = await self._heard(heard)
         if isinstance(heard, Entered):
             if answer.text:
-                self._count(heard.account)
                 words = {"msgtype": "text", "text": {"content": answer.text}}
-                await self._respond(Cmd.WELCOME, frame.req_id, words)
+                await self._answers.at_once(Cmd.WELCOME, frame.req_id, heard.account, words)
             return
-        body = _named(answer.body or SORRY, heard.id)
-        cmd, sent = (
-            (Cmd.UPDATE, {"response_type": "update_template_card", **_card_of(body)})
-            if heard.press and "template_card" in body
-            else (Cmd.RESPOND, _stream(body, heard.id))
-        )
-        self._count(_to(heard)["chatid"])
-        if not await self._respond(cmd, frame.req_id, sent):
-            self._count(_to(heard)["chatid"])
-            await self._respond(Cmd.PUSH, _new("push"), {**_to(heard), **body})
+        body = answer.body or SORRY
+        if heard.press and "template_card" in body:
+            await self._redraw(frame.req_id, heard, body)
+        else:
+            await self._answers.in_turn(_said(heard, frame.req_id, body, since))
 
-    def _count(self, conversation: str) -> None:
-        """Replies and pushes together, 30 a minute and 1,000 an hour (D:101463)."""
-        for api in (Api.AIBOT_MINUTE, Api.AIBOT_HOUR):
-            self._spend(api, conversation)
+    async def _redraw(self, req_id: str, heard: Incoming, body: Mapping[str, Any]) -> None:
+        """The card that was pressed; five seconds later only a message of its own can say it."""
+        card = {"template_card": with_task_id(body, heard.id)["template_card"]}
+        update = {"response_type": "update_template_card", **card}
+        where = conversation(heard)
+        if not await self._answers.at_once(Cmd.UPDATE, req_id, where, update):
+            await self._answers.in_turn(_said(heard, req_id, body, TOO_LATE))
 
     async def _heard(self, heard: Heard) -> Answer:
         try:
@@ -270,24 +347,19 @@ class AiBot:
             log.exception("aibot_message_failed", id=heard.id)
             return Answer()
 
-    async def _respond(self, cmd: Cmd, req_id: str, body: Mapping[str, Any]) -> bool:
-        """Whether WeCom took it, on this connection or the next one, before it is too late."""
-        clock = asyncio.get_running_loop().time
-        late = clock() + IN_TIME[cmd]
-        while clock() < late:
-            with suppress(TimeoutError, ClientError, OSError):
-                async with asyncio.timeout(late - clock()):
-                    await self._online.wait()
-                code = await self._ask(cmd, req_id, body)
-                if code is not None:
-                    if code:
-                        log.warning("aibot_answer_refused", cmd=cmd, code=code)
-                    return code == 0
-        log.error("aibot_answer_lost", cmd=cmd)
-        return False
+    # -- the wire of the answers --------------------------------------------------
 
-    async def _ask(self, cmd: Cmd, req_id: str, body: Mapping[str, Any]) -> int | None:
-        """WeCom's errcode; None when the connection ended before it came."""
+    async def until_connected(self) -> None:
+        await self._online.wait()
+
+    async def renewed(self, seconds: float) -> None:
+        """Wait until this connection is over, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+
+    async def ask(self, cmd: Cmd, req_id: str, body: Mapping[str, Any]) -> int | None:
+        """WeCom's errcode; None when none came in time, or the connection ended before."""
         if self._ws is None:
             return None
         waiting: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -296,6 +368,8 @@ class AiBot:
             await _send(self._ws, cmd, req_id, body)
             async with asyncio.timeout(self._pace.ack):
                 return await waiting
+        except (TimeoutError, ClientError, OSError):
+            return None
         finally:
             self._acks.pop(req_id, None)
 
@@ -321,30 +395,5 @@ def _frame(text: str) -> Frame | None:
         return None
 
 
-def _stream(body: Mapping[str, Any], id_: str) -> Mapping[str, Any]:
-    """Markdown as a stream that is finished at once; sent twice it is shown once."""
-    if "markdown" not in body:
-        return body
-    stream = {"id": _short(id_), "finish": True, "content": body["markdown"]["content"]}
-    return {"msgtype": "stream", "stream": stream}
-
-
-def _named(body: Mapping[str, Any], id_: str) -> Mapping[str, Any]:
-    """A card gets the task_id of the message it answers: sent twice, it is the same card."""
-    if "template_card" not in body:
-        return body
-    return {**body, "template_card": {**body["template_card"], "task_id": f"aibot-{_short(id_)}"}}
-
-
-def _card_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"template_card": body["template_card"]}
-
-
-def _short(id_: str) -> str:
-    return hashlib.sha256(id_.encode()).hexdigest()[:32]
-
-
-def _to(heard: Incoming) -> dict[str, Any]:
-    if heard.group is not None:
-        return {"chatid": heard.group.id, "chat_type": 2}
-    return {"chatid": heard.account, "chat_type": 1}
+def _said(heard: Incoming, req_id: str, body: Mapping[str, Any], since: float) -> Said:
+    return Said(heard=heard, req_id=req_id, body=body, since=since)

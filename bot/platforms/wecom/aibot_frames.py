@@ -9,9 +9,17 @@ from enum import StrEnum
 from typing import Any
 
 from bot.incoming import Entered, Group, Incoming, Press
+from handlers.commands import begins
 from store.domain.team import Platform
 
 MENTION = re.compile(r"\s*@\S+\s*")
+BEHIND = "\u2005"
+"""What the client puts behind a mention that was picked from the list."""
+MOST_BLANKS = 4
+"""In the name of a bot."""
+BOT = re.compile(r".*(?:bot|assistant|助手|助理|机器人|管家|秘书)", re.IGNORECASE)
+CAPITAL = re.compile(r"[A-Z][\w.-]*", re.ASCII)
+"""A word of a name: skipped where a command stands behind it."""
 SPOKEN = "。．.！!？?，,"
 """What a transcript ends a sentence with, and no command does."""
 LONGEST_ID = 100
@@ -59,8 +67,8 @@ def read_frame(text: str) -> Frame:
     )
 
 
-def read(frame: Frame, corp_id: str) -> Incoming | Entered | None:
-    """What somebody did; None for what nobody can act on.
+def read(frame: Frame, corp_id: str, name: str = "") -> Incoming | Entered | None:
+    """What somebody did; None for what nobody can act on. ``name``: the bot's, if it is known.
 
     A userid of another corp may be the userid of one of ours: those are not heard.
     """
@@ -69,7 +77,9 @@ def read(frame: Frame, corp_id: str) -> Incoming | Entered | None:
     if not (account and id_) or _text(sender, "corpid") not in {"", corp_id}:
         return None
     if frame.cmd == Cmd.MESSAGE:
-        return _incoming(frame.body, account, _line(frame.body))
+        return _incoming(
+            frame.body, account, _line(frame.body, name), quoted=_quoted(frame.body, name)
+        )
     kind, event = _event(frame.body)
     if kind == "enter_chat":
         return Entered(platform=Platform.WECOM, id=_id(id_), account=account)
@@ -80,7 +90,7 @@ def read(frame: Frame, corp_id: str) -> Incoming | Entered | None:
 
 
 def _incoming(
-    body: Mapping[str, Any], account: str, line: str, press: Press | None = None
+    body: Mapping[str, Any], account: str, line: str, press: Press | None = None, quoted: str = ""
 ) -> Incoming:
     return Incoming(
         platform=Platform.WECOM,
@@ -89,6 +99,7 @@ def _incoming(
         line=line,
         press=press,
         group=_group(body),
+        quoted=quoted,
         direct=True,
     )
 
@@ -104,14 +115,47 @@ def _group(body: Mapping[str, Any]) -> Group | None:
     return Group(id=_text(body, "chatid"), title="")
 
 
-def _line(body: Mapping[str, Any]) -> str:
-    """The words, without the mention a group's message begins with."""
+def _line(body: Mapping[str, Any], name: str) -> str:
+    """The words, without the mention of the bot that a group's message has."""
     words = _words(body)
-    return MENTION.sub("", words, count=1).strip() if _mentions(body, words) else words
+    return unmentioned(words, name) if _group(body) is not None else words
 
 
-def _mentions(body: Mapping[str, Any], words: str) -> bool:
-    return _group(body) is not None and words.startswith("@")
+def _quoted(body: Mapping[str, Any], name: str) -> str:
+    """The message this one answers (D:101027); a line said to the bot is one without it."""
+    words = _words(_part(body, "quote"))
+    return unmentioned(words, name) if _group(body) is not None else words
+
+
+def unmentioned(words: str, name: str = "") -> str:
+    """``words`` without "@" and the bot's name, which may have blanks in it.
+
+    Where it is not known, the mark of the client ends it, or the first word that is
+    no part of a name.
+    """
+    if name:
+        found = re.compile(r"\s*@" + r"\s+".join(map(re.escape, name.split())), re.IGNORECASE)
+        if found.search(words):
+            return found.sub(" ", words, count=1).strip()
+    if not words.startswith("@"):
+        return words
+    _, mark, rest = words.partition(BEHIND)
+    return rest.strip() if mark else _behind_the_name(MENTION.sub("", words, count=1).strip())
+
+
+def _behind_the_name(words: str) -> str:
+    """``words`` without what is left of a name whose first word is gone.
+
+    Nothing else is skipped: 「不要 领取 5」 must not become 「领取 5」.
+    """
+    rest = words
+    for _ in range(MOST_BLANKS):
+        word, *behind = rest.split(maxsplit=1) or [""]
+        if BOT.fullmatch(word):
+            words = rest = "".join(behind)
+        elif CAPITAL.fullmatch(word) and not begins(rest):
+            rest = "".join(behind)
+    return rest if begins(rest) else words
 
 
 def _words(body: Mapping[str, Any]) -> str:

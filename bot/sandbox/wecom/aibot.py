@@ -29,7 +29,8 @@ TEXT_BYTES = 2048
 ANSWERABLE = timedelta(hours=24)
 STREAM_LIFE = timedelta(minutes=6)
 EVENT_SECONDS = 5.0
-MOST_PER_MINUTE = 30
+MOST_PER_MINUTE, MOST_PER_HOUR = 30, 1000
+HOUR = timedelta(hours=1)
 GROUP = "wrSandboxGroup"
 
 
@@ -54,13 +55,14 @@ class Stream:
 
 @dataclass(slots=True)
 class Gateway:
-    """``url`` is where it listens. ``deaf``: pings and answers get no acknowledgement, as on a half-open socket."""
+    """``url`` is where it listens. ``deaf``: pings and answers get no acknowledgement, as on a half-open socket. ``mute``: commands that are carried out and not acknowledged."""
 
     bot_id: str
     secret: str
     state: State
     url: str = ""
     deaf: bool = False
+    mute: set[str] = field(default_factory=set)
     kicked: int = 0
     subscribed: int = 0
     _live: web.WebSocketResponse | None = None
@@ -69,6 +71,7 @@ class Gateway:
     _task_ids: set[str] = field(default_factory=set)
     _sent: dict[str, dict[str, Any]] = field(default_factory=dict)
     _rates: dict[str, PerMinute] = field(default_factory=dict)
+    _hours: dict[str, PerMinute] = field(default_factory=dict)
     _deeds: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -107,7 +110,7 @@ class Gateway:
         except (ValueError, KeyError, TypeError):
             return False
         code = await self._done(socket, cmd, req_id, frame.get("body") or {})
-        if not self.half_open:
+        if not self.half_open and cmd not in self.mute:
             ack = {"headers": {"req_id": req_id}, "errcode": code, "errmsg": _says(code)}
             with suppress(ClientConnectionResetError):
                 await socket.send_json(ack)
@@ -268,8 +271,10 @@ class Gateway:
         self._task_ids.add(card["task_id"])
 
     def _pace(self, conversation: str) -> None:
-        rate = self._rates.setdefault(conversation, PerMinute(self.state.clock, MOST_PER_MINUTE))
-        if not rate.take():
+        clock = self.state.clock
+        minute = self._rates.setdefault(conversation, PerMinute(clock, MOST_PER_MINUTE))
+        hour = self._hours.setdefault(conversation, PerMinute(clock, MOST_PER_HOUR, HOUR))
+        if not (minute.take() and hour.take()):
             raise No(45009, "api freq out of limit")
 
     # -- what people do ---------------------------------------------------------

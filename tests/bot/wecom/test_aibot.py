@@ -10,21 +10,35 @@ from aiohttp import ClientSession, web
 from structlog.testing import capture_logs
 
 from bot.config import AiBot as Settings
-from bot.dispatch import hear
+from bot.dispatch import hand_over_answer, hear
 from bot.incoming import Incoming
 from bot.platforms.shared import CONNECTED, SharedClaim
-from bot.platforms.wecom.aibot import AiBot, Pace
+from bot.platforms.wecom.aibot import AiBot, Beside, Pace
+from bot.platforms.wecom.aibot_frames import Cmd, Frame, read, unmentioned
+from bot.platforms.wecom.aibot_pace import BOT, NoLimit, SharedRoom
 from bot.sandbox.state import State
 from bot.sandbox.wecom.aibot import Gateway
 from store import tables as t
 from store.db import open_store
 from store.domain.quota import Api
+from store.domain.team import Platform
 from tests.bot.dingtalk.fakes import eventually
 from tests.handlers.people import answers, captured, says
 from tests.handlers.people import lead as lead_of
 
 CORP = "ww1"
-QUICK = Pace(look=0.02, renew=0.02, ping=0.05, deaf=0.3, ack=1, first=0.01, most=0.05, finish=2)
+QUICK = Pace(
+    look=0.02,
+    renew=0.02,
+    ping=0.05,
+    deaf=0.3,
+    ack=1,
+    first=0.01,
+    most=0.05,
+    finish=2,
+    room=0.02,
+    busy=0.02,
+)
 GROUP = "wecom-group"
 
 
@@ -58,16 +72,16 @@ async def start(gateway, store, other) -> AsyncIterator:
             behind = behind or store
             settings = Settings.model_validate(
                 {"bot_id": "BOT", "secret": secret, "url": gateway.url}
+                | {"name": more.get("name", "")}
             )
 
             async def heard(what):
                 return await hear(behind, what)
 
             claim = SharedClaim(behind, "aibot:BOT")
-            spend = more.get("spend", lambda *_: None)
-            bot = AiBot(
-                session, settings, CORP, more.get("hear", heard), claim, pace=pace, spend=spend
-            )
+            beside = more.get("beside") or Beside(room=SharedRoom(behind))
+            hear_ = more.get("hear", heard)
+            bot = AiBot(session, settings, CORP, hear_, claim, pace=pace, beside=beside)
             tasks[bot] = asyncio.create_task(bot.run())
             if up:
                 await eventually(lambda: bot.connected)
@@ -113,15 +127,19 @@ async def test_a_line_in_a_group_is_the_command_behind_the_mention(gateway, stat
 
 
 async def test_what_is_said_in_a_conversation_is_counted_by_the_minute_and_the_hour(
-    gateway, state, start
+    gateway, state, store, start
 ):
-    spent = []
-    await start(spend=lambda *line: spent.append(line))
+    await start()
 
     await gateway.say("lilei", "@线索助手 帮助", in_group=True)
+    await gateway.enter("lilei")
     await answered(state, GROUP)
+    await eventually(lambda: state.chats.get("wecom-aibot:lilei"))
 
-    assert spent == [(Api.AIBOT_MINUTE, spent[0][1]), (Api.AIBOT_HOUR, spent[0][1])]
+    lines = [(api, who) for api in BOT for who in ("wrSandboxGroup", "lilei")]
+    async with store.read() as tx:
+        used = await tx.quota.used(lines)
+    assert [one.count for one in used.values()] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -387,6 +405,286 @@ async def test_stopping_answers_what_was_heard_first(gateway, state, store, star
     await stopping
 
     assert "公海" in await answered(state, GROUP)
+
+
+# -- no more than a conversation takes ----------------------------------------------
+
+
+async def asks(gateway, numbers):
+    for number in numbers:
+        await gateway.say("lilei", f"@线索助手 线索 {number}", in_group=True)
+
+
+def refused(state):
+    return [wire for wire in state.wires if wire["status"] == 45009]
+
+
+async def test_more_than_a_conversation_takes_waits_and_comes_together(
+    gateway, state, clock, start
+):
+    """The 31st answer of a minute was refused, pushed, refused again and gone."""
+    await start()
+
+    await asks(gateway, range(101, 141))
+    await eventually(lambda: len(texts(state, GROUP)) == 24)
+    await asyncio.sleep(0.1)
+    before = len(texts(state, GROUP))
+    clock.forward(seconds=75)
+    await eventually(lambda: "#140" in texts(state, GROUP)[-1])
+
+    told = "\n".join(texts(state, GROUP))
+    assert before == 24
+    assert [n for n in range(101, 141) if f"#{n}" not in told] == []
+    assert "> 线索 125" in texts(state, GROUP)[24]
+    assert "#126" in texts(state, GROUP)[24]
+    assert refused(state) == []
+
+
+async def test_each_conversation_has_room_of_its_own(gateway, state, start):
+    await start()
+    await asks(gateway, range(101, 131))
+    await eventually(lambda: len(texts(state, GROUP)) == 24)
+
+    await gateway.say("lilei", "线索 999")
+
+    assert "#999" in await answered(state, "wecom-aibot:lilei")
+
+
+async def test_the_hour_is_counted_too(gateway, state, store, clock, start):
+    async with store.begin() as tx:
+        await tx.quota.add({(Api.AIBOT_HOUR, "wrSandboxGroup"): 900})
+    await start()
+
+    await asks(gateway, [101])
+    await asyncio.sleep(0.1)
+    before = texts(state, GROUP)
+    clock.forward(minutes=66)
+
+    assert "#101" in await answered(state, GROUP)
+    assert before == []
+
+
+async def test_what_wecom_has_no_room_for_all_the_same_is_said_later(gateway, state, clock, start):
+    await start(beside=Beside(room=NoLimit()), pace=Pace(**{**vars_of(QUICK), "busy": 0.5}))
+
+    await asks(gateway, range(101, 132))
+    await eventually(lambda: refused(state))
+    clock.forward(seconds=61)
+    await eventually(lambda: len(texts(state, GROUP)) == 31)
+
+    assert "#131" in texts(state, GROUP)[-1]
+
+
+async def test_a_card_that_has_waited_is_a_card(gateway, state, store, clock, start):
+    lead = await captured(store, rep="韩梅")
+    await says(store, "hanmei", f"领取 {lead.id}")
+    await says(store, "hanmei", f"放回 {lead.id}")
+    async with store.begin() as tx:
+        await tx.quota.add({(Api.AIBOT_MINUTE, "lilei"): 24})
+    done = []
+
+    async def heard(what):
+        answer = await hear(store, what)
+        done.append(what)
+        return answer
+
+    await start(hear=heard)
+    for line in ("线索 901", "线索 902", "公海", "线索 903"):
+        await gateway.say("lilei", line)
+        await eventually(lambda line=line: done and done[-1].line == line)
+    clock.forward(seconds=75)
+    await eventually(lambda: len(texts(state, "wecom-aibot:lilei")) == 2)
+
+    assert len(cards(state, "lilei")) == 1
+    first, last = texts(state, "wecom-aibot:lilei")
+    assert "#901" in first
+    assert "#902" in first
+    assert "#903" in last
+
+
+async def test_stopping_says_at_once_what_was_waiting_for_room(gateway, state, start):
+    """It was cancelled with its task, and nobody was answered."""
+    bot = await start()
+    await asks(gateway, range(101, 131))
+    await eventually(lambda: len(texts(state, GROUP)) == 24)
+
+    await start.stop(bot)
+
+    told = "\n".join(texts(state, GROUP))
+    assert [n for n in range(101, 131) if f"#{n}" not in told] == []
+
+
+async def test_a_push_that_is_not_acknowledged_is_sent_twice_and_handed_over(
+    gateway, state, clock, store, start
+):
+    """It was sent sixty times, and sixty times shown."""
+    handed = []
+
+    async def lost(heard, body):
+        handed.append((heard.account, body["markdown"]["content"]))
+
+    async def a_day_later(heard):
+        clock.forward(hours=25)
+        return await hear(store, heard)
+
+    gateway.mute = {"aibot_send_msg"}
+    pace = Pace(**{**vars_of(QUICK), "ack": 0.02})
+    await start(hear=a_day_later, pace=pace, beside=Beside(lost=lost))
+    await gateway.say("lilei", "@线索助手 公海", in_group=True)
+    await eventually(lambda: handed)
+
+    assert len(texts(state, GROUP)) == 2
+    assert handed[0][0] == "lilei"
+    assert "公海" in handed[0][1]
+
+
+async def test_an_answer_that_is_not_acknowledged_is_shown_once(gateway, state, start):
+    gateway.mute = {"aibot_respond_msg"}
+    await start(pace=Pace(**{**vars_of(QUICK), "ack": 0.05}))
+
+    await gateway.say("lilei", "@线索助手 公海", in_group=True)
+    await eventually(
+        lambda: len([w for w in state.wires if w["call"] == "WS aibot_respond_msg"]) >= 2
+    )
+    gateway.mute = set()
+    await gateway.say("lilei", "@线索助手 线索 999", in_group=True)
+    await answered(state, GROUP, 2)
+
+    assert len([t for t in texts(state, GROUP) if "公海" in t]) == 1
+
+
+async def test_what_the_bot_could_not_say_is_in_the_member_s_own_chat(store):
+    said = Incoming(
+        platform=Platform.WECOM, id="aibot-1", account="lilei", line="我的 2页", direct=True
+    )
+    long = "\n".join(f"第 {n} 条，很长的一行" for n in range(200))
+
+    await hand_over_answer(store, said, {"markdown": {"content": long}})
+
+    rows = [row for row in (await answers(store)).values() if row.account == "lilei"]
+    contents = [row.payload["markdown"]["content"] for row in rows]
+    assert "我的 2页" in contents[0]
+    assert all(f"第 {n} 条" in "\n".join(contents) for n in range(200))
+    assert max(len(content.encode()) for content in contents) <= 2048
+
+
+# -- who is meant, and what it is about -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "line"),
+    [
+        ("@Lead Bot 公海", "", "公海"),
+        ("@Sales Desk 领取 5", "", "领取 5"),
+        ("@线索 助手 公海", "", "公海"),
+        ("@线索 小帮手\u2005公海", "", "公海"),
+        ("@Lead Bot 王五 13912345678 报价", "", "王五 13912345678 报价"),
+        ("@Lead Bot", "", ""),
+        ("@线索助手 Tom 13912345678 报价", "", "Tom 13912345678 报价"),
+        ("@线索助手 不要 领取 5", "", "不要 领取 5"),
+        ("@线索助手 分配 42 @李雷", "", "分配 42 @李雷"),
+        ("@我的 线索 王 公海", "我的 线索 王", "公海"),
+        ("@我的  线索 王公海", "我的 线索 王", "公海"),
+        ("领取 5 @lead bot", "Lead Bot", "领取 5"),
+        ("@Lead Bot 分配 42 @李雷", "Lead Bot", "分配 42 @李雷"),
+        ("公海", "Lead Bot", "公海"),
+    ],
+)
+def test_a_name_with_blanks_is_no_part_of_the_line(words, name, line):
+    """Only its first word was taken away, and the rest was not understood."""
+    assert unmentioned(words, name) == line
+
+
+async def test_a_bot_whose_name_has_blanks_is_heard(gateway, state, start):
+    await start(name="企业 线索 王")
+
+    await gateway.say("lilei", "@企业 线索 王 公海", in_group=True)
+
+    assert "公海现在是空的" in await answered(state, GROUP)
+
+
+@pytest.mark.parametrize(("line", "told"), [("@线索助手", "王五"), ("@线索助手 录入", "已记下")])
+async def test_a_reply_that_says_nothing_is_about_what_it_quotes(store, line, told):
+    """The quoted enquiry was ignored, and the answer was the manual."""
+    quote = {"msgtype": "text", "text": {"content": "王五 13912345678 想要报价"}}
+
+    heard = read(given_frame(line, quote=quote), CORP)
+
+    assert heard.quoted == "王五 13912345678 想要报价"
+    answer = await hear(store, heard)
+    assert told in str(answer.body)
+
+
+def given_frame(line, **more):
+    about = {"msgid": "m-quote", "from": {"userid": "lilei"}, "chattype": "group", "chatid": "wr1"}
+    words = {"msgtype": "text", "text": {"content": line}}
+    return Frame(cmd=Cmd.MESSAGE, req_id="r1", body={**about, **words, **more})
+
+
+# -- what only the admin can mend --------------------------------------------------------
+
+
+def heard_by_the_admin():
+    sounds, overs = [], []
+
+    async def sound(alarm):
+        sounds.append(alarm.key)
+
+    async def over():
+        overs.append("over")
+
+    return Beside(sound=sound, over=over), sounds, overs
+
+
+async def subscribes_from_outside(outside):
+    body = {"bot_id": "BOT", "secret": "s3cr3t-of-the-bot"}
+    frame = {"cmd": "aibot_subscribe", "headers": {"req_id": "1"}, "body": body}
+    await outside.send_json(frame)
+
+
+async def test_the_admin_is_told_who_kicked_us_and_when_it_is_over(gateway, start):
+    beside, sounds, overs = heard_by_the_admin()
+    pace = Pace(**{**vars_of(QUICK), "kicked": 0.1, "steady": 0.3})
+    bot = await start(beside=beside, pace=pace)
+    async with ClientSession() as session, session.ws_connect(gateway.url) as outside:
+        await subscribes_from_outside(outside)
+        await eventually(lambda: sounds)
+    told = list(sounds)
+    await eventually(lambda: bot.connected and overs)
+
+    assert told == ["aibot:kicked"]
+
+
+async def test_a_process_of_ours_that_takes_over_is_no_alarm(gateway, start, other):
+    beside, sounds, _ = heard_by_the_admin()
+    first = await start(beside=beside, pace=Pace(**{**vars_of(QUICK), "renew": 5}))
+    store, skew = other
+    skew[0] = CONNECTED
+    await start(store)
+    await eventually(lambda: not first.connected)
+    await asyncio.sleep(0.1)
+
+    assert gateway.kicked == 1
+    assert sounds == []
+
+
+async def test_a_wrong_secret_is_an_alarm(start):
+    beside, sounds, _ = heard_by_the_admin()
+    await start(secret="wrong", up=False, beside=beside)
+
+    await eventually(lambda: sounds)
+
+    assert sounds == ["aibot:refused"]
+
+
+async def test_a_gateway_that_cannot_be_reached_for_long_is_an_alarm(gateway, start):
+    beside, sounds, _ = heard_by_the_admin()
+    gateway.url = gateway.url.replace("/aibot", "/gone")
+    await start(up=False, beside=beside, pace=Pace(**{**vars_of(QUICK), "away": 0.1}))
+
+    await eventually(lambda: sounds)
+
+    assert sounds[0] == "aibot:away"
 
 
 # -- of several processes one -----------------------------------------------------

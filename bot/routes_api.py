@@ -17,6 +17,7 @@ from store.domain.custom import checked
 from store.domain.errors import NotFound
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import KINDS, Lead, Place, Stage
+from store.domain.merge import UNDO
 from store.domain.newlead import NewLead
 from store.leads import Past
 
@@ -136,10 +137,10 @@ async def get_lead(request: web.Request) -> web.Response:
         return problem(404, "没有这条线索")
     async with request.app[STORE].read() as tx:
         found = await tx.leads.many([int(number)])
-        lines = await tx.leads.history([int(number)])
+        lines = await tx.leads.story(int(number))
     if not found:
         return problem(404, str(NotFound(int(number))))
-    return _json(lead_json(found[0], lines.get(found[0].id, ())))
+    return _json(lead_json(found[0], lines))
 
 
 async def get_leads(request: web.Request) -> web.Response:
@@ -202,6 +203,10 @@ def lead_json(lead: Lead, lines: Sequence[Past]) -> dict[str, Any]:
         "amount": lead.amount,
         "tags": _tags(lines),
         "doubles": list(lead.doubles),
+        "merged_into": lead.merged_into,
+        "linked": list(lead.linked),
+        "line": lead.line,
+        "channel_class": lead.channel_class,
         "captured_at": _time(lead.captured_at),
         "history": [_line(past) for past in lines],
     }
@@ -213,7 +218,7 @@ def _tags(lines: Sequence[Past]) -> list[str]:
 
 def _line(past: Past) -> dict[str, Any]:
     return {
-        **past.data,
+        **{name: value for name, value in past.data.items() if name != UNDO},
         "at": _time(past.at),
         "by": past.by.name if past.by else None,
         "kind": past.kind,

@@ -39,6 +39,8 @@ def lead_card(lead: Lead, reader: Member, view: View) -> Card:
 
 
 def _situation(lead: Lead, reader: Member, view: View) -> Card:
+    if lead.merged_into is not None:
+        return _merged(lead, reader)
     if lead.owned_by(reader):
         return _mine(lead, view)
     if lead.owner is not None and reader.manages and lead.waits and lead.late_at:
@@ -101,7 +103,7 @@ def _to_call(lead: Lead, view: View) -> Card:
         why=_came(lead),
         buttons=(
             *buttons,
-            Button("退回", f"/退回 {lead.id}"),
+            _back_or_apart(lead),
             Button("查看", f"/线索 {lead.id} 详情"),
         ),
     )
@@ -133,7 +135,7 @@ def _working(lead: Lead, view: View) -> Card:
         why=_came(lead),
         buttons=(
             *buttons,
-            Button("退回", f"/退回 {lead.id}", primary=not buttons[0].primary),
+            _back_or_apart(lead, primary=not buttons[0].primary),
             Button("查看", f"/线索 {lead.id} 详情"),
         )[:4],
     )
@@ -237,6 +239,28 @@ def _closed(lead: Lead, reader: Member) -> Card:
     )
 
 
+def _merged(lead: Lead, reader: Member) -> Card:
+    """The number still answers: it says where the person is now."""
+    decides = reader.manages or reader.role == Role.MARKETING
+    back = (Button("分开", f"/分开 {lead.id}"),) if decides else ()
+    return Card(
+        title=f"#{lead.id} 已并入 #{lead.merged_into}",
+        note="是同一位客户，历史都在那一条",
+        buttons=(
+            Button(f"看 #{lead.merged_into}", f"/线索 {lead.merged_into}", primary=True),
+            *back,
+        ),
+    )
+
+
+def _back_or_apart(lead: Lead, *, primary: bool = False) -> Button:
+    """Right after an enquiry was joined: it may have been somebody else's."""
+    fresh = lead.joined_at is not None and lead.joined_at > (lead.followed_at or lead.captured_at)
+    if fresh:
+        return Button("不是同一位", f"/分开 {lead.id}", primary=primary)
+    return Button("退回", f"/退回 {lead.id}", primary=primary)
+
+
 def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
     reason = REASONS.get(lead.reason, ("", ()))[0] or lead.reason
     if reader.role == Role.MARKETING:
@@ -336,9 +360,8 @@ def _facts(lead: Lead, *, known: bool = False, whole: bool = False) -> tuple[tup
 
 
 def _doubles(lead: Lead) -> str:
-    return (
-        "、".join(f"#{n}" for n in lead.doubles[:3]) + "，问问是不是同一位" if lead.doubles else ""
-    )
+    # Whose the other one is, and what it says, is not for everybody who has this one.
+    return "和另一位客户有点像，等核对" if lead.doubles else ""
 
 
 def _facts_for(lead: Lead, reader: Member, *, whole: bool = False) -> tuple[tuple[str, str], ...]:

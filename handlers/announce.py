@@ -126,6 +126,8 @@ async def _readers(
     for event in events:
         if event.kind == Kind.RECLAIMED and event.data.get("from"):
             readers[int(event.data["from"])] = True
+        if event.kind == Kind.MERGED and event.data.get("from"):
+            readers.setdefault(int(event.data["from"]), True)  # theirs went into this one
         if event.kind == Kind.GRAB:
             readers |= {int(m): True for m in event.data.get("grab", ())}
     return readers

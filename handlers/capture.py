@@ -2,16 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
+from handlers.doubts import ask_about
+from handlers.journeys import hush
 from store.db import Tx
+from store.domain.consent import withdraws
 from store.domain.custom import checked
 from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
-from store.domain.lead import Change, Event, Lead, LeadId
+from store.domain.lead import Change, Event, Kind, Lead, LeadId
 from store.domain.learned import Model, traits
 from store.domain.match import Ask, Key, Known, Same, decide, keys
+from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
+from store.domain.team import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class _Slot:
     events: list[Event] = field(default_factory=list)
     keys: set[Key] = field(default_factory=set)
     doubles: tuple[int, ...] = ()
+    news: list[NewLead] = field(default_factory=list)
 
     @property
     def known(self) -> Known:
@@ -48,11 +55,22 @@ class _Slot:
             external_userid=lead.external_userid,
             company=lead.company,
             more=tuple(self.held | self.keys),
+            linked=lead.linked,
         )
 
     def take(self, change: Change) -> None:
         self.lead = change.lead
         self.events.append(change.event)
+
+    def hear(self, new: NewLead, at: datetime) -> None:
+        """What the person agreed to, or took back, with this enquiry."""
+        self.news.append(new)
+        if withdraws(new.message) and self.lead.opted_out_at is None:
+            self.take(self.lead.opt_out(at, new.message))
+
+    @property
+    def hushed(self) -> Event | None:
+        return next((e for e in self.events if e.kind == Kind.OPTED_OUT), None)
 
 
 async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
@@ -112,14 +130,24 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
         slot = book.slots[verdict.lead_id]
         # The same enquiry handed in twice is no second one: nobody is called again.
         if verdict.by != "external" or not says_nothing_new(slot.lead, new):
-            slot.take(ask_again(slot.lead, new, tx.now))
+            slot.take(_joined(slot, new, wanted, tx.now))
+            slot.hear(new, tx.now)
     else:
         change = start(new, tx.now, tx.rules.scoring)
         slot = _Slot(-len(book.slots) - 1, _likely(change.lead, book.model, new), stored=False)
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
         slot.take(Change(slot.lead, change.event))
+        slot.hear(new, tx.now)
     book.add(slot, wanted)
     return slot, isinstance(verdict, Same)
+
+
+def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], at: datetime) -> Change:
+    """The enquiry goes to the lead of its person, so that it can be taken out again."""
+    change = ask_again(slot.lead, new, at)
+    after = replace(change.lead, joined_at=at)
+    undo = enquiry_undo(slot.lead, after, new, set(wanted) - slot.held - slot.keys)
+    return Change(after, replace(change.event, data={**change.event.data, UNDO: undo}))
 
 
 def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
@@ -157,8 +185,31 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await tx.leads.save([c for c in changes if c.lead.id in {s.lead.id for s in old}])
     await tx.leads.write([(c.lead.id, c.event) for c in changes if c.lead.id in added])
     await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
+    await _keep_consents(tx, slots, numbers)
     await announce(tx, changes)
+    await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
     return numbers
+
+
+async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, LeadId]) -> None:
+    await tx.consents.given([(numbers[s.number], new) for s in slots for new in s.news])
+    for slot in slots:
+        if slot.hushed is not None:
+            await tx.consents.withdrawn(slot.lead, slot.hushed.text)
+            await hush(tx, slot.lead.id)
+
+
+async def apart(tx: Tx, new: NewLead, of: Lead, by: Member) -> Lead:
+    """A lead of its own for an enquiry that had gone to ``of``, whoever it looks like."""
+    wanted = keys(new)
+    change = start(new, tx.now, tx.rules.scoring)
+    slot = _Slot(-1, change.lead, stored=False, keys=set(wanted))
+    slot.take(change)
+    split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{of.id} 分出来")
+    slot.take(Change(slot.lead, split))
+    await _dispatch(tx, [slot])
+    numbers = await _store(tx, [slot])
+    return await tx.leads.get(numbers[-1])
 
 
 async def found(tx: Tx, lead: Lead, details: NewLead) -> None:

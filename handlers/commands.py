@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import alarms, details, duty, lists, manage, quota, ways, work
+from handlers import alarms, details, duty, lists, manage, merge, quota, ways, work
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.paste import looks_like_lead, offer
@@ -95,6 +95,12 @@ def page(text: str) -> Page:
     return Page(text)
 
 
+def doubtful(text: str) -> Page | LeadId:
+    """A lead, or a page of all of them. Raises ValueError."""
+    wanted = page(text)
+    return wanted if not wanted.words else number(wanted.words)
+
+
 def look(text: str) -> Look:
     first, words = _split(text)
     try:
@@ -162,6 +168,14 @@ COMMANDS = (
             roles=SALES, parse=anything, handler=duty.back),
     Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
             roles=ALL, parse=something, handler=new),
+    Command(names=("合并", "merge"), usage="合并 42 57", does="两条是同一位，57 并入 42",
+            roles=ALL, parse=numbers, handler=merge.merge),
+    Command(names=("不同", "differ"), usage="不同 42 57", does="核对过，不是同一位",
+            roles=ALL, parse=numbers, handler=merge.differ),
+    Command(names=("分开", "split"), usage="分开 42", does="刚并进来的不是同一位，分出去",
+            roles=ALL, parse=number, handler=merge.split),
+    Command(names=("重复", "doubles", "疑似重复"), usage="重复", does="还没核对的疑似重复",
+            roles=MARKET, parse=doubtful, handler=merge.doubts),
     Command(names=("分配", "assign"), usage="分配 42 李雷", does="给某个人",
             roles=MANAGER, parse=about, handler=manage.assign),
     Command(names=("宽限", "grace", "再给一小时"), usage="宽限 42", does="超时没联系的，再给一小时",

@@ -1,6 +1,5 @@
 """Nurturing: who is written to, when, and what makes it stop."""
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +15,6 @@ from store.journeys import Journey
 from store.outbox import Put
 
 DAY = timedelta(days=1)
-STOP_WORDS = re.compile(
-    r"别再(联系|打|发)|不要(再)?(联系|打|发)|退订|取消订阅|unsubscribe", re.IGNORECASE
-)
 
 
 async def begin(tx: Tx, lead: Lead) -> bool:
@@ -140,7 +136,7 @@ async def clicked(tx: Tx, token: str) -> bool:
         return False
     if not await tx.links.use(token):
         return True
-    lead = await tx.leads.get(link.lead_id)
+    lead = await tx.leads.current(link.lead_id)
     change = lead.click(tx.now, f"邮件「{link.label}」里的链接")
     changes = [change]
     if lead.place == Place.MARKETING and lead.open and lead.opted_out_at is None:
@@ -158,13 +154,15 @@ async def opt_out(tx: Tx, token: str, how: str) -> bool:
     if link is None:
         return False
     await tx.links.use(token)
-    lead = await tx.leads.get(link.lead_id)
+    lead = await tx.leads.current(link.lead_id)
     if lead.opted_out_at is None:
-        await _stop(tx, lead, how)
+        await tx.consents.withdrawn(lead, how)
+        await hush(tx, lead.id)
+        await record(tx, lead.opt_out(tx.now, how))
     return True
 
 
-async def _stop(tx: Tx, lead: Lead, how: str) -> None:
-    await tx.journeys.stop(lead.id, "opted out")
-    await tx.outbox.drop_waiting(lead.id, [Channel.MAIL, Channel.WECOM_MASS])
-    await record(tx, lead.opt_out(tx.now, how))
+async def hush(tx: Tx, lead_id: int) -> None:
+    """Nothing more goes to this person, in any channel, what is on its way included."""
+    await tx.journeys.stop(lead_id, "opted out")
+    await tx.outbox.drop_waiting(lead_id, [Channel.MAIL, Channel.WECOM_MASS])

@@ -28,7 +28,7 @@ async def lead_page(tx: Tx, by: Member, lead_id: LeadId) -> LeadPage:
     heading, *facts = detail_text(lead, by, ()).split("\n")
     if not may_see(lead, by):
         return LeadPage(heading, tuple(facts), ())
-    past = (await tx.leads.history([lead.id])).get(lead.id, ())
+    past = await tx.leads.story(lead.id)
     return LeadPage(heading, tuple(facts), tuple(_line(tx, one) for one in past))
 
 

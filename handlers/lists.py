@@ -84,7 +84,7 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
     if not wanted.words:
         await show(tx, lead, by)
         return Reply()
-    lines = (await tx.leads.history([lead.id])).get(lead.id, ())
+    lines = await tx.leads.story(lead.id)
     told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
     own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
     return Reply(text=detail_text(lead, by, (*own, *told)), private=True)

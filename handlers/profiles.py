@@ -18,7 +18,8 @@ async def keep_profiles(tx: Tx, leads: Iterable[Lead]) -> None:
     """
     if not (tx.rules.tags or tx.rules.remarks):
         return
-    known = [lead for lead in leads if lead.external_userid and lead.parted_at is None]
+    whole = [lead for lead in leads if lead.merged_into is None]
+    known = [lead for lead in whole if lead.external_userid and lead.parted_at is None]
     puts = [
         _put(tx, lead, userid)
         for lead in known

@@ -345,6 +345,23 @@ class Outbox:
             for row in rows
         ]
 
+    async def of_keys(self, keys: Sequence[str]) -> Sequence[Put]:
+        """Those of ``keys`` that were put, as they were put last."""
+        rows = await self.conn.execute(
+            select(t.outbox).where(t.outbox.c.key.in_(keys)).order_by(t.outbox.c.key)
+        )
+        return [
+            Put(
+                key=row.key,
+                channel=Channel(row.channel),
+                account=row.account,
+                payload=row.payload,
+                lead_id=row.lead_id,
+                member_id=row.member_id,
+            )
+            for row in rows
+        ]
+
     async def drop_for(self, member_ids: Sequence[int]) -> None:
         """What has not reached these people yet never will: they left."""
         await self.conn.execute(

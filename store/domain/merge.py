@@ -91,7 +91,7 @@ def merge(kept: Lead, other: Lead, by: Member, at: datetime) -> tuple[Change, Ch
         other, stage=Stage.MERGED, merged_into=kept.id, owner=None, place=Place.POOL,
         closed_at=at, next_at=None, doubles=(), linked=(), joined_at=None,
     )  # fmt: skip
-    undo = {"changed": changed(kept, joined), "was": changed(closed, other)}
+    undo = {"changed": changed(kept, joined), "was": changed(other, closed)}
     told = {"other": int(other.id), "from": int(other.owner.id) if other.owner else None}
     into = Event(
         kind=Kind.MERGED, by=by.id, at=at, text=f"并入 #{kept.id}", data={"into": kept.id}

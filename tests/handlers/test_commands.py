@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cards.contacts import parted_card
+from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lead import View, lead_card
 from cards.lists import (
     assign_card,
@@ -37,6 +38,8 @@ SITUATIONS = [
     lead(owner=LI, accepted=True, stage=Stage.WON),
     lead(place=Place.MARKETING),
     lead(stage=Stage.LOST),
+    lead(stage=Stage.MERGED, merged_into=7),
+    lead(owner=LI, accepted=True, joined_at=CALENDAR_NOW + timedelta(minutes=1)),
 ]
 VIEW = View(
     now=CALENDAR_NOW + timedelta(hours=1), rules=RULES, last="聊了报价", suggested=(LI, HAN)
@@ -64,6 +67,11 @@ def every_card():
         reminder_card(many[0], "打电话"),
         morning_card([(one, "打电话") for one in many]),
         parted_card(many[0], "你"),
+        doubt_card(many[0], many[1:2]),
+        doubt_card(many[0], many[1:5]),
+        doubts_card([(many[1], many[0])], 9, 1),
+        doubts_card([], 0, 1),
+        merged_card(many[0], many[1]),
     )
 
 

@@ -1,0 +1,72 @@
+"""Two leads that may be one person: those who may decide are asked, once."""
+
+from collections.abc import Mapping, Sequence
+
+from cards import render
+from cards.doubts import doubt_card, doubts_card
+from store.db import Tx
+from store.domain.lead import Lead
+from store.domain.merge import may_merge
+from store.domain.quota import Rank
+from store.domain.team import Member, Role
+from store.outbox import Put
+
+AT_ONCE = 5
+"""More questions than this at once are one list."""
+SHOWN = 4
+
+
+def key_of(lead_id: int, reader: Member) -> str:
+    """A question, which one press answers (its key ends so)."""
+    return f"doubt:{lead_id}/{reader.id}/ask"
+
+
+async def ask_about(tx: Tx, fresh: Sequence[Lead]) -> None:
+    """Put the question about each of ``fresh``, which know whom they resemble."""
+    if not fresh:
+        return
+    await tx.doubts.ask([(lead.id, other) for lead in fresh for other in lead.doubles])
+    others = await tx.leads.many({other for lead in fresh for other in lead.doubles})
+    by_id = {int(lead.id): lead for lead in others}
+    readers = await _readers(tx)
+    if len(fresh) > AT_ONCE:
+        await _put_lists(tx, [m for m in readers if m.manages])
+        return
+    puts = [put for lead in fresh for put in _questions(tx, lead, by_id, readers)]
+    await tx.outbox.put(puts)
+
+
+async def _readers(tx: Tx) -> Sequence[Member]:
+    team = await tx.members.active(Role.MANAGER, Role.REP)
+    return [member for member in team if member.phone]
+
+
+def _questions(
+    tx: Tx, lead: Lead, by_id: Mapping[int, Lead], readers: Sequence[Member]
+) -> Sequence[Put]:
+    alike = [by_id[n] for n in lead.doubles if n in by_id][:SHOWN]
+    asked = [m for m in readers if alike and all(may_merge(m, lead, other) for other in alike)]
+    owners = [m for m in asked if not m.manages]
+    # Who has both knows best; then no manager is troubled.
+    return [_question(tx, lead, alike, reader) for reader in (owners or asked)]
+
+
+def _question(tx: Tx, lead: Lead, alike: Sequence[Lead], reader: Member) -> Put:
+    channel, account = reader.phone  # type: ignore[misc]  # readers have one
+    payload = render(doubt_card(lead, alike), channel)
+    key = key_of(lead.id, reader)
+    return Put(key=key, channel=channel, account=account, payload=payload, rank=Rank.TOLD)
+
+
+async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
+    pairs, count = await tx.doubts.open(SHOWN)
+    leads = await tx.leads.many({n for pair in pairs for n in pair})
+    by_id = {int(lead.id): lead for lead in leads}
+    day = tx.now.astimezone(tx.rules.zone).date()
+    card = doubts_card([(by_id[a], by_id[b]) for a, b in pairs], count, 1)
+    puts = []
+    for reader in readers:
+        channel, account = reader.phone  # type: ignore[misc]  # readers have one
+        key = f"doubts:{day}/{reader.id}"
+        puts.append(Put(key=key, channel=channel, account=account, payload=render(card, channel)))
+    await tx.outbox.put(puts)

@@ -39,8 +39,6 @@ def lead_card(lead: Lead, reader: Member, view: View) -> Card:
 
 
 def _situation(lead: Lead, reader: Member, view: View) -> Card:
-    if lead.merged_into is not None:
-        return _merged(lead, reader)
     if lead.owned_by(reader):
         return _mine(lead, view)
     if lead.owner is not None and reader.manages and lead.waits and lead.late_at:
@@ -232,6 +230,8 @@ def _taken(lead: Lead, reader: Member, view: View) -> Card:
 
 
 def _closed(lead: Lead, reader: Member) -> Card:
+    if lead.merged_into is not None:
+        return _merged(lead, reader)
     return Card(
         title=f"{STAGES[lead.stage]} {_who(lead, reader)}",
         rows=_facts_for(lead, reader)[:3],

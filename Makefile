@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 VENDORS := .venv-vendors
 
-.PHONY: demo install learned scoring test lint types imports tests faults vendors browser screenshots lock bench clean
+.PHONY: demo install learned scoring test lint types imports tests faults races vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
@@ -41,6 +41,10 @@ scoring: $(VENV)/.dev
 # The whole fault matrix as a table, some ten minutes; `make faults FAULTS="ban hang"` for a few rows.
 faults: $(VENV)/.dev
 	@$(BIN)/python -m tests.scenarios.faults $(FAULTS)
+
+# Ten thousand claim races between four processes, on each database; `make races RACES=500` for fewer.
+races: $(VENV)/.dev
+	@$(BIN)/python -m tests.scenarios.races $(RACES)
 
 # The vendors' own clients against the sandbox; npm's part only where there is npm.
 vendors: $(VENV)/.dev $(VENDORS)/.ready

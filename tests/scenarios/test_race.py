@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.scenarios.races import race
 from tests.scenarios.world import NAMES, Phone, World, eventually
 
 
@@ -59,3 +60,11 @@ async def unsuitable(world: World) -> int:
     """A lead that no rep's region fits: it lies in the pool and the manager is asked."""
     lead = await world.posts(name="Amelia", email="amelia@example.com", region="海外")
     return int(lead["id"])
+
+
+async def test_four_processes_race_for_every_lead_and_each_loser_is_told_who(database):
+    result = await race(database, 60)
+
+    assert result.wrong == []
+    assert result.races == sum(result.wins.values()) == 60
+    assert len(result.wins) > 1

@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError
 
 from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
-from store.domain.lead import REASONS, STAGES
+from store.domain.lead import REASONS, STAGES, WORKING
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -499,6 +499,67 @@ def _wake_up() -> tuple[Journey, ...]:
     return (Journey(name="wake-up", steps=steps),)
 
 
+class Question(Section):
+    """``id`` is the field that keeps the answer; ``options`` are answers to press."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    label: str = Field(min_length=1, max_length=20)
+    options: tuple[str, ...] = ()
+
+
+class Sop(Section):
+    """How a stage is worked. Leads below ``min_score`` have no such rule, or a milder one."""
+
+    stage: str
+    min_score: int = 0
+    every: Duration | None = None
+    channel: str = Field(default="", max_length=10)
+    questions: tuple[Question, ...] = ()
+
+    @field_validator("stage")
+    @classmethod
+    def _a_stage(cls, stage: str) -> str:
+        return _working(stage)
+
+    @field_validator("questions")
+    @classmethod
+    def _differ(cls, questions: tuple[Question, ...]) -> tuple[Question, ...]:
+        twice = _twice(name for q in questions for name in {q.id, q.label})
+        if twice:
+            raise ValueError(f"twice: {', '.join(twice)}")
+        return questions
+
+
+class Task(Section):
+    """What is to be done so long after a stage was entered."""
+
+    stage: str
+    after: Duration
+    text: str = Field(min_length=1, max_length=100)
+
+    @field_validator("stage")
+    @classmethod
+    def _a_stage(cls, stage: str) -> str:
+        return _working(stage)
+
+
+def _working(stage: str) -> str:
+    if stage not in WORKING:
+        raise ValueError(f"unknown: {stage}; there are {', '.join(WORKING)}")
+    return stage
+
+
+def _quote_task() -> tuple[Task, ...]:
+    return (Task.model_validate({"stage": "quoted", "after": "3d", "text": "问问报价看得怎么样"}),)
+
+
+class Attempts(Section):
+    """Tries in vain, in so many working days, after which a return is suggested."""
+
+    most: int = Field(default=6, ge=1)
+    workdays: int = Field(default=10, ge=1)
+
+
 class Mail(Section):
     host: str = "127.0.0.1"
     port: int = 25
@@ -569,6 +630,9 @@ class Settings(BaseSettings):
     digest: Digest = Digest()
     nurture: Nurture = Nurture()
     journey: tuple[Journey, ...] = Field(default_factory=_wake_up)
+    sop: tuple[Sop, ...] = ()
+    task: tuple[Task, ...] = Field(default_factory=_quote_task)
+    attempts: Attempts = Attempts()
     mail: Mail | None = None
     limits: Limits = Limits()
     field: tuple[CustomField, ...] = ()

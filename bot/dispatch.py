@@ -273,7 +273,7 @@ async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     if said.direct:
         return await _hand_back(tx, said, reply, key)
     if reply.card is not None:
-        card_key = key + ASKS if reply.asks else key
+        card_key = reply.key or (key + ASKS if reply.asks else key)
         await _send(tx, said, reply, card_key, render(reply.card, Channel(said.platform)))
     if not reply.text:
         return Answer()
@@ -309,7 +309,14 @@ async def _send(
         session = {"url": said.session.url, "until": said.session.until.isoformat()}
         payload = payload | {"session": session}
     channel = Channel(said.platform)
-    put = Put(key=key, channel=channel, account=said.account, payload=payload, rank=Rank.ASKED)
+    put = Put(
+        key=key,
+        channel=channel,
+        account=said.account,
+        payload=payload,
+        ring=bool(reply.key),
+        rank=Rank.ASKED,
+    )
     await tx.outbox.put([put])
 
 

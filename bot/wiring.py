@@ -11,6 +11,7 @@ from store.domain.deadlines import Limits, Policy, Scope
 from store.domain.directory import RoleRule
 from store.domain.quota import EDITIONS, Allowance, meters
 from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
+from store.domain.sop import Question, Sop, StageTask
 
 
 def rules(settings: Settings) -> Rules:
@@ -37,6 +38,10 @@ def rules(settings: Settings) -> Rules:
             settings.dingtalk and settings.dingtalk.group_webhook.get_secret_value()
         ),
         interactive=bool(settings.dingtalk and settings.dingtalk.card_template_id),
+        sops=_sops(settings),
+        tasks=tuple(StageTask(**task.model_dump()) for task in settings.task),
+        reach_attempts=settings.attempts.most,
+        reach_workdays=settings.attempts.workdays,
         roles=_roles(settings),
         todo=bool(settings.dingtalk and settings.dingtalk.todo),
         meters=meters(allowance(settings)),
@@ -100,6 +105,16 @@ def _journeys(settings: Settings) -> tuple[JourneyPlan, ...]:
             steps=tuple(JourneyStep(**step.model_dump()) for step in journey.steps),
         )
         for journey in settings.journey
+    )
+
+
+def _sops(settings: Settings) -> tuple[Sop, ...]:
+    return tuple(
+        Sop(
+            **sop.model_dump(exclude={"questions"}),
+            questions=tuple(Question(**question.model_dump()) for question in sop.questions),
+        )
+        for sop in settings.sop
     )
 
 

@@ -9,7 +9,7 @@ from datetime import date
 
 from cards.limits import fit, plain, unmarked
 from cards.model import Button, Card
-from cards.words import source_name
+from cards.words import money, source_name
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 
 WEEKDAYS = "一二三四五六日"
@@ -65,14 +65,6 @@ def digest_dingtalk_group(
     return title, "\n\n".join(filter(None, parts)), tuple(_group_buttons(figures))
 
 
-def amount(yuan: int) -> str:
-    """Money the way it is said: 8,500 元, 12 万, 1.2 亿."""
-    for unit, name in ((100_000_000, "亿"), (10_000, "万")):
-        if abs(yuan) >= unit:
-            return f"{yuan / unit:,.2f}".rstrip("0").rstrip(".") + f" {name}"
-    return f"{yuan:,} 元"
-
-
 def weekday(day: date) -> str:
     return f"周{WEEKDAYS[day.weekday()]}"
 
@@ -90,8 +82,8 @@ def _headline(figures: Figures) -> str:
 
 
 def _won(figures: Figures) -> str:
-    money = f"，{amount(figures.won_amount)}" if figures.won_amount else ""
-    return f"{figures.won} 单{money}"
+    total = f"，{money(figures.won_amount)}" if figures.won_amount else ""
+    return f"{figures.won} 单{total}"
 
 
 def _waiting(figures: Figures) -> str:

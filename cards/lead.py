@@ -1,7 +1,7 @@
 """The card of one lead, for one reader, as things stand. The same state gives the same card."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cards.limits import clean, fit, plain
@@ -9,14 +9,14 @@ from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
-from store.domain.followup import read_follow_up
 from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, Stage, may_see, spelled
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
+from store.domain.sop import missing, sop_for
 from store.domain.team import Member, Role
 
-ATTEMPTS = 6
+MOST_BUTTONS = 4
 UNNAMED = "未留姓名"
 NAME_CHARS, VALUE_CHARS, WORDS_CHARS = 16, 30, 90
 """What two seconds hold; all of it is behind 查看."""
@@ -25,26 +25,47 @@ POOL_BUTTON = Button("看公海", "/公海")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a card needs to know besides the lead. ``last``: the newest follow-up."""
+    """What a card needs to know besides the lead. ``last``: the newest follow-up.
+
+    ``missed``: how often nobody answered lately, the last time included. ``undo``: the
+    last thing that happened was the reader's doing, and can still be taken back.
+    """
 
     now: datetime
     rules: Rules
     last: str = ""
     suggested: tuple[Member, ...] = ()
+    missed: int = 0
+    undo: bool = False
 
 
 def lead_card(lead: Lead, reader: Member, view: View) -> Card:
     """The card of ``lead`` as ``reader`` should see it now."""
-    return with_own(_situation(lead, reader, view), lead, reader, view.rules.fields)
+    card = with_own(_situation(lead, reader, view), lead, reader, view.rules.fields)
+    return _with_undo(card, lead) if view.undo else card
+
+
+def _with_undo(card: Card, lead: Lead) -> Card:
+    """What was just done can be taken back; of four buttons 查看 makes room for it."""
+    look = f"/线索 {lead.id} 详情"
+    full = len(card.buttons) >= MOST_BUTTONS
+    kept = tuple(b for b in card.buttons if not (full and b.line == look))[: MOST_BUTTONS - 1]
+    return replace(card, buttons=(*kept, Button("撤销", f"/撤销 {lead.id}")))
 
 
 def _situation(lead: Lead, reader: Member, view: View) -> Card:
+    if str(reader.id) in lead.experts:
+        return _helping(lead, reader, view)
     if lead.owned_by(reader):
         return _mine(lead, view)
     if lead.owner is not None and reader.manages and lead.waits and lead.late_at:
         return _late(lead, view)
     if lead.owner is not None:
         return _taken(lead, reader, view)
+    return _ownerless(lead, reader, view)
+
+
+def _ownerless(lead: Lead, reader: Member, view: View) -> Card:
     if not lead.open:
         return _closed(lead, reader)
     if lead.place == Place.MARKETING:
@@ -128,7 +149,7 @@ def _working(lead: Lead, view: View) -> Card:
     return Card(
         title=title,
         note=note,
-        rows=(*_facts(lead, known=True)[: 6 - len(said)], *said),
+        rows=(*_facts(lead, view=view)[: 6 - len(said)], *said),
         quote=_words(lead),
         why=_came(lead),
         buttons=(
@@ -145,9 +166,11 @@ def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
     again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
     if again:
         return f"又来咨询 {_who(lead)}", note, (_reached(lead, primary=True), _onward(lead))
-    if _unreached(view):
-        tired = lead.attempts >= ATTEMPTS
-        note = f"打了 {lead.attempts} 次没接通，可以退回" if tired else f"没接通，{note}"
+    if view.missed:
+        tired = view.missed >= view.rules.reach_attempts
+        days = view.rules.reach_workdays
+        why = f"{days} 个工作日里 {view.missed} 次没联系上，可以退回"
+        note = why if tired else f"没接通，{note}"
         return f"再打一次 {_who(lead)}", note, (_reached(lead, primary=not tired), _missed(lead))
     if lead.next_at is None:
         return title, note, (_tomorrow(lead), _onward(lead))
@@ -158,14 +181,9 @@ def _appointment(lead: Lead, view: View) -> str:
     if lead.next_at is None:
         return "下次联系还没定"
     at = stamp(lead.next_at, view.now, view.rules.zone)
-    return f"下次联系 {at}" if lead.next_at > view.now else f"约的 {at}，联系完记一笔"
-
-
-def _unreached(view: View) -> bool:
-    """Whether the last try found nobody."""
-    if not view.last:
-        return False
-    return read_follow_up(view.last, view.now, view.rules.zone).outcome == "未接通"
+    sop = sop_for(lead, view.rules.sops)
+    how = f"，{sop.channel}" if sop and sop.channel else ""
+    return f"下次联系 {at}{how}" if lead.next_at > view.now else f"约的 {at}，联系完记一笔"
 
 
 def _done(lead: Lead, view: View) -> Card:
@@ -226,6 +244,20 @@ def _taken(lead: Lead, reader: Member, view: View) -> Card:
         note=note,
         rows=_facts_for(lead, reader)[:3],
         buttons=buttons,
+    )
+
+
+def _helping(lead: Lead, reader: Member, view: View) -> Card:
+    """For the expert who was asked; the lead stays its owner's."""
+    owner = lead.owner.name if lead.owner else "同事"
+    said = (("上次", _short(view.last)),) if view.last else ()
+    return Card(
+        title=f"{owner} 请你帮忙 {_who(lead)}",
+        note=fit(plain(lead.experts[str(reader.id)]), WORDS_CHARS),
+        rows=(*_facts(lead)[:4], ("阶段", STAGES[lead.stage]), *said),
+        quote=_words(lead),
+        why=f"知道的写给他：备注 {lead.id} …",
+        buttons=(Button("查看", f"/线索 {lead.id} 详情", primary=True),),
     )
 
 
@@ -340,23 +372,32 @@ def dialled(lead: Lead) -> str:
     return national(lead.phone) if lead.phone and lead.phone_sure else lead.phone
 
 
-def _facts(lead: Lead, *, known: bool = False, whole: bool = False) -> tuple[tuple[str, str], ...]:
+def _facts(
+    lead: Lead, *, view: View | None = None, whole: bool = False
+) -> tuple[tuple[str, str], ...]:
     """At most six rows, the way to reach the person first."""
     reach = dialled(lead) or lead.wechat or lead.email
     label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
     if not reach and lead.external_userid:
         label, reach = "微信", "企业微信好友已删除" if lead.parted_at else "已加企业微信好友"
-    tries = f"{lead.attempts}/{ATTEMPTS}" if lead.attempts else ""
     rows = (
         (label, reach),
+        ("要问", "、".join(q.label for q in missing(lead, view.rules.sops)) if view else ""),
         ("公司", " ".join(part for part in (lead.company, lead.title) if part)),
         ("想要", lead.product),
         ("地区", lead.region),
-        ("联系", f"{tries} 次" if tries and known else ""),
+        ("联系", _effort(lead, view) if view else ""),
         ("来源", " ".join(p for p in (source_name(lead.source), lead.campaign) if p)),
         ("疑似重复", _doubles(lead)),
     )
     return tuple((name, value if whole else _short(value)) for name, value in rows if value)[:6]
+
+
+def _effort(lead: Lead, view: View) -> str:
+    """3/6 while nobody answers: so many tries before it may be returned; else how often."""
+    if view.missed:
+        return f"{view.missed}/{view.rules.reach_attempts} 次"
+    return f"{lead.attempts} 次" if lead.attempts else ""
 
 
 def _doubles(lead: Lead) -> str:

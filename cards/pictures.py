@@ -15,8 +15,9 @@ from threading import Lock
 
 from PIL import Image, ImageDraw, ImageFont
 
-from cards.digest import amount, weekday
+from cards.digest import weekday
 from cards.limits import fit, plain
+from cards.words import money
 from store.domain.errors import LeadbotError
 from store.domain.figures import Figures, PersonFigures
 
@@ -114,7 +115,7 @@ def _heading(sheet: Sheet, figures: Figures) -> int:
 
 
 def _tiles(sheet: Sheet, figures: Figures, top: int) -> int:
-    won = f"成交 {amount(figures.won_amount)}" if figures.won_amount else "成交"
+    won = f"成交 {money(figures.won_amount)}" if figures.won_amount else "成交"
     tiles = (
         (figures.new, "新增", INK),
         (figures.responded_in_time, "按时响应", INK),

@@ -11,7 +11,10 @@ from store.domain.lead import STAGES, Lead
 SHOWN = 4
 
 
-def reminder_card(lead: Lead, text: str) -> Card:
+def reminder_card(lead: Lead, text: str, *, again: bool = False) -> Card:
+    """What was to be done now. ``again``: it comes round until somebody stops it."""
+    if not lead.open:
+        return occasion_card(lead, text)
     reach = dialled(lead) or lead.wechat or lead.email
     rows = (
         ("电话" if lead.phone else "联系", reach),
@@ -27,8 +30,22 @@ def reminder_card(lead: Lead, text: str) -> Card:
             Button("打通了", f"/跟进 {lead.id} 电话 接通了", primary=True),
             Button("没接通", f"/跟进 {lead.id} 电话 没接通"),
             Button("明天再说", f"/提醒 {lead.id} 明天 再联系"),
-            Button("查看", f"/线索 {lead.id} 详情"),
+            Button("不再提醒", f"/提醒 {lead.id} 取消")
+            if again
+            else Button("查看", f"/线索 {lead.id} 详情"),
         ),
+    )
+
+
+def occasion_card(lead: Lead, text: str) -> Card:
+    """A day to remember a customer by: there is nothing to log, only to say hello."""
+    reach = dialled(lead) or lead.wechat or lead.email
+    rows = (("电话" if lead.phone else "联系", reach), ("公司", fit(lead.company, ROW)))
+    return Card(
+        title=f"记得问候 #{lead.id} {shown_name(lead)}",
+        note=text,
+        rows=tuple(row for row in rows if row[1]),
+        buttons=(Button("查看", f"/线索 {lead.id} 详情", primary=True),),
     )
 
 

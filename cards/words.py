@@ -61,7 +61,9 @@ def until(at: datetime, now: datetime, zone: ZoneInfo) -> str:
 
 
 def money(yuan: int) -> str:
-    """ "12 万", "12.35 万" (to a hundred yuan), "980 元"."""
-    if yuan < 10000:
-        return f"{yuan} 元"
-    return f"{yuan / 10000:.2f}".rstrip("0").rstrip(".") + " 万"
+    """Money the way it is said: "8,500 元", "12.35 万" (to a hundred yuan), "1.2 亿"."""
+    for unit, name in ((100_000_000, "亿"), (10_000, "万")):
+        # What rounds up to the next unit is said in that unit: 99,999,999 is 1 亿.
+        if abs(yuan) >= unit - unit // 20_000:
+            return f"{yuan / unit:,.2f}".rstrip("0").rstrip(".") + f" {name}"
+    return f"{yuan:,} 元"

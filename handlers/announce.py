@@ -8,7 +8,7 @@ from cards import render
 from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
-from handlers import todos
+from handlers import tasks, todos
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
@@ -16,6 +16,9 @@ from store.domain.lead import Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role
+from store.domain.told import Told, in_vain, workdays_ago
+from store.domain.undo import undoable
+from store.leads import Past
 from store.outbox import Put, Recent
 
 MANY = 5
@@ -49,6 +52,7 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     for change in planned:
         if change.lead.owner is not None and change.event.kind in TAKES_OVER:
             await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
+    await tasks.keep_occasions(tx, {change.lead.id: change.lead for change in planned}.values())
     await todos.settle_all(tx, [(change.lead, change.event.kind) for change in planned])
     stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
     await announce(tx, stored)
@@ -128,6 +132,8 @@ async def _readers(
             readers[int(event.data["from"])] = True
         if event.kind == Kind.MERGED and event.data.get("from"):
             readers.setdefault(int(event.data["from"]), True)  # theirs went into this one
+        if event.kind == Kind.ASSISTED:
+            readers[int(event.data["to"])] = True
         if event.kind == Kind.GRAB:
             readers |= {int(m): True for m in event.data.get("grab", ())}
     return readers
@@ -143,7 +149,7 @@ async def _put_cards(
     tx: Tx, audiences: Sequence[Audience], holders: Mapping[int, Sequence[int]]
 ) -> None:
     team = await tx.members.all()
-    said = await tx.leads.last_follow_ups([a.lead.id for a in audiences])
+    pasts = await _pasts(tx, [a.lead.id for a in audiences])
     loads = await _suggestions(tx, audiences)
     new: dict[int, list[Lead]] = {}
     puts: list[Put] = []
@@ -154,12 +160,7 @@ async def _put_cards(
                 continue
             if member_id not in holders.get(audience.lead.id, ()):
                 new.setdefault(member_id, []).append(audience.lead)
-            view = View(
-                now=tx.now,
-                rules=tx.rules,
-                last=said.get(audience.lead.id, ""),
-                suggested=_suited(loads, audience.lead) if reader.manages else (),
-            )
+            view = _view(tx, audience.lead, reader, pasts, loads)
             rank = audience.rank(reader)
             puts.append(card_put(audience.lead, reader, view, ring=ring, rank=rank))
     recent = await tx.outbox.recent(tx.now - AT_ONCE) if new else Recent()
@@ -167,6 +168,34 @@ async def _put_cards(
     kept = [p for p in puts if p.member_id not in crowded or p.lead_id in _held(holders, p)]
     lists = [await _list_put(tx, team[m], again=m in recent.lists) for m in sorted(crowded)]
     await tx.outbox.put([*kept, *lists])
+
+
+@dataclass(frozen=True, slots=True)
+class _Pasts:
+    """What cards tell of the past of their leads: what was logged, and what was done last."""
+
+    told: Mapping[int, Sequence[Told]]
+    newest: Mapping[int, Past]
+
+
+async def _pasts(tx: Tx, lead_ids: Sequence[int]) -> _Pasts:
+    return _Pasts(await tx.leads.told(lead_ids), await tx.leads.newest(lead_ids))
+
+
+def _view(
+    tx: Tx, lead: Lead, reader: Member, pasts: _Pasts, loads: Sequence[tuple[int, Member]]
+) -> View:
+    logs, last = pasts.told.get(lead.id, ()), pasts.newest.get(lead.id)
+    since = workdays_ago(tx.now, tx.rules.reach_workdays, tx.rules.calendar)
+    tries = [at for at in in_vain(logs) if at.astimezone(tx.rules.zone).date() >= since]
+    return View(
+        now=tx.now,
+        rules=tx.rules,
+        last=logs[-1].log.text if logs else "",
+        missed=len(tries) if logs and logs[-1].log.missed else 0,
+        suggested=_suited(loads, lead) if reader.manages else (),
+        undo=last is not None and undoable(last, reader.id, tx.now),
+    )
 
 
 def _held(holders: Mapping[int, Sequence[int]], put: Put) -> set[int]:
@@ -258,12 +287,6 @@ async def show(tx: Tx, lead: Lead, reader: Member, *, ring: bool = True) -> None
     """Put the lead's card on one phone because its owner asked for it."""
     if reader.phone is None:
         return
-    said = await tx.leads.last_follow_ups([lead.id])
     loads = await _suggestions(tx, [Audience(lead, {reader.id: True})])
-    view = View(
-        now=tx.now,
-        rules=tx.rules,
-        last=said.get(lead.id, ""),
-        suggested=_suited(loads, lead) if reader.manages else (),
-    )
+    view = _view(tx, lead, reader, await _pasts(tx, [lead.id]), loads)
     await tx.outbox.put([card_put(lead, reader, view, ring=ring)])

@@ -12,12 +12,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import alarms, details, duty, lists, manage, merge, quota, ways, work
+from handlers import (
+    alarms,
+    details,
+    duty,
+    follow,
+    handover,
+    lists,
+    manage,
+    merge,
+    quota,
+    remind,
+    undo,
+    ways,
+    work,
+)
+from handlers.follow import About
+from handlers.handover import HandOver
 from handlers.lists import Look, Page
 from handlers.new import new
 from handlers.paste import looks_like_lead, offer
 from handlers.reply import Reply
-from handlers.work import About
 from store.db import Tx
 from store.domain.errors import BadCommand
 from store.domain.lead import LeadId, check_role
@@ -41,6 +56,7 @@ class Command:
     roles: tuple[Role, ...]
     parse: Callable[[str], Any]
     handler: Callable[[Tx, Member, Any], Awaitable[Reply]]
+    undo: bool = False  # 撤销 takes it back
 
     def bind(self, rest: str) -> Run:
         """Raises BadCommand, with how to write it."""
@@ -51,9 +67,19 @@ class Command:
 
         async def run(tx: Tx, by: Member) -> Reply:
             check_role(by, *self.roles)
-            return await self.handler(tx, by, wanted)
+            scene = await undo.before(tx, _ids(wanted) if self.undo else ())
+            reply = await self.handler(tx, by, wanted)
+            await undo.remember(tx, by, self.names[0], scene)
+            return reply
 
         return run
+
+
+def _ids(wanted: Any) -> tuple[LeadId, ...]:
+    """The leads that a command is about."""
+    if isinstance(wanted, About):
+        return (wanted.lead_id,)
+    return wanted if isinstance(wanted, tuple) else (wanted,)
 
 
 def number(text: str) -> LeadId:
@@ -109,6 +135,18 @@ def look(text: str) -> Look:
         return Look(None, text)
 
 
+def maybe_number(text: str) -> LeadId | None:
+    return number(text) if text else None
+
+
+def people(text: str) -> HandOver:
+    """A leaver, and who gets what they had. Raises ValueError."""
+    names = re.sub(r"(?:^|\s)(?:给|to)\s", " ", text).replace("，", " ").split()
+    if not 1 <= len(names) <= 2:
+        raise ValueError(text)
+    return HandOver(*names)
+
+
 def anything(text: str) -> str:
     return text
 
@@ -141,31 +179,43 @@ COMMANDS = (
     Command(names=("公海", "pool"), usage="公海 华东", does="可以领的线索",
             roles=SALES, parse=page, handler=lists.pool),
     Command(names=("领取", "claim", "接受", "认领", "accept"), usage="领取 42", does="领一条或几条",
-            roles=REP, parse=numbers, handler=work.claim),
+            roles=REP, parse=numbers, handler=work.claim, undo=True),
     Command(names=("跟进", "log"), usage="跟进 42 电话 聊了报价 下周三下午3点再约", does="记一次跟进",
-            roles=SALES, parse=single, handler=work.log),
+            roles=SALES, parse=single, handler=follow.log, undo=True),
+    Command(names=("改", "correct", "更正"), usage="改 42 时间 明天9点", does="改刚才那次跟进，时间、方式、金额都行",
+            roles=SALES, parse=about, handler=follow.correct, undo=True),
+    Command(names=("答", "answer"), usage="答 42 预算 20万", does="记下这个阶段要问的",
+            roles=SALES, parse=about, handler=follow.answer, undo=True),
     Command(names=("阶段", "stage"), usage="阶段 42 意向", does="跟进中、意向、已报价",
-            roles=SALES, parse=about, handler=work.move),
+            roles=SALES, parse=about, handler=work.move, undo=True),
     Command(names=("成交", "won"), usage="成交 42 12万", does="签下来了",
-            roles=SALES, parse=about, handler=work.won),
+            roles=SALES, parse=about, handler=work.won, undo=True),
     Command(names=("流失", "lost"), usage="流失 42 选了别家", does="没谈成",
-            roles=SALES, parse=single, handler=work.lost),
+            roles=SALES, parse=single, handler=work.lost, undo=True),
     Command(names=("无效", "invalid"), usage="无效 42 空号", does="不是真的线索",
-            roles=SALES, parse=single, handler=work.invalid),
+            roles=SALES, parse=single, handler=work.invalid, undo=True),
     Command(names=("退回", "return"), usage="退回 42 未到时机", does="还给市场培育",
-            roles=SALES, parse=single, handler=work.give_back),
+            roles=SALES, parse=single, handler=work.give_back, undo=True),
     Command(names=("放回", "release"), usage="放回 42", does="放回公海",
-            roles=SALES, parse=number, handler=work.release),
+            roles=SALES, parse=number, handler=work.release, undo=True),
     Command(names=("转交", "transfer"), usage="转交 42 韩梅", does="交给同事",
-            roles=SALES, parse=about, handler=work.transfer),
+            roles=SALES, parse=about, handler=work.transfer, undo=True),
     Command(names=("延期", "extend"), usage="延期 42", does="晚几天回收，只能一次",
-            roles=SALES, parse=number, handler=work.extend),
+            roles=SALES, parse=number, handler=work.extend, undo=True),
     Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
-            roles=SALES, parse=about, handler=work.remind),
+            roles=SALES, parse=about, handler=remind.remind, undo=True),
     Command(names=("请假", "leave"), usage="请假 明天下午", does="这段时间不派给我",
             roles=SALES, parse=anything, handler=duty.leave),
     Command(names=("上班", "back"), usage="上班", does="回来了，可以派给我",
             roles=SALES, parse=anything, handler=duty.back),
+    Command(names=("生日", "birthday"), usage="生日 42 5月12日", does="每年那天早上提醒，农历也行",
+            roles=SALES, parse=about, handler=remind.birthday, undo=True),
+    Command(names=("求助", "assist"), usage="求助 42 王工 想问接口", does="请同事帮忙看，线索还是你的",
+            roles=SALES, parse=about, handler=handover.assist, undo=True),
+    Command(names=("备注", "note"), usage="备注 42 接口周五给", does="给看得到这条的人留句话",
+            roles=ALL, parse=about, handler=handover.note),
+    Command(names=("撤销", "undo"), usage="撤销", does="10 分钟内，收回自己刚做的一步",
+            roles=ALL, parse=maybe_number, handler=undo.undo),
     Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
             roles=ALL, parse=something, handler=new),
     Command(names=("合并", "merge"), usage="合并 42 57", does="两条是同一位，57 并入 42",
@@ -177,11 +227,15 @@ COMMANDS = (
     Command(names=("重复", "doubles", "疑似重复"), usage="重复", does="还没核对的疑似重复",
             roles=MARKET, parse=doubtful, handler=merge.doubts),
     Command(names=("分配", "assign"), usage="分配 42 李雷", does="给某个人",
-            roles=MANAGER, parse=about, handler=manage.assign),
+            roles=MANAGER, parse=about, handler=manage.assign, undo=True),
     Command(names=("宽限", "grace", "再给一小时"), usage="宽限 42", does="超时没联系的，再给一小时",
-            roles=MANAGER, parse=number, handler=manage.grace),
+            roles=MANAGER, parse=number, handler=manage.grace, undo=True),
     Command(names=("我来", "take", "接手"), usage="我来 42", does="我自己接过来跟",
-            roles=MANAGER, parse=number, handler=manage.take),
+            roles=MANAGER, parse=number, handler=manage.take, undo=True),
+    Command(names=("交接", "handover"), usage="交接 李雷 韩梅", does="他手上的全部交给另一位，不写名字就按规则分",
+            roles=MANAGER, parse=people, handler=handover.hand_over),
+    Command(names=("点评", "comment"), usage="点评 42 先问清楚谁决定", does="跟的人会看到",
+            roles=MANAGER, parse=about, handler=handover.comment),
     Command(names=("日报", "digest"), usage="日报", does="今天的数字",
             roles=MANAGER, parse=anything, handler=manage.digest),
     Command(names=("活码", "qrcode", "渠道活码"), usage="活码 展会 李雷", does="做一个渠道的二维码，扫了就是线索",
@@ -189,7 +243,7 @@ COMMANDS = (
     Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",
             roles=MARKET, parse=ways.wanted, handler=ways.link),
     Command(names=("资料", "fill", "补充"), usage="资料 42 预算 20万", does="补一项资料，不写就看全部",
-            roles=SALES, parse=about, handler=details.fill),
+            roles=SALES, parse=about, handler=details.fill, undo=True),
     Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
             roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("告警", "alarms"), usage="告警", does="平台哪里不通、从什么时候起",
@@ -199,7 +253,7 @@ COMMANDS = (
 )  # fmt: skip
 BY_NAME = {name: command for command in COMMANDS for name in command.names}
 TRADITIONAL = str.maketrans(
-    "幫單線領認進階無轉錄報碼獲鏈額綁優", "帮单线领认进阶无转录报码获链额绑优"
+    "幫單線領認進階無轉錄報碼獲鏈額綁優備註評銷", "帮单线领认进阶无转录报码获链额绑优备注评销"
 )
 LETTER = r"[\u4e00-\u9fff]"
 UNIT = "个條条点时号日月年天周次分秒万千百亿元块套台人位楼折页"

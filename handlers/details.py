@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from handlers.announce import record
+from handlers.follow import About
 from handlers.reply import Reply
-from handlers.work import About
 from store.db import Tx
 from store.domain.custom import FieldRule, missing, read, said
 from store.domain.errors import BadCommand

@@ -6,8 +6,9 @@ from cards.digest import digest_card
 from cards.lists import assign_card
 from cards.words import moment
 from handlers.announce import record
+from handlers.follow import About
 from handlers.reply import Reply
-from handlers.work import About, colleague
+from handlers.work import colleague
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import Lead, LeadId

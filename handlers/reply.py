@@ -11,7 +11,7 @@ class Reply:
 
     ``card`` is sent as a message of its own, for lists and questions. ``asks``: it is
     a question, and a press on it answers it for good. ``private``: not for the group it
-    was asked in.
+    was asked in. ``key``: the card's name, when it will change with what it tells of.
     """
 
     text: str = ""
@@ -20,3 +20,4 @@ class Reply:
     told: bool = False
     private: bool = False
     refused: bool = False
+    key: str = ""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from cards import render
 from cards.model import Card
 from cards.reminders import morning_card, reminder_card
+from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on
 from handlers.clocks import replan
@@ -14,7 +15,9 @@ from handlers.journeys import begin
 from store.db import Tx
 from store.domain.deadlines import reclaim_at, respond_by, schedule
 from store.domain.lead import Due, Lead, LeadId
+from store.domain.occasions import KINDS as OCCASIONS
 from store.domain.quota import Level, paid_from
+from store.domain.recurrence import following
 from store.outbox import Put
 from store.reminders import Reminder
 
@@ -72,19 +75,40 @@ async def reminders(tx: Tx) -> int:
     due = await tx.reminders.due(tx.now, BATCH)
     if not due:
         return 0
-    ringing = [*due, *await _ahead(tx, due)]
+    ringing = await _together(tx, due)
     leads = {lead.id: lead for lead in await tx.leads.many(r.lead_id for r in ringing)}
+    await tx.reminders.rung([r.id for r in ringing])
     mornings: dict[int, list[Reminder]] = {}
-    many = await _crowded(tx, ringing)
-    for reminder in ringing:
+    wanted = [r for r in ringing if leads[r.lead_id].open or r.kind in OCCASIONS]
+    many = await _crowded(tx, wanted)
+    for reminder in wanted:
         if reminder.date_only or reminder.member_id in many:
             mornings.setdefault(reminder.member_id, []).append(reminder)
         else:
             await _ring(tx, reminder, leads[reminder.lead_id])
     for member_id, together in mornings.items():
         await _morning(tx, member_id, together, leads)
-    await tx.reminders.rung([r.id for r in ringing])
+    await _again(tx, wanted, leads)
     return len(due)
+
+
+async def _together(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:
+    """Of whoever is reminded of a date, every one of that morning; and what soon comes, if tight."""
+    days = {r.member_id for r in due if r.date_only}
+    mornings = await tx.reminders.mornings(sorted(days), tx.now) if days else ()
+    found = {r.id: r for r in (*due, *mornings, *await _ahead(tx, due))}
+    return sorted(found.values(), key=lambda r: (r.due_at, r.id))
+
+
+async def _again(tx: Tx, rung: Sequence[Reminder], leads: Mapping[LeadId, Lead]) -> None:
+    """What comes round is due once more, however many times were missed."""
+    for reminder in rung:
+        if reminder.every:
+            at = following(reminder.every, reminder.due_at, tx.now, tx.rules.zone)
+            if at is not None:
+                at = tasks.moment(tx, at, date_only=reminder.date_only)
+                await tx.reminders.again(reminder.id, at)
+    await tasks.keep_occasions(tx, [leads[r.lead_id] for r in rung if r.kind in OCCASIONS])
 
 
 async def _ahead(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:
@@ -114,8 +138,10 @@ async def _level(tx: Tx, member_id: int) -> Level:
 
 
 async def _ring(tx: Tx, reminder: Reminder, lead: Lead) -> None:
-    card = reminder_card(lead, reminder.text)
-    await _put(tx, f"remind:{reminder.id}", reminder.member_id, card)
+    card = reminder_card(lead, reminder.text, again=bool(reminder.every))
+    # What comes round rings as a message of its own every time.
+    turn = f"/{reminder.due_at:%Y%m%d%H%M}" if reminder.every else ""
+    await _put(tx, f"remind:{reminder.id}{turn}", reminder.member_id, card)
 
 
 async def _morning(
@@ -145,6 +171,7 @@ async def _put(tx: Tx, key: str, member_id: int, card: Card) -> None:
 
 
 KEEP = timedelta(days=30)
+DAY = timedelta(days=1)
 
 
 async def forget(tx: Tx) -> None:
@@ -154,3 +181,4 @@ async def forget(tx: Tx) -> None:
     await tx.outbox.forget(before)
     await tx.pictures.forget(before)
     await tx.quota.forget()
+    await tx.actions.forget(tx.now - DAY)

@@ -14,6 +14,7 @@ SETTLES = frozenset(
         Kind.FOLLOWED, Kind.WON, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED,
         Kind.RECLAIMED, Kind.LEFT, Kind.IDLE, Kind.TRANSFERRED, Kind.DECLINED, Kind.LAPSED,
         Kind.ASSIGNED, Kind.CLAIMED, Kind.REMINDER, Kind.MERGED, Kind.SPLIT,
+        Kind.STAGE, Kind.CORRECTED, Kind.UNDONE, Kind.DATED,
     }
 )  # fmt: skip
 """After these it is looked what is still to be done. A reminder that rang is: nobody called yet."""

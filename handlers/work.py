@@ -1,24 +1,21 @@
 """What a rep does with a lead."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-
+from cards.follow import asked_card
 from cards.lead import dialled
-from cards.lists import reason_card
-from cards.words import dated, moment, money
-from handlers import todos
+from cards.lists import amount_card, reason_card
+from cards.words import moment, money
+from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on
+from handlers.follow import About
 from handlers.journeys import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
-from store.domain.followup import FollowUp, read_follow_up
 from store.domain.lead import (
     REASONS,
     STAGES,
     Change,
-    Event,
     Kind,
     Lead,
     LeadId,
@@ -27,16 +24,8 @@ from store.domain.lead import (
     spelled,
 )
 from store.domain.money import find_amount
+from store.domain.sop import missing
 from store.domain.team import Member, Role
-from store.domain.times import find_time
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """A lead and what was said about it."""
-
-    lead_id: LeadId
-    words: str
 
 
 async def claim(tx: Tx, by: Member, ids: tuple[LeadId, ...]) -> Reply:
@@ -85,44 +74,6 @@ async def _check_claim(tx: Tx, by: Member) -> None:
         raise Refused(f"今天已领 {claimed} 条，每天最多 {limits.daily_claims} 条，明天再来")
 
 
-async def log(tx: Tx, by: Member, about: About) -> Reply:
-    """A follow-up in one sentence; what was understood is said back."""
-    lead = await tx.leads.get(about.lead_id)
-    if not about.words:
-        raise BadCommand(f"聊了什么？例如：跟进 {lead.id} 电话 聊了报价 下周三下午3点再约")
-    follow_up = read_follow_up(about.words, tx.now, tx.rules.zone)
-    if follow_up.next_at is not None:
-        at = _moment(tx, follow_up.next_at, date_only=follow_up.next_date_only)
-        follow_up = replace(follow_up, next_at=at)
-    [stored] = await record(tx, lead.follow(by, follow_up, tx.now))
-    if follow_up.next_at is not None:
-        await tx.reminders.drop(lead.id, "next")
-        await tx.reminders.add(
-            lead.id, by.id, follow_up.next_at, follow_up.text, "next",
-            date_only=follow_up.next_date_only,
-        )  # fmt: skip
-        await todos.settle(tx, stored)
-    asked = f"\n{follow_up.question}" if follow_up.question else ""
-    return Reply(
-        text=f"记下 #{lead.id}：{_understood(tx, follow_up)}{asked}", told=not follow_up.question
-    )
-
-
-def _moment(tx: Tx, at: datetime, *, date_only: bool) -> datetime:
-    """A date alone is the opening of that working day, or of the next one."""
-    return tx.rules.calendar.opens(at) if date_only else at
-
-
-def _understood(tx: Tx, follow_up: FollowUp) -> str:
-    parts = [follow_up.method, follow_up.outcome]
-    if follow_up.amount is not None:
-        parts.append(money(follow_up.amount))
-    parts += [f"#{tag}" for tag in follow_up.tags]
-    if follow_up.next_at is not None:
-        parts.append(f"{moment(follow_up.next_at, tx.now, tx.rules.zone)} 提醒你")
-    return "，".join(part for part in parts if part) or "一条跟进"
-
-
 async def move(tx: Tx, by: Member, about: About) -> Reply:
     """To another stage, named in Chinese or English."""
     lead = await tx.leads.get(about.lead_id)
@@ -131,8 +82,19 @@ async def move(tx: Tx, by: Member, about: About) -> Reply:
         return await won(tx, by, About(lead.id, ""))
     if stage == Stage.LOST:
         return await lost(tx, by, About(lead.id, ""))
-    await record(tx, lead.move(by, stage, tx.now))
-    return Reply(text=f"#{lead.id} 已到「{STAGES[stage]}」", told=True)
+    change = lead.move(by, stage, tx.now)
+    if ask := missing(lead, tx.rules.sops):
+        then = f"阶段 {lead.id} {STAGES[stage]}"
+        return Reply(card=asked_card(lead, ask, to=then), private=True)
+    await record(tx, change._replace(lead=await tasks.enter(tx, change.lead)))
+    return Reply(text=f"#{lead.id} 已到「{STAGES[stage]}」{await _task(tx, lead)}", told=True)
+
+
+async def _task(tx: Tx, lead: Lead) -> str:
+    """What the new stage will remind of."""
+    due = [r for r in await tx.reminders.of(lead.id) if r.kind == "task"]
+    said = (f"{moment(r.due_at, tx.now, tx.rules.zone)} 提醒你{r.text}" for r in due)
+    return "".join(f"，{one}" for one in said)
 
 
 def _stage(words: str) -> Stage:
@@ -147,8 +109,13 @@ async def won(tx: Tx, by: Member, about: About) -> Reply:
     lead = await tx.leads.get(about.lead_id)
     found = find_amount(about.words)
     amount = found.yuan if found else int(about.words) if about.words.isdecimal() else None
-    if amount is None:
+    if amount is None and lead.amount and not about.words:
+        return Reply(card=amount_card(lead), asks=True, private=True)
+    if not amount:
         raise BadCommand(f"成交多少？例如：成交 {lead.id} 12万")
+    if ask := missing(lead, tx.rules.sops):
+        then = f"成交 {lead.id} {money(amount)}"
+        return Reply(card=asked_card(lead, ask, to=then), private=True)
     await _end(tx, lead.close(by, Stage.WON, tx.now, text=money(amount), amount=amount))
     return Reply(text=f"#{lead.id} 成交 {money(amount)}，辛苦了", told=True)
 
@@ -236,32 +203,3 @@ async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     span = tx.rules.limits.extend
     await record(tx, lead.extend(by, tx.now, span))
     return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，只能延一次", told=True)
-
-
-async def remind(tx: Tx, by: Member, about: About) -> Reply:
-    """A reminder at that minute."""
-    lead = await tx.leads.get(about.lead_id)
-    if not lead.owned_by(by) and not by.manages:
-        lead.check_mine(by)
-    found = find_time(about.words, tx.now, tx.rules.zone)
-    example = f"例如：提醒 {lead.id} 明天9点 打电话"
-    if found is None:
-        raise BadCommand(f"什么时候提醒？{example}")
-    if found.ambiguous or (found.past and not found.date_only):
-        raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'}{example}")
-    words = (about.words[: found.start] + about.words[found.end :]).strip() or "联系一下"
-    at = _moment(tx, found.at, date_only=found.date_only)
-    await tx.reminders.add(lead.id, by.id, at, words, "asked", date_only=found.date_only)
-    said = moment(at, tx.now, tx.rules.zone)
-    when = dated(at, tx.rules.zone)
-    event = Event(kind=Kind.REMINDER, by=by.id, at=tx.now, text=f"{when} {words}")
-    await record(tx, Change(_planned(lead, by, at, tx.now), event))
-    return Reply(text=f"好，{said} 提醒你 #{lead.id} {words}", told=True)
-
-
-def _planned(lead: Lead, by: Member, at: datetime, now: datetime) -> Lead:
-    """The owner's reminder is the next contact, unless an earlier one is agreed."""
-    agreed = lead.next_at is not None and now < lead.next_at < at
-    if agreed or not lead.owned_by(by) or not lead.open:
-        return lead
-    return replace(lead, next_at=at)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from store.actions import Actions
 from store.alarms import Alarms, Watch
 from store.contacts import Contacts
 from store.domain.rules import Rules
@@ -58,6 +59,7 @@ class Tx:
         self.inbox = Inbox(conn, now)
         self.ticks = Ticks(conn)
         self.reminders = Reminders(conn, now)
+        self.actions = Actions(conn, now)
         self.journeys = Journeys(conn, now)
         self.links = Links(conn, now)
         self.groups = Groups(conn, now)

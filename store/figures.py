@@ -14,6 +14,7 @@ from store.domain.figures import Figures, PersonFigures, SourceFigures
 from store.domain.lead import CLOSED, STAGES, Kind, Place, Stage
 from store.domain.rules import Rules
 from store.domain.team import Role
+from store.domain.undo import WINDOW
 from store.leads import lead_of, open_loads
 from store.members import Members
 
@@ -26,6 +27,8 @@ CHANGES = (
 )  # fmt: skip
 FUNNEL_SPAN = timedelta(days=30)
 SHOWN = 8
+WHOLE_SPAN = timedelta(days=7)
+"""How long after a capture its first contact is looked for among what was undone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,20 @@ class FiguresQuery:
             select(t.events.c.kind, t.events.c.by_id, t.events.c.data, t.leads.c.source)
             .join(t.leads, t.leads.c.id == t.events.c.lead_id)
             .where(t.events.c.kind.in_(counted), t.events.c.at >= start, t.events.c.at < end)
+            .where(t.events.c.id.not_in(await self._undone(start, end)))
         )
         return rows.mappings().all()
+
+    async def _undone(self, start: datetime, end: datetime) -> Sequence[int]:
+        """The events of that time that were taken back and count no more."""
+        rows = await self.conn.execute(
+            select(t.events.c.data).where(
+                t.events.c.kind == Kind.UNDONE,
+                t.events.c.at >= start,
+                t.events.c.at < end + WINDOW,
+            )
+        )
+        return [int(n) for row in rows for n in row.data.get("undid", ())]
 
     async def _in_time(self, fresh: Sequence[RowMapping]) -> int:
         """How many of the day's leads were contacted before their first-response target."""
@@ -91,6 +106,7 @@ class FiguresQuery:
             select(t.events.c.lead_id, func.min(t.events.c.at).label("at"))
             .where(t.events.c.kind.in_([Kind.FOLLOWED, Kind.STAGE, Kind.WON]))
             .where(t.events.c.at >= start)
+            .where(t.events.c.id.not_in(await self._undone(start, start + WHOLE_SPAN)))
             .group_by(t.events.c.lead_id)
         )
         first = {row.lead_id: row.at for row in rows}

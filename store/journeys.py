@@ -81,6 +81,11 @@ class Journeys:
             .values(due_at=None, ended=why, waits="")
         )
 
+    async def live(self, lead_id: int) -> bool:
+        """Whether the lead is being nurtured."""
+        found = (t.journeys.c.lead_id == lead_id, t.journeys.c.due_at.is_not(None))
+        return bool(await self.conn.scalar(select(func.count()).where(*found)))
+
     async def mailed_since(self, lead_id: int, since: datetime) -> tuple[int, datetime | None]:
         """How many messages this person got since then, and when the first of them went."""
         row = (

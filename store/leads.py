@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Row,
     RowMapping,
     and_,
     bindparam,
@@ -42,6 +43,7 @@ from store.domain.lead import (
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Member, MemberId
+from store.domain.told import Told, told
 from store.members import Members
 from store.upsert import upsert
 
@@ -62,6 +64,10 @@ class Past:
     text: str
     data: Mapping[str, Any]
     id: int = 0
+
+    @property
+    def by_id(self) -> int | None:
+        return self.by.id if self.by else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,16 +360,7 @@ class Leads:
             .order_by(t.events.c.lead_id, t.events.c.id)
         )
         for row in rows:
-            past = Past(
-                LeadId(row.lead_id),
-                Kind(row.kind),
-                row.at,
-                team.get(row.by_id),
-                row.text,
-                row.data,
-                row.id,
-            )
-            lines.setdefault(row.lead_id, []).append(past)
+            lines.setdefault(row.lead_id, []).append(_past(row, team))
         return lines
 
     async def story(self, lead_id: int) -> Sequence[Past]:
@@ -391,17 +388,57 @@ class Leads:
         rows = await self.conn.execute(query.order_by(t.events.c.at, t.events.c.id))
         return [(row.at, recalled(row.text, row.data)) for row in rows]
 
-    async def last_follow_ups(self, ids: Sequence[int]) -> Mapping[int, str]:
-        """What was said last with each of these leads."""
-        newest = (
+    async def told(self, ids: Sequence[int]) -> Mapping[int, Sequence[Told]]:
+        """What was logged of each of these leads, as corrected and not undone, oldest first."""
+        kinds = [Kind.FOLLOWED, Kind.CORRECTED, Kind.UNDONE]
+        rows = await self.conn.execute(
+            select(t.events)
+            .where(t.events.c.lead_id.in_(ids), t.events.c.kind.in_(kinds))
+            .order_by(t.events.c.lead_id, t.events.c.id)
+        )
+        lines: dict[int, list[Row[Any]]] = {}
+        for row in rows:
+            lines.setdefault(row.lead_id, []).append(row)
+        return {lead_id: told(of_lead) for lead_id, of_lead in lines.items()}
+
+    async def newest(self, ids: Sequence[int]) -> Mapping[int, Past]:
+        """The last thing somebody did with each of these leads."""
+        last = (
             select(func.max(t.events.c.id))
-            .where(t.events.c.lead_id.in_(ids), t.events.c.kind == Kind.FOLLOWED)
+            .where(t.events.c.lead_id.in_(ids), t.events.c.by_id.is_not(None))
             .group_by(t.events.c.lead_id)
         )
-        rows = await self.conn.execute(
-            select(t.events.c.lead_id, t.events.c.text).where(t.events.c.id.in_(newest))
-        )
-        return {row.lead_id: row.text for row in rows}
+        rows = await self.conn.execute(select(t.events).where(t.events.c.id.in_(last)))
+        team = await self.members.all()
+        return {row.lead_id: _past(row, team) for row in rows}
+
+    async def last_event(self, lead_id: int) -> int:
+        """The number of the newest line of the lead's history."""
+        query = select(func.max(t.events.c.id)).where(t.events.c.lead_id == lead_id)
+        return int(await self.conn.scalar(query) or 0)
+
+    async def waiting_for(self, why: str, limit: int) -> Sequence[Lead]:
+        """Open leads in the pool that lie there for this reason."""
+        found = and_(t.leads.c.place == Place.POOL, OPEN, t.leads.c.why == why)
+        query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
+        return await self._read(query.with_for_update())
+
+    async def since(self, lead_id: int, event_id: int) -> Sequence[Past]:
+        """What happened to the lead after that event."""
+        found = and_(t.events.c.lead_id == lead_id, t.events.c.id > event_id)
+        rows = await self.conn.execute(select(t.events).where(found).order_by(t.events.c.id))
+        team = await self.members.all()
+        return [_past(row, team) for row in rows]
+
+    @staticmethod
+    def columns(lead: Lead) -> Mapping[str, Any]:
+        """The lead as its row."""
+        return _row(lead)
+
+    async def rewound(self, lead: Lead, values: Mapping[str, Any]) -> Lead:
+        """``lead`` with these columns as they were."""
+        row = _row(lead) | {"id": lead.id} | dict(values)
+        return lead_of(row, await self.members.all())
 
     async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
         """Everybody who had the lead (since then); who had it last is last."""
@@ -409,11 +446,16 @@ class Leads:
         if since is not None:
             query = query.where(t.events.c.at >= since)
         had = {Kind.CLAIMED, Kind.ACCEPTED, Kind.TRANSFERRED, Kind.FOLLOWED, Kind.RETURNED,
-               Kind.RELEASED, Kind.RECLAIMED}  # fmt: skip
+               Kind.RELEASED, Kind.RECLAIMED, Kind.UNDONE}  # fmt: skip
         rows = await self.conn.execute(
             query.where(t.events.c.kind.in_(list(had))).order_by(t.events.c.id)
         )
-        ids = [row.data.get("to") or row.data.get("from") or row.by_id for row in rows]
+        # What was taken back gave the lead to whom its event names, not to who took it back.
+        ids = [
+            row.data.get("to") or row.data.get("from")
+            or (None if row.kind == Kind.UNDONE else row.by_id)
+            for row in rows
+        ]  # fmt: skip
         last_first = dict.fromkeys(member for member in reversed(ids) if member is not None)
         return [MemberId(member) for member in reversed(last_first)]
 
@@ -432,6 +474,18 @@ def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
     ]
 
 
+def _past(row: Row[Any], team: Mapping[int, Member]) -> Past:
+    return Past(
+        LeadId(row.lead_id),
+        Kind(row.kind),
+        row.at,
+        team.get(row.by_id),
+        row.text,
+        row.data,
+        row.id,
+    )
+
+
 def _row(lead: Lead) -> dict[str, Any]:
     row = {name: getattr(lead, name) for name in COLUMNS}
     return row | {
@@ -441,10 +495,11 @@ def _row(lead: Lead) -> dict[str, Any]:
         "linked": list(lead.linked),
         "utm": dict(lead.utm),
         "fields": dict(lead.fields),
+        "experts": dict(lead.experts),
     }
 
 
-def lead_of(row: RowMapping, team: Mapping[int, Member]) -> Lead:
+def lead_of(row: Mapping[str, Any] | RowMapping, team: Mapping[int, Member]) -> Lead:
     values = {name: row[name] for name in COLUMNS}
     values |= {
         "id": LeadId(row["id"]),

@@ -303,6 +303,26 @@ class Outbox:
         )
         return found.one_or_none()
 
+    async def phone(self, key: str) -> tuple[Channel, str] | None:
+        """Where the message of that name is shown: channel and account."""
+        query = select(t.outbox.c.channel, t.outbox.c.account).where(t.outbox.c.key == key)
+        row = (await self.conn.execute(query)).one_or_none()
+        return (Channel(row.channel), row.account) if row else None
+
+    async def show(self, key: str, payload: dict[str, Any]) -> None:
+        """The message that is there says something else from now on, without a sound."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(t.outbox.c.key == key)
+            .values(
+                payload=payload,
+                version=t.outbox.c.version + 1,
+                attempts=0,
+                error=None,
+                due_at=case((t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now),
+            )
+        )
+
     async def redraw(self, key: str) -> None:
         """Show the row again although it did not change: the phone has an older card."""
         await self.conn.execute(

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -17,9 +17,12 @@ class Reminder:
     lead_id: LeadId
     member_id: MemberId
     text: str
-    kind: str  # "asked": typed by somebody; "next": the next date of a follow-up
+    # "asked": typed by somebody; "next": the next date of a follow-up; "task": of a stage;
+    # "birthday", "anniversary"
+    kind: str
     date_only: bool
     due_at: datetime
+    every: str = ""  # how often, in the words it was asked with
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,15 @@ class Reminders:
     now: datetime
 
     async def add(  # noqa: PLR0913 - one argument a column
-        self, lead_id: int, member_id: int, at: datetime, text: str, kind: str, *, date_only: bool
+        self,
+        lead_id: int,
+        member_id: int,
+        at: datetime,
+        text: str,
+        kind: str,
+        *,
+        date_only: bool,
+        every: str = "",
     ) -> None:
         await self.conn.execute(
             insert(t.reminders).values(
@@ -39,6 +50,7 @@ class Reminders:
                 date_only=date_only,
                 due_at=at,
                 made_at=self.now,
+                every=every or None,
             )
         )
 
@@ -66,6 +78,38 @@ class Reminders:
             .with_for_update(skip_locked=True)
         )
         return [_reminder(row) for row in rows]
+
+    async def mornings(self, member_ids: Sequence[int], until: datetime) -> Sequence[Reminder]:
+        """The date-only ones of these people that are due: all of them make one card."""
+        rows = await self.conn.execute(
+            select(t.reminders)
+            .where(
+                t.reminders.c.member_id.in_(member_ids),
+                t.reminders.c.due_at <= until,
+                t.reminders.c.date_only.is_(True),
+            )
+            .order_by(t.reminders.c.due_at, t.reminders.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        return [_reminder(row) for row in rows]
+
+    async def again(self, reminder_id: int, at: datetime) -> None:
+        """It comes round again."""
+        await self.conn.execute(
+            update(t.reminders).where(t.reminders.c.id == reminder_id).values(due_at=at)
+        )
+
+    async def cancel(self, lead_id: int, member_id: int) -> int:
+        """What this person asked to be told about the lead rings no more; how many there were."""
+        mine = (
+            t.reminders.c.lead_id == lead_id,
+            t.reminders.c.member_id == member_id,
+            t.reminders.c.kind == "asked",
+            t.reminders.c.due_at.is_not(None),
+        )
+        count = await self.conn.scalar(select(func.count()).select_from(t.reminders).where(*mine))
+        await self.conn.execute(update(t.reminders).where(*mine).values(due_at=None))
+        return int(count or 0)
 
     async def of(self, lead_id: int) -> Sequence[Reminder]:
         """What has not rung yet for this lead."""
@@ -127,4 +171,5 @@ def _reminder(row: Any) -> Reminder:
         kind=row.kind,
         date_only=row.date_only,
         due_at=row.due_at,
+        every=row.every or "",
     )

@@ -184,6 +184,8 @@ leads = Table(
     Column("scope", String(64), nullable=False, server_default=text("''")),
     # Whoever presses first has it: no embargo, no cooldown.
     Column("grab", Boolean, nullable=False, server_default=text("false")),
+    # Who was asked for help with it: member id → what they were asked.
+    Column("experts", Json, nullable=False, server_default="{}"),
     Column("version", Integer, nullable=False),
     Index("ix_leads_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
@@ -254,8 +256,24 @@ reminders = Table(
     # NULL once it has rung or been dropped.
     Column("due_at", UtcDateTime),
     Column("made_at", UtcDateTime, nullable=False),
+    # "每周一9点": when it has rung it is due again. NULL: once.
+    Column("every", String(64)),
     Index("ix_reminders_due_at", "due_at"),
+    Index("ix_reminders_member_id_due_at", "member_id", "due_at"),
     Index("ix_reminders_lead_id", "lead_id"),
+)
+# What somebody did lately, with how things were before, so that it can be taken back.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("member_id", ForeignKey("members.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("label", String(32), nullable=False),
+    Column("steps", Json, nullable=False),
+    Column("undone_at", UtcDateTime),
+    Index("ix_actions_member_id_id", "member_id", "id"),
+    Index("ix_actions_at", "at"),
 )
 journeys = Table(
     "journeys",

@@ -5,8 +5,10 @@ What a rep logs in one line: how, with what outcome, about how much, what next.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, tzinfo
+from typing import Any, Self
 
 from store.domain.money import find_amount
 from store.domain.numerals import normalise
@@ -77,6 +79,26 @@ OBJECTIONS = {
     "产品": "功能不|不支持|不满足|缺少?功能|不好用|不适合|不合适",
     "已有": "已经?有了|用着别的|已经?在用|刚买",
 }
+MISSED = frozenset({"未接通", "空号"})
+"""Outcomes of a try that found nobody."""
+PAIN = re.compile(
+    r"[^，。；！？,;!?\s]*(?:痛点|头疼|头痛|困扰|抱怨|吐槽|烦恼|发愁|愁的|苦于|难题|瓶颈|效率(?:太|很|偏)?低"
+    r"|(?:太|很|比较)(?:慢|乱|麻烦|费时|费力|繁琐)|容易(?:出错|漏|丢)|出错率|老是?(?:出错|漏|丢)|经常(?:出错|漏|丢|加班)"
+    r"|忙不过来|管不过来|跟不上|对不上账?|靠(?:人工|手工|excel)|重复(?:劳动|录入)|成本(?:太|很|偏)?高|人手不(?:够|足)|漏跟|丢单|缺人"
+    r"|(?<![a-z])(?:pain(?:s| point)?|too slow|struggl\w+|error-prone|manual work)(?![a-z]))"
+    r"[^，。；！？,;!?\s]*",
+    re.IGNORECASE,
+)
+PAIN_MARK = re.compile(
+    r"^(?:客户|他们|对方)?的?(?:主要|最大的?)?(?:痛点|难题|烦恼)(?:是|在于|有)?[:：]?\s*(?=.)"
+)
+STEP_MARK = re.compile(
+    r"(?:下一步|下步|接下来|后续|计划|next step)\s*(?:是|[:：])?\s*(?P<step>[^，。；！？,;!?]{2,40})"
+)
+NOT_OUTSIDE = re.compile(
+    r"内部|同事|主管|(?:咱|我)们?(?:老板|领导|技术|产品|财务|法务)|备注|报备|(?:写|做|整理|准备)(?:了|好|完)?(?:方案|报价|资料|标书|合同)"
+    r"|(?<![a-z])(?:internal|note to self)(?![a-z])"
+)
 TAG = re.compile(r"[#＃]([^\W\d][\w-]*|\d+[^\W\d_][\w-]*)")
 PHONE = re.compile(
     r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)"
@@ -109,10 +131,12 @@ ENOUGH = 3  # characters that tell something beyond method, outcome and date
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One logged contact. ``method``, ``outcome`` and ``objection`` are empty when not said.
+    """One logged contact. ``method``, ``outcome``, ``objection`` and ``step`` may be empty.
 
     ``amount`` is whole yuan; ``next_at`` aware UTC. ``effective``: it says more than
     that somebody was called. ``question`` is what to ask back about the next date.
+    ``pains``: what troubles the customer, in the writer's words. ``step``: what is to
+    be done next. ``attempt``: somebody tried to reach the customer, it is no mere note.
     """
 
     text: str
@@ -125,6 +149,43 @@ class FollowUp:
     next_date_only: bool
     effective: bool
     question: str = ""
+    pains: tuple[str, ...] = ()
+    step: str = ""
+    attempt: bool = True
+
+    @property
+    def missed(self) -> bool:
+        """A try that found nobody."""
+        return self.attempt and self.outcome in MISSED
+
+    @property
+    def reached(self) -> bool:
+        return self.attempt and not self.missed
+
+    def as_data(self) -> dict[str, Any]:
+        """As an event keeps it; the sentence itself is the event's text."""
+        kept = asdict(self)
+        del kept["text"], kept["question"]
+        kept["next_at"] = self.next_at.isoformat() if self.next_at else None
+        return kept | {"tags": list(self.tags), "pains": list(self.pains)}
+
+    @classmethod
+    def of(cls, text: str, data: Mapping[str, Any]) -> Self:
+        """What an event kept; older events know less."""
+        names = {field.name for field in fields(cls)} - {"text", "question"}
+        values = {name: value for name, value in data.items() if name in names}
+        missing: dict[str, Any] = {
+            "next_date_only": False,
+            "method": "",
+            "outcome": "",
+            "amount": None,
+        }
+        missing |= {"objection": "", "effective": False, "tags": ()}
+        values = missing | values
+        at = values.get("next_at")
+        values["next_at"] = datetime.fromisoformat(at) if at else None
+        values["tags"], values["pains"] = tuple(values["tags"]), tuple(values.get("pains", ()))
+        return cls(text=text, **values)
 
 
 def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
@@ -139,9 +200,10 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
     plain = _blank(bare, [(one.start, one.end) for one in times])
     amount = find_amount(plain)
     outcome = _first_group(OUTCOMES, done)
+    method = _earliest(METHODS, done)
     return FollowUp(
         text=text,
-        method=_earliest(METHODS, done),
+        method=method,
         outcome=outcome,
         amount=amount.yuan if amount else None,
         tags=tuple(dict.fromkeys(TAG.findall(text))),
@@ -150,7 +212,36 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
         next_date_only=coming is not None and coming.date_only,
         effective=_tells_something(plain, outcome) or amount is not None,
         question=coming.ambiguous if coming else "",
+        pains=_pains(plain),
+        step=_step(bare, coming),
+        attempt=bool(outcome) or not NOT_OUTSIDE.search(done),
     )
+
+
+def _pains(text: str) -> tuple[str, ...]:
+    found = (PAIN_MARK.sub("", match[0]).strip("：:的 ") for match in PAIN.finditer(text))
+    return tuple(dict.fromkeys(pain[:40] for pain in found if len(pain) > 1))[:3]
+
+
+def _step(text: str, coming: Found | None) -> str:
+    """What is to be done next: named as such, or the words around the next date."""
+    if named := STEP_MARK.search(text):
+        rest = _blank(
+            named["step"], [] if coming is None else _inside(coming, named.start("step"))
+        )
+        if said := " ".join(rest.split()):
+            return said[:40]
+    if coming is None:
+        return ""
+    behind = text[coming.end :].lstrip()
+    stop = STOP.search(behind)
+    behind = behind[: stop.start()] if stop else behind
+    before = re.split(STOP, text[: coming.start].rstrip())[-1]
+    return (behind.strip() or before.strip("：:在到 "))[:40]
+
+
+def _inside(one: Found, start: int) -> list[tuple[int, int]]:
+    return [(max(0, one.start - start), max(0, one.end - start))]
 
 
 def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
@@ -205,14 +296,26 @@ def _earliest(groups: dict[str, str], text: str) -> str:
     return min(places, key=places.__getitem__, default="")
 
 
+def named(groups: dict[str, str], text: str) -> str:
+    """The group that these words mean; empty when none does."""
+    return _first_group(groups, text)
+
+
 def _first_group(groups: dict[str, str], text: str) -> str:
     """The first group that is named at all: 没接通 is not 接通."""
     return next((name for name, words in groups.items() if re.search(words, text)), "")
 
 
+def tells_something(log: FollowUp, now: datetime, zone: tzinfo) -> bool:
+    """Whether a log that was corrected says more than that somebody was called."""
+    bare = _blank(log.text, [m.span() for words in (TAG, PHONE) for m in words.finditer(log.text)])
+    plain = _blank(bare, [(one.start, one.end) for one in find_times(bare, now, zone)])
+    return _tells_something(plain, log.outcome) or log.amount is not None
+
+
 def _tells_something(text: str, outcome: str) -> bool:
     """Whether it says more than method, outcome and date."""
-    if outcome in {"未接通", "空号"}:
+    if outcome in MISSED:
         return False
     plain = normalise(text)
     for words in (*METHODS.values(), *OUTCOMES.values()):

@@ -153,6 +153,13 @@ class Kind(StrEnum):
     SPLIT = "split"  # a merge taken apart: on both
     DISTINCT = "distinct"  # looked at: two people
     LINKED = "linked"  # the same person, another business line: on both
+    CORRECTED = "corrected"  # a follow-up was misunderstood
+    UNDONE = "undone"  # its data names the events that count no more
+    ANSWERED = "answered"  # a must-ask question of the stage
+    ASSISTED = "assisted"  # an expert was asked for help
+    NOTED = "noted"
+    COMMENTED = "commented"
+    DATED = "dated"  # a birthday or an anniversary became known
 
 
 KINDS: Mapping[Kind, str] = {
@@ -201,6 +208,13 @@ KINDS: Mapping[Kind, str] = {
     Kind.SPLIT: "分开",
     Kind.DISTINCT: "核对过不是同一位",
     Kind.LINKED: "关联业务线",
+    Kind.CORRECTED: "更正跟进",
+    Kind.UNDONE: "撤销",
+    Kind.ANSWERED: "问到",
+    Kind.ASSISTED: "求助",
+    Kind.NOTED: "备注",
+    Kind.COMMENTED: "点评",
+    Kind.DATED: "记下日子",
 }
 
 
@@ -296,6 +310,8 @@ class Lead:
     """The pool it belongs to: a scope of the rules, or the common one."""
     grab: bool = False
     """Whoever presses first has it."""
+    experts: Mapping[str, str] = field(default_factory=dict)
+    """Who was asked for help: member id → the question. They see the lead until it moves on."""
 
     @property
     def open(self) -> bool:
@@ -402,7 +418,10 @@ class Lead:
             accepted_at=at,
             contacted_at=self.contacted_at,
             followed_at=self.followed_at,
+            called_at=self.called_at,
+            spare_at=self.spare_at,
             extended=self.extended,
+            experts={n: ask for n, ask in self.experts.items() if n != str(to.id)},
             why=f"{by.name} {'接手' if by.id == to.id else '转交'}",
             stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
         )
@@ -422,23 +441,62 @@ class Lead:
             followed_at=at if log.effective else self.followed_at,
             late_at=None,
             grace_at=None,
-            attempts=self.attempts + 1,
+            attempts=self.attempts + log.attempt,
             amount=log.amount if log.amount is not None else self.amount,
             next_at=log.next_at or (None if _past(self.next_at, at) else self.next_at),
             stage=Stage.FOLLOWING if self.stage in {Stage.NEW, Stage.ASSIGNED} else self.stage,
             swept_at=at,
         )
-        data = {
-            "method": log.method,
-            "outcome": log.outcome,
-            "amount": log.amount,
-            "tags": list(log.tags),
-            "objection": log.objection,
-            "next_at": log.next_at.isoformat() if log.next_at else None,
-            "effective": log.effective,
+        was = {
+            "amount": self.amount,
+            "followed_at": self.followed_at.isoformat() if self.followed_at else None,
+            "next_at": self.next_at.isoformat() if self.next_at else None,
         }
+        data = log.as_data() | {"was": was}
         return Change(
             reached, Event(kind=Kind.FOLLOWED, by=by.id, at=at, text=log.text, data=data)
+        )
+
+    def correct(self, by: Member, mended: Mended, at: datetime) -> Change:
+        """The last follow-up was misunderstood: what it did to the lead follows the correction."""
+        self.check_mine(by)
+        old, new, was = mended.old, mended.new, mended.was
+        before = _instant(was.get("followed_at"))
+        changed = replace(
+            self,
+            attempts=self.attempts + new.attempt - old.attempt,
+            followed_at=mended.at if new.effective else before,
+            amount=new.amount if new.amount is not None else was.get("amount"),
+            next_at=new.next_at or _coming(_instant(was.get("next_at")), at),
+        )
+        if new.amount == old.amount:
+            changed = replace(changed, amount=self.amount)
+        if new.next_at == old.next_at:
+            changed = replace(changed, next_at=self.next_at)
+        data = new.as_data() | {"of": mended.event}
+        event = Event(kind=Kind.CORRECTED, by=by.id, at=at, text=mended.what, data=data)
+        return Change(changed, event)
+
+    def answer(self, by: Member, at: datetime, key: str, label: str, words: str) -> Change:
+        """What the customer said to a question that has to be asked."""
+        self.check_mine(by)
+        data = {"question": key, "answer": words}
+        event = Event(kind=Kind.ANSWERED, by=by.id, at=at, text=f"{label}：{words}", data=data)
+        return Change(replace(self, fields={**self.fields, key: words}), event)
+
+    def assist(self, by: Member, expert: Member, question: str, at: datetime) -> Change:
+        """Bring somebody in, who sees the lead and does not own it."""
+        if not self.owned_by(by) and not by.manages:
+            raise self._not_yours()
+        self._must_be_open()
+        if self.owned_by(expert):
+            raise Refused(f"#{self.id} 就在 {expert.name} 名下")
+        event = Event(
+            kind=Kind.ASSISTED, by=by.id, at=at, text=f"{expert.name}：{question}",
+            data={"to": expert.id},
+        )  # fmt: skip
+        return Change(
+            replace(self, experts={**self.experts, str(expert.id): question[:200]}), event
         )
 
     def move(self, by: Member, stage: Stage, at: datetime) -> Change:
@@ -474,6 +532,7 @@ class Lead:
             amount=amount if amount is not None else self.amount,
             reason=text[:32] if stage != Stage.WON else "",
             next_at=None,
+            experts={},
             qualification="won" if stage == Stage.WON else self.qualification,
         )
         kind = {Stage.WON: Kind.WON, Stage.LOST: Kind.LOST, Stage.INVALID: Kind.INVALID}[stage]
@@ -615,6 +674,7 @@ class Lead:
             spare_at=None,
             grab=False,
             extended=False,
+            experts={},
             swept_at=at,
         )
 
@@ -646,9 +706,20 @@ class Change(NamedTuple):
     event: Event
 
 
+class Mended(NamedTuple):
+    """A follow-up before and after a correction; ``was``: the lead before it was logged at all."""
+
+    event: int
+    at: datetime
+    old: FollowUp
+    new: FollowUp
+    was: Mapping[str, Any]
+    what: str
+
+
 def may_see(lead: Lead, by: Member) -> bool:
-    """Whole phone numbers and names are for the owner and for those who answer for the lead."""
-    if by.manages:
+    """Whole phone numbers and names are for the owner, helpers, and those who answer for it."""
+    if by.manages or str(by.id) in lead.experts:
         return True
     if by.role == Role.MARKETING:
         return lead.place == Place.MARKETING or lead.owner is None
@@ -670,6 +741,14 @@ def spelled(span: timedelta) -> str:
         if minutes and minutes % size == 0:
             return f"{minutes // size} {unit}"
     return f"{minutes} 分钟"
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _coming(moment: datetime | None, at: datetime) -> datetime | None:
+    return None if _past(moment, at) else moment
 
 
 def _past(moment: datetime | None, at: datetime) -> bool:

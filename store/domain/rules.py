@@ -10,6 +10,7 @@ from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits
 from store.domain.directory import RoleRule
 from store.domain.quota import METERS, Api, Meter
+from store.domain.sop import Sop, StageTask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,10 @@ class Rules:
     dingtalk: bool
     dingtalk_group: bool
     alarm_mail: str = ""  # who hears by e-mail that a platform cannot be reached
+    sops: tuple[Sop, ...] = ()
+    tasks: tuple[StageTask, ...] = ()
+    reach_attempts: int = 6  # tries in vain, in so many working days, before a return is suggested
+    reach_workdays: int = 10
     roles: tuple[RoleRule, ...] = ()  # who of the platforms' directories is in the team
     interactive: bool = False  # DingTalk's card platform has our template
     todo: bool = False  # reminders are to-do entries in DingTalk, too

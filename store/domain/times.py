@@ -109,7 +109,7 @@ INSIDE_NUMBER = re.compile(r"[\d.]\d")
 BETWEEN = re.compile(r"[\s的,，、T()-]{0,3}")
 TOUCHING = re.compile(r"[\s的,()]{0,3}")
 TO = re.compile(r"\s*(?:到|至|~|-+|—+|–)\s*")
-EVERY = re.compile(r"每(?:年的?|个?月的?|(?=个?(?:周|星期|礼拜)))")
+EVERY = re.compile(r"每(?:年的?|个?(?=月[初中底末])|个?月的?|(?=个?(?:周|星期|礼拜)))")
 SHORTLY = re.compile(
     rf"{QUANTITY}(?P<unit>秒钟?|分钟?|刻钟?|小时|钟头|钟|天(?=半)|(?<=半)天){SHIFT}"
 )

@@ -4,7 +4,8 @@ from datetime import date
 import pytest
 
 from cards import dingtalk, render, wecom
-from cards.digest import amount, digest_card, digest_dingtalk_group, digest_wecom_group
+from cards.digest import digest_card, digest_dingtalk_group, digest_wecom_group
+from cards.words import money
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 from store.domain.team import Channel
 from tests.cards.validators import check_dingtalk_message, check_wecom_card, lines, sendable
@@ -113,7 +114,7 @@ def test_a_button_of_a_long_number_still_shows_the_whole_number():
      (1_000_000, "100 万"), (120_000_000, "1.2 亿"), (-20_000, "-2 万")],
 )  # fmt: skip
 def test_money_is_said_the_way_people_say_it(yuan, said):
-    assert amount(yuan) == said
+    assert money(yuan) == said
 
 
 def test_a_day_on_which_nothing_changed_is_empty():

@@ -46,7 +46,14 @@ async def says(store: Store, account: str, line: str, platform=Platform.WECOM) -
 async def _sent(store: Store, platform: Platform, receipt: str) -> str:
     rows = await answers(store)
     key = "reply:" + sha256(f"{platform}:{receipt}".encode()).hexdigest()[:32]
-    return "\n".join(str(row.payload) for name, row in rows.items() if name.startswith(key))
+    sent = [row for name, row in rows.items() if name.startswith(key)]
+    # A follow-up is said back on a card of its own.
+    newest = max(
+        (row for name, row in rows.items() if name.startswith("log:")),
+        key=lambda row: (row.put_at, row.version),
+        default=None,
+    )
+    return "\n".join(str(row.payload) for row in sent or [newest] if row is not None)
 
 
 async def answers(store: Store) -> dict[str, Any]:

@@ -169,7 +169,7 @@ async def test_a_follow_up_may_stick_to_the_number_on_both_sides(store):
 
     answer = await says(store, "lilei", f"跟进{new.id}电话 聊了报价")
 
-    assert f"记下 #{new.id}：电话，接通" in answer
+    assert f"记下 #{new.id} 王五：电话，接通" in answer
 
 
 @pytest.mark.parametrize("line", ["帮 助", "幫助", "帮助。", "/帮 助", "菜單"])
@@ -287,7 +287,7 @@ async def test_arguments_may_be_english(store):
     moved = [await says(store, "lilei", f"stage {new.id} {to}") for to in ("intent", "quoted")]
     returned = await says(store, "lilei", f"return {new.id} no budget")
 
-    assert f"记下 #{new.id}：电话，有意向" in logged
+    assert f"记下 #{new.id} 王五：电话，有意向" in logged
     assert "15:00 提醒你" in logged
     assert f"提醒你 #{new.id} call" in reminded
     assert ["意向" in moved[0], "已报价" in moved[1]] == [True, True]

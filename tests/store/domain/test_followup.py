@@ -34,6 +34,7 @@ def test_a_whole_sentence_is_understood():
         next_at=datetime(2026, 11, 25, 7, tzinfo=UTC),
         next_date_only=False,
         effective=True,
+        step="再约",
     )
 
 

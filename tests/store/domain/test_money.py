@@ -180,5 +180,5 @@ def test_a_dash_is_no_sign():
 def test_fen_are_rounded_to_yuan_and_a_long_amount_is_said_short():
     assert find_amount("¥123,456.78").yuan == 123_457
     assert [money(yuan) for yuan in (123_457, 120_000, 1_234_567_890, 980)] == [
-        "12.35 万", "12 万", "123456.79 万", "980 元",
+        "12.35 万", "12 万", "12.35 亿", "980 元",
     ]  # fmt: skip

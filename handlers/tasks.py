@@ -1,0 +1,77 @@
+"""What is to be done without anybody asking: a stage's tasks, its rhythm, birthdays."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from store.db import Tx
+from store.domain.lead import Lead, Stage
+from store.domain.occasions import BIRTHDAY, CONTRACT, KINDS, Occasion, occasions
+from store.domain.sop import sop_for
+
+DATED = frozenset({*BIRTHDAY, *CONTRACT})
+DAY = timedelta(days=1)
+
+
+def moment(tx: Tx, at: datetime, *, date_only: bool) -> datetime:
+    """A date alone is the opening of that working day, or of the next one."""
+    return tx.rules.calendar.opens(at) if date_only else at
+
+
+def later(tx: Tx, span: timedelta) -> tuple[datetime, bool]:
+    """The instant ``span`` from now; whole days mean that morning. Whether it is a date alone."""
+    at, date_only = tx.now + span, span % DAY == timedelta(0)
+    if date_only:
+        local = at.astimezone(tx.rules.zone)
+        at = local.replace(hour=9, minute=0, second=0, microsecond=0)
+    return moment(tx, at, date_only=date_only), date_only
+
+
+async def enter(tx: Tx, lead: Lead) -> Lead:
+    """A stage is entered: the tasks of the last one are over, those of this one begin.
+
+    The lead with the next date it has by that.
+    """
+    await tx.reminders.drop(lead.id, "task")
+    if lead.owner is None:
+        return lead
+    for task in tx.rules.tasks:
+        if task.stage == lead.stage:
+            at, date_only = later(tx, task.after)
+            await tx.reminders.add(
+                lead.id, lead.owner.id, at, task.text, "task", date_only=date_only
+            )
+            lead = _with_next(tx, lead, at)
+    return lead
+
+
+def _with_next(tx: Tx, lead: Lead, at: datetime) -> Lead:
+    agreed = lead.next_at is not None and tx.now < lead.next_at < at
+    return lead if agreed else replace(lead, next_at=at)
+
+
+def rhythm(tx: Tx, lead: Lead) -> tuple[datetime, bool, str] | None:
+    """When a lead nothing is agreed with is to be called again, by the rule of its stage."""
+    sop = sop_for(lead, tx.rules.sops)
+    if sop is None or sop.every is None or (lead.next_at is not None and lead.next_at > tx.now):
+        return None
+    at, date_only = later(tx, sop.every)
+    return at, date_only, f"{sop.channel or '联系'}跟进（按节奏）"
+
+
+async def keep_occasions(tx: Tx, leads: Iterable[Lead]) -> None:
+    """The owner is reminded of birthdays and anniversaries, whoever that is by now."""
+    for lead in leads:
+        if DATED & lead.fields.keys() or lead.stage == Stage.WON:
+            await _keep(tx, lead, occasions(lead, tx.now, tx.rules.calendar))
+
+
+async def _keep(tx: Tx, lead: Lead, coming: list[Occasion]) -> None:
+    wanted = {(one.kind, one.at, one.text): one for one in coming}
+    there = [r for r in await tx.reminders.of(lead.id) if r.kind in KINDS and r.due_at > tx.now]
+    known = {(r.kind, r.due_at, r.text) for r in there}
+    await tx.reminders.rung([r.id for r in there if (r.kind, r.due_at, r.text) not in wanted])
+    for one in (one for what, one in wanted.items() if what not in known):
+        owner = lead.owner
+        if owner is not None:
+            await tx.reminders.add(lead.id, owner.id, one.at, one.text, one.kind, date_only=True)

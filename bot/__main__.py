@@ -47,12 +47,13 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="数据放哪里；不写就用完即删")] = None,
     speed: Annotated[float, typer.Option(min=1, max=3600, help="60 就是一分钟过一小时")] = 1,
     cards: Annotated[bool, typer.Option("--cards", help="钉钉里用互动卡片")] = False,
+    http: Annotated[bool, typer.Option("--http", help="钉钉用 HTTP 回调，不用 Stream")] = False,
 ) -> None:
     """不用任何账号，试用整个产品。The whole product with no account anywhere."""
     from bot.demo import run_demo  # noqa: PLC0415 - only the demo pays for the sandbox
 
     logs.set_up()
-    _run(run_demo(port, data, speed, cards=cards))
+    _run(run_demo(port, data, speed, cards=cards, http=http))
 
 
 @app.command()

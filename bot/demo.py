@@ -94,18 +94,24 @@ class _Mover:
 
 @asynccontextmanager
 async def open_demo(
-    data: Path, port: int = 0, clock: MovableClock | None = None, *, cards: bool = False
+    data: Path,
+    port: int = 0,
+    clock: MovableClock | None = None,
+    *,
+    cards: bool = False,
+    http: bool = False,
 ) -> AsyncIterator[Demo]:
     """The demo, listening. ``port`` 0 takes a free one; ``data`` holds the database.
 
     ``cards``: DingTalk shows interactive cards, as if their template had been imported.
+    ``http``: DingTalk calls the product instead of waiting for its connection.
     """
     port = port or _free_port()
     url = f"http://{HOST}:{port}"
     database = _database(data)
     clock = clock or kept(database) or MovableClock()
     mover = _Mover(clock, beside(database))
-    stand_ins = await sandbox.start(url, clock, PEOPLE, mover, cards=cards)
+    stand_ins = await sandbox.start(url, clock, PEOPLE, mover, cards=cards, http=http)
     try:
         key = secrets.token_urlsafe(24)
         values = _values(stand_ins.settings(), data, port, url, key)
@@ -238,19 +244,21 @@ async def _play(
         await hear(later, Incoming(platform=platform, id=receipt, account=account, line=text))
 
 
-async def run_demo(port: int, data: Path | None, speed: float, *, cards: bool = False) -> None:
+async def run_demo(
+    port: int, data: Path | None, speed: float, *, cards: bool = False, http: bool = False
+) -> None:
     """Until Ctrl-C. Without ``data`` everything is forgotten afterwards."""
     if data is not None:
         await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
-        await _serve(data, port, speed, cards=cards)
+        await _serve(data, port, speed, cards=cards, http=http)
         return
     with tempfile.TemporaryDirectory(prefix="leadbot-demo-") as folder:
-        await _serve(Path(folder), port, speed, cards=cards)
+        await _serve(Path(folder), port, speed, cards=cards, http=http)
 
 
-async def _serve(data: Path, port: int, speed: float, *, cards: bool) -> None:
+async def _serve(data: Path, port: int, speed: float, *, cards: bool, http: bool) -> None:
     clock = kept(_database(data), speed) or MovableClock(speed)
-    async with open_demo(data, port, clock, cards=cards) as demo:
+    async with open_demo(data, port, clock, cards=cards, http=http) as demo:
         typer.echo(f"\n  打开 {demo.url}/sandbox/ 就能看到整个流程\n")
         typer.echo(f"  接口密钥（来源 website）：{demo.api_key}")
         typer.echo(

@@ -11,6 +11,7 @@ from aiohttp import ClientSession, web
 
 from bot.sandbox import mail
 from bot.sandbox.dingtalk import DingTalk, new_org
+from bot.sandbox.dingtalk.push import HttpPush
 from bot.sandbox.dingtalk.stream import Pace
 from bot.sandbox.faults import Faults
 from bot.sandbox.page import Advance, Page
@@ -85,7 +86,10 @@ class Sandbox:
             "corp_id": org.corp_id,
             "client_id": org.client_id,
             "client_secret": org.client_secret,
-            "mode": "stream",
+            "mode": "http" if self.dingtalk.gateway.http else "stream",
+            "token": org.push_token,
+            "encoding_aes_key": org.push_key,
+            "agent_id": org.agent_id,
             "card_template_id": org.template_id,
             "api_base": url,
             "oapi_base": url,
@@ -104,19 +108,23 @@ async def start(  # noqa: PLR0913 - what is given positionally is what every dem
     pace: Pace | None = None,
     gap: float = 1.0,
     cards: bool = False,
+    http: bool = False,
 ) -> Sandbox:
     """
     Start both stand-ins and the mail server.
 
     ``product_url`` is where the product listens, ``advance`` moves ``clock`` and
     lets what fell due happen. ``pace`` and ``gap``: the real seconds of pings,
-    redeliveries and callback retries. ``cards``: DingTalk's card platform has our template.
+    redeliveries and callback retries. ``cards``: DingTalk's card platform has our template. ``http``:
+    DingTalk calls the product instead of waiting for its connection.
     """
     state = State(clock, people)
     session = ClientSession()
     company = new_company(f"{product_url.rstrip('/')}/wecom/callback")
     wecom = WeCom(company, state, session, gap)
     dingtalk = DingTalk(new_org(cards=cards), state, pace)
+    if http:
+        dingtalk.gateway.http = HttpPush(dingtalk.org, state, product_url.rstrip("/"))
     runners = [
         web.AppRunner(stand_in.app(), shutdown_timeout=1.0) for stand_in in (wecom, dingtalk)
     ]

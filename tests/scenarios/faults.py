@@ -353,6 +353,7 @@ def rows() -> list[Row]:
         Row(platform, fault, count=SHORT.get((platform, fault)))
         for platform, known in KNOWN.items()
         for fault in known
+        if known[fault].alike
     ]
     single = [
         Row(platform, fault, count=1, after=after)

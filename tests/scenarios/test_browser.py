@@ -91,7 +91,7 @@ async def visitor(tmp_path, request) -> AsyncIterator[Visitor]:
             viewport={"width": 1366, "height": 768}, reduced_motion="reduce"
         )
         page.set_default_timeout(10_000)
-        opened = Visitor(page, demo.url, request.node.callspec.id)
+        opened = Visitor(page, demo.url, re.sub(r"\W+", "-", request.node.name))
         opened.watch()
         await page.goto(f"{demo.url}/sandbox/")
         await page.wait_for_selector("body.ready")
@@ -202,3 +202,21 @@ async def the_wire_log_opens(visitor: Visitor) -> None:
     await expect(page.locator("#wires-detail h3")).not_to_be_empty()
     await expect(page.locator("#wires-detail pre").first).not_to_be_empty()
     await visitor.shot("wires")
+
+
+async def test_the_drawer_breaks_a_platform_and_mends_it(visitor):
+    page = visitor.page
+    await page.get_by_role("button", name="捣乱").click()
+    switch = page.locator("[data-fault='dingtalk:muted']")
+
+    await switch.click()
+    await expect(switch).to_have_attribute("aria-checked", "true")
+    await expect(page.locator("#mess-count")).to_have_text("1")
+    for part in ("要管理员处理", "来的消息", "长连接"):
+        await expect(page.locator("#faults h4", has_text=part)).not_to_have_count(0)
+    await visitor.shot("drawer")
+    await page.get_by_role("button", name="全部恢复").click()
+
+    await expect(switch).to_have_attribute("aria-checked", "false")
+    await expect(page.locator("#mess-count")).to_be_hidden()
+    assert visitor.errors == []

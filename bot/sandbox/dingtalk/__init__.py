@@ -5,7 +5,7 @@ import secrets
 
 from aiohttp import web
 
-from bot.sandbox.dingtalk.api import Api, Org, faults, old
+from bot.sandbox.dingtalk.api import Api, Org, faults, old, reply
 from bot.sandbox.dingtalk.directory import Directory
 from bot.sandbox.dingtalk.instances import Instances
 from bot.sandbox.dingtalk.media import Uploads
@@ -18,6 +18,7 @@ from bot.sandbox.dingtalk.webhooks import Robot, Sessions
 from bot.sandbox.staff import Staff
 from bot.sandbox.state import State
 from bot.sandbox.trouble import troubled
+from bot.sandbox.wecom.envelope import new_key
 from bot.sandbox.wire import logged
 
 
@@ -32,6 +33,9 @@ def new_org(*, cards: bool = False) -> Org:
         robot_token=secrets.token_hex(32),
         robot_secret=f"SEC{secrets.token_hex(32)}",
         template_id=f"{secrets.token_hex(16)}.schema" if cards else "",
+        agent_id=secrets.randbelow(10**9) + 1,
+        push_token=secrets.token_hex(12),
+        push_key=new_key(),
     )
 
 
@@ -96,8 +100,18 @@ class DingTalk:
             ("user/listsimple", directory.users),
             ("v2/user/get", directory.user),
             ("v2/user/getuserinfo", directory.login),
+            ("message/corpconversation/asyncsend_v2", self.messages.notify),
         ):
             app.router.add_route("*", f"/topapi/{path}", self.api.topapi(answer))
+
+        app.router.add_route("*", "/call_back/get_call_back_failed_result", self._failed)
+
+    async def _failed(self, request: web.Request) -> web.StreamResponse:
+        """The events nobody took, told once (D:obtain-the-event-list-of-failed-push-messages)."""
+        if not self.api.tokens.alive(request.query.get("access_token", "")):
+            return reply({"errcode": 40014, "errmsg": "不合法的access_token"})
+        failed = self.gateway.http.tell_failed() if self.gateway.http else []
+        return reply({"errcode": 0, "errmsg": "ok", "has_more": False, "failed_list": failed})
 
     async def _shut_down(self, _app: web.Application) -> None:
         await self.gateway.close()

@@ -32,6 +32,9 @@ class Org:
     robot_token: str
     robot_secret: str
     template_id: str = ""  # of a card that was imported and published
+    agent_id: int = 0  # for work notifications
+    push_token: str = ""  # of event pushes over HTTP
+    push_key: str = ""
 
 
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -41,7 +44,10 @@ OldAnswer = Callable[[web.Request, Mapping[str, Any]], dict[str, Any]]
 class Api:
     def __init__(self, org: Org, state: State) -> None:
         self._org = org
+        self._faults = state.faults
         self.tokens = Tokens(state.clock)
+        # Whoever changes the secret in the console takes every token back with it.
+        state.faults.deed("dingtalk", "secret", self.tokens.forget)
         self.refusals: dict[str, Fault] = {}
         """What to refuse, by path."""
         self.calls_left: int | None = None
@@ -50,7 +56,8 @@ class Api:
     def access_token(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The same token comes back while it is valid."""
         asked = (body.get("appKey"), body.get("appSecret"))
-        if asked != (self._org.client_id, self._org.client_secret):
+        renewed = self._faults.take("dingtalk", "secret")
+        if renewed or asked != (self._org.client_id, self._org.client_secret):
             raise Fault(400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret")
         return {"accessToken": self.tokens.issue(), "expireIn": self.tokens.life}
 

@@ -182,9 +182,24 @@ class Instances:
             self._apply(instance, user, answer)
         return True
 
+    async def submit(self, message: Message, form: Mapping[str, Any]) -> bool:
+        """A form inside the card is sent off (5.6). False if the message is no card."""
+        user = message.chat.removeprefix("dingtalk:")
+        instance = next((i for i in self._known.values() if i.held.get(user) is message), None)
+        if instance is None or message.recalled:
+            return False
+        chosen = {"actionIds": ["submit"], "params": {"form": dict(form)}}
+        if answer := await self._say(instance, user, chosen):
+            self._apply(instance, user, answer)
+        return True
+
     async def _call_back(self, instance: Instance, user: str, place: str) -> Mapping[str, Any]:
         line = instance.public.get(place.replace("press", "line"), "")
-        chosen = {"actionIds": [place], "params": {"line": line}}
+        return await self._say(instance, user, {"actionIds": [place], "params": {"line": line}})
+
+    async def _say(
+        self, instance: Instance, user: str, chosen: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
         body = {
             "type": "actionCallback",
             "outTrackId": instance.track_id,

@@ -1,18 +1,22 @@
 """Sending as the app's robot: to people, to a group, and taking it back (section 4)."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 
+from aiohttp import web
+
 from bot.sandbox.dingtalk.api import Org
-from bot.sandbox.dingtalk.errors import Fault
+from bot.sandbox.dingtalk.errors import Fault, OldFault
 from bot.sandbox.dingtalk.shown import by_key
-from bot.sandbox.limits import PerMinute
+from bot.sandbox.limits import PerMinute, size
 from bot.sandbox.state import Message, State, group_of
 
 MOST_USERS = 20
+MSG = 2048  # bytes of a work notification
 RECALL_WITHIN = timedelta(hours=24)
 NAME = "线索助手"
 
@@ -34,13 +38,18 @@ class Messages:
         """Messages that somebody did not get although the answer was 200."""
         self._counts: dict[str, PerMinute] = {}
         self._sent: dict[str, Sent] = {}
+        self._notes: set[tuple[str, str, str]] = set()
 
     def batch_send(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """HTTP 200 although somebody did not get it: the lists say who."""
         self._check_robot(body)
         users = _users(body)
         kind, content = by_key(body.get("msgKey"), body.get("msgParam"))
+        self._check_links(body)
         known = [user for user in users if f"dingtalk:{user}" in self._state.phones]
+        if self._state.faults.take("dingtalk", "nobody"):
+            return {"processQueryKey": self.remember([]), "invalidStaffIdList": users,
+                    "flowControlledStaffIdList": []}  # fmt: skip
         if not known:
             raise Fault(400, "staffId.notExisted", "员工不存在")
         held = [user for user in known if not self._may_ring(user)]
@@ -68,9 +77,27 @@ class Messages:
         if conversation != self._org.group_id:
             raise Fault(400, "resource.not.found", "robot 不存在")  # a 1:1 id is refused so, too
         kind, content = by_key(body.get("msgKey"), body.get("msgParam"))
+        self._check_links(body)
         message = self._state.show(group_of("dingtalk"), kind, content, by=NAME)
         self._state.tick("digest")
         return {"processQueryKey": self.remember([message])}
+
+    def notify(self, request: web.Request, body: Mapping[str, Any]) -> dict[str, Any]:
+        """asyncsend_v2: success even where the same words to the same person are dropped (4.6)."""
+        if body.get("agent_id") != self._org.agent_id:
+            raise OldFault(40035, "不合法的参数 agent_id")
+        words = _words(body.get("msg"))
+        for user in str(body.get("userid_list") or "").split(","):
+            self._note(user, words)
+        return {"task_id": self._state.next_id()}
+
+    def _note(self, user: str, words: str) -> None:
+        said = (user, words, f"{self._state.clock():%Y-%m-%d}")
+        if f"dingtalk:{user}" not in self._state.phones or said in self._notes:
+            self.dropped += 1
+            return
+        self._notes.add(said)
+        self._state.show(f"dingtalk:{user}", "notice", {"text": words})
 
     def recall(self, body: Mapping[str, Any]) -> dict[str, Any]:
         self._check_robot(body)
@@ -94,6 +121,11 @@ class Messages:
             self._state.changed(message)
         return ""
 
+    def _check_links(self, body: Mapping[str, Any]) -> None:
+        """The content check, when it is in a mood: no links at all."""
+        if "://" in str(body.get("msgParam")) and self._state.faults.take("dingtalk", "unsafe"):
+            raise Fault(400, "contain.unsafe.url", "消息中包含不安全的外部域名链接")
+
     def _check_robot(self, body: Mapping[str, Any]) -> None:
         if body.get("robotCode") != self._org.client_id:
             raise Fault(400, "invalidParameter.robotCode.auth", "robotCode 与应用不匹配")
@@ -114,3 +146,14 @@ def _users(body: Mapping[str, Any]) -> list[str]:
     if len(users) > MOST_USERS:
         raise Fault(400, "invalidParameter.userIds.overMax", "userIds 超过 20 个")
     return list(dict.fromkeys(users))
+
+
+def _words(message: Any) -> str:
+    """Of a work notification's text or markdown. Raises OldFault."""
+    fits = size(json.dumps(message, ensure_ascii=False)) <= MSG
+    kind = message.get("msgtype") if isinstance(message, dict) and fits else None
+    content = message.get(kind) if kind in {"text", "markdown"} else None
+    words = content.get("content") or content.get("text") if isinstance(content, dict) else None
+    if not isinstance(words, str):
+        raise OldFault(40035, "不合法的参数 msg")
+    return words

@@ -2,7 +2,7 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -43,8 +43,13 @@ class Hand:
         shown = f"@线索助手 {text}" if in_group else text
         by = person.name if in_group else ""
         self._state.show(chat, "text", {"text": shown}, by=by, mine=True)
-        await self._gateway.push(self._message(person, text, chat, in_group=in_group))
+        message = self._message(person, text, chat, in_group=in_group)
+        await self._gateway.push(shaped(message, self._shape(), text))
         return True
+
+    def _shape(self) -> str:
+        """How this message is to come, if somebody wants it odd."""
+        return next((name for name in SHAPES if self._state.faults.take("dingtalk", name)), "")
 
     async def press(self, message: Message, url: str, staff_id: str = "") -> bool:
         """Follow a command link of a message, or press a card. False if it has no such thing."""
@@ -98,6 +103,40 @@ class Hand:
 
     def _id(self, whose: str) -> str:
         return self._ids.setdefault(f"id:{whose}", f"$:LWCP_v1:${_opaque()}")
+
+
+def _content(kind: str, **content: object) -> dict[str, Any]:
+    return {"msgtype": kind, "content": content}
+
+
+SHAPES: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "spent_text": lambda _: {"errorCode": 20001, "errorMessage": "消息推送次数超过上限"},
+    "unknown_kind": lambda _: _content("unknownMsgType", unknownMsgType="interactiveCard"),
+    "picture": lambda _: _content("picture", downloadCode=_opaque()),
+    "rich": lambda text: _content(
+        "richText", richText=[{"text": text}, {"type": "picture", "downloadCode": _opaque()}]
+    ),
+    "audio": lambda text: _content(
+        "audio", duration=4000, downloadCode=_opaque(), recognition=text
+    ),
+    "file": lambda _: _content("file", fileName="报价.xlsx", downloadCode=_opaque(), fileId="1"),
+    "no_staff": lambda text: {"text": {"content": text}, "senderStaffId": ""},
+    "foreign": lambda text: {"text": {"content": text}, "senderCorpId": "ding0another"},
+    "extra": lambda text: {
+        "text": {"content": f" {text}", "isReplyMsg": False},
+        "openThreadId": _opaque(),
+        "hostingContext": {"userId": "x"},
+        "originalMsgId": _opaque(),
+    },
+}
+"""What of a text message is otherwise (2.1), by the name of its switch."""
+
+
+def shaped(message: Mapping[str, Any], shape: str, text: str) -> dict[str, Any]:
+    """``message`` in one of ``SHAPES``; "" for a text as it was said."""
+    if not shape:
+        return dict(message)
+    return {key: value for key, value in message.items() if key != "text"} | SHAPES[shape](text)
 
 
 def command_of(url: str) -> str:

@@ -70,7 +70,12 @@ class Robot:
         self._check_sign(request.query.get("timestamp", ""), request.query.get("sign", ""))
         if size(str(body)) > BODY_BYTES:
             raise OldFault(460101, f"message body 大小不合法，最大 {BODY_BYTES}bytes")
+        if self._take("keyword"):
+            raise OldFault(
+                310000, "keywords not in content, more: [https://ding-doc.dingtalk.com]"
+            )
         kind, content = by_webhook(body)
+        _check_links(self._state, body)
         uuid = body.get("msgUuid")  # makes the retry of an accepted message safe
         if uuid in self._seen:
             return {}
@@ -84,8 +89,13 @@ class Robot:
     def _check_token(self, token: str) -> None:
         if not token:
             raise OldFault(40035, "缺少参数 access_token")
-        if token != self._org.robot_token:
+        if token != self._org.robot_token or self._take("robot_token"):
             raise OldFault(300005, "token is not exist")
+        if self._take("group_gone"):
+            raise OldFault(400013, "群已被解散")
+
+    def _take(self, fault: str) -> bool:
+        return self._state.faults.take("dingtalk", fault)
 
     def _check_sign(self, timestamp: str, sign: str) -> None:
         if not self._timely(timestamp):
@@ -111,6 +121,12 @@ class Robot:
             self._blocked_until = None if self._count.take() else now + PENALTY
         if self._blocked_until is not None:
             raise OldFault(410100, "send too fast, exceed 20 times per minute")
+
+
+def _check_links(state: State, body: Mapping[str, Any]) -> None:
+    """The content check, when it is in a mood: no links at all."""
+    if "://" in str(body) and state.faults.take("dingtalk", "unsafe"):
+        raise OldFault(430101, "unsafe link")
 
 
 def signature(timestamp: str, secret: str) -> str:

@@ -13,6 +13,13 @@ REFUSALS = {
     "address": (60020, "not allow to access from your ip"),
 }
 """What gettoken never answers: it may be asked from anywhere."""
+AT = {
+    "secret": ("/cgi-bin/gettoken", 40001, "invalid credential"),
+    "scope": ("/cgi-bin/externalcontact/", 48002, "api forbidden"),
+    "range": ("/cgi-bin/message/send", 81013, "user & party & tag all invalid"),
+    "hook": ("/cgi-bin/webhook/send", 93000, "invalid webhook url"),
+}
+"""What only one kind of call meets."""
 UPDATE = "/cgi-bin/message/update_template_card"
 
 
@@ -34,6 +41,9 @@ def refusing(faults: Faults, tokens: Tokens) -> Refuse:
 def _refused(faults: Faults, request: web.Request) -> web.StreamResponse | None:
     if request.path == UPDATE and faults.take("wecom", "card_spent"):
         return _refusal(60140, "invalid response_code")
+    for name, (path, code, why) in AT.items():
+        if request.path.startswith(path) and faults.take("wecom", name):
+            return _refusal(code, why)
     if request.path.endswith("/gettoken"):
         return None
     for name, (code, why) in REFUSALS.items():

@@ -61,6 +61,19 @@ async def test_a_line_said_in_the_wecom_group_is_done_and_answered_there(world: 
     assert "13912345678" not in group.text()
 
 
+async def test_a_bot_that_somebody_else_connects_as_is_told_to_who_can_mend_it(demo):
+    """It stood in the log, and the group was not answered for ten minutes."""
+    bot = demo.sandbox.wecom.aibot
+    await eventually(lambda: bot.connected, lambda: "not connected")
+    await bot.kick()
+
+    def told() -> bool:
+        chats = demo.sandbox.state.chats
+        return any("被别的程序连走了" in str(chat(demo, name)) for name in chats)
+
+    await eventually(told, lambda: "nobody was told")
+
+
 async def test_a_process_that_is_killed_is_followed_by_another(tmp_path):
     ahead = [timedelta(0)]
     async with open_served(tmp_path) as served:

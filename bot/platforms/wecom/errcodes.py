@@ -144,6 +144,7 @@ CODES: Mapping[int, Code] = {
     45033: Code(Do.SERIAL, "too many calls at once"),
     45034: Code(Do.BUG, "a link without https://"),
     45035: Code(Do.SERIAL, "too many calls at once for one customer"),
+    46003: Code(Do.DROP, "the app has no menu"),
     46004: Code(Do.DROP, "nobody has this number or address"),
     48002: _admin(
         "this app may not call this: list it under 可调用接口的应用 in the console",
@@ -159,6 +160,7 @@ CODES: Mapping[int, Code] = {
     50001: Code(Do.CONFIG, "the page is not on the trusted domain", "网页登录的域名不对：应用页「网页授权及JS-SDK」的可信域名要和 public_url 一样，端口也算"),
     50002: Code(Do.TARGET, "the member is outside the app's visible range"),
     50003: _admin("the app is disabled", "企业微信里的应用被停用了：到管理后台启用它"),
+    60003: Code(Do.DROP, "no such department"),
     60011: Code(Do.TARGET, "no right on this member"),
     60020: _admin(
         "this machine's address is not trusted: add it under 企业可信IP",

@@ -1,8 +1,11 @@
 """``leadbot check``: the effective rules, in sentences."""
 
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import time, timedelta
 
-from bot.config import Routing, Settings
+from bot.config import Journey, Policy, Routing, Scope, Scoring, Settings
+from store.domain.custom import KINDS
+from store.domain.lead import REASONS, STAGES, Stage
 
 HOW = {
     "named": "给客户指名的人",
@@ -17,36 +20,36 @@ FIELDS = {
     "region": "地区", "product": "产品", "industry": "行业", "source": "来源",
     "channel": "渠道", "keyword": "关键词", "min_score": "分数不低于", "title": "职位",
     "campaign": "活动", "company": "公司", "message": "留言", "phone": "电话", "email": "邮箱",
-    "wechat": "微信", "external_userid": "企业微信客户",
+    "wechat": "微信", "external_userid": "企业微信客户", "stage": "阶段",
 }  # fmt: skip
+DAYS = "一二三四五六日"
+CHANNELS = {"email": "邮件", "wecom": "企业群发"}
+TEMPLATES = {"brand": "品牌", "product": "产品", "case": "案例", "event": "活动"}
 
 
 def explain(settings: Settings) -> str:
     """What the configuration means; a valid one is given."""
-    lines = [
+    parts: tuple[tuple[str, Iterator[str]], ...] = (
+        ("工作时间", _calendar(settings)),
+        ("打分", _scores(settings)),
+        ("分配", _routings(settings)),
+        ("时限", _limits(settings)),
+        ("公海", _pool(settings)),
+        ("自己的字段", _fields(settings)),
+        ("培育", _nurture(settings)),
+    )
+    head = [
         "配置没有错误。",
         f"平台：{_platforms(settings)}",
         f"团队：{'、'.join(p.name for p in settings.team) or '还没有人，在 [[team]] 里加'}",
-        "分配：",
-        *(f"  {i}. {_routing(rule)}" for i, rule in enumerate(settings.routing, 1)),
-        f"  {len(settings.routing) + 1}. 其余的在合适的人里轮流分配"
-        if settings.routing
-        else "  合适的人里轮流分配",
-        "  没有合适的人，请主管决定",
-        "时限：",
-        f"  分到后 {_span(settings.sla.accept)}内接受，最多问 {settings.sla.accept_tries} 个人",
-        (
-            f"  首次联系 {_span(settings.sla.first_response)}，"
-            f"高分线索 {_span(settings.sla.first_response_hot)}（工作时间）"
-        ),
-        (
-            f"  {_hours(settings.pool.no_contact)}（工作时间）没联系、"
-            f"{_span(settings.pool.no_follow_up)}没跟进，回收到公海"
-        ),
-        f"  公海里 {_span(settings.pool.idle_to_marketing)}没人领，转市场培育",
-        f"日报：工作日 {settings.digest.at}",
     ]
-    return "\n".join(lines)
+    told = [(name, list(lines)) for name, lines in parts]
+    body = [line for name, lines in told if lines for line in (f"{name}：", *_indented(lines))]
+    return "\n".join([*head, *body, f"日报：工作日 {settings.digest.at}"])
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def _platforms(settings: Settings) -> str:
@@ -58,16 +61,146 @@ def _platforms(settings: Settings) -> str:
     return "、".join(on) or "都没有配置"
 
 
+def _calendar(settings: Settings) -> Iterator[str]:
+    calendar = settings.calendar
+    if calendar.always_open:
+        yield "随时都算工作时间"
+        return
+    days = "、".join(f"周{DAYS[day - 1]}" for day in sorted(set(calendar.workdays)))
+    hours = "、".join(_hours_of(span) for span in calendar.hours)
+    yield f"{days} {hours}，法定假日和调休自动算（{calendar.timezone}）"
+    if calendar.holidays:
+        yield f"另外休息：{'、'.join(map(str, calendar.holidays))}"
+    if calendar.extra_workdays:
+        yield f"另外上班：{'、'.join(map(str, calendar.extra_workdays))}"
+
+
+def _hours_of(span: tuple[time, time]) -> str:
+    return "-".join(at.strftime("%H:%M") for at in span)
+
+
+def _scores(settings: Settings) -> Iterator[str]:
+    if not settings.scoring:
+        yield "用自带的规则：手机、需求、公司、产品、邮箱、决策人、着急各有分"
+    for rule in settings.scoring:
+        yield _scoring(rule)
+    score = settings.score
+    yield f"{score.hot} 分起是高分线索，{score.mql} 分起可以派给销售"
+    yield f"行为的分 {_span(score.half_life)}减一半"
+
+
+def _scoring(rule: Scoring) -> str:
+    return f"{rule.name}：{_when(rule.when)} → {rule.points:+d} 分"
+
+
+def _routings(settings: Settings) -> Iterator[str]:
+    yield "客户指名的人、之前跟过的人先考虑"
+    for place, rule in enumerate(settings.routing, 1):
+        yield f"{place}. {_routing(rule)}"
+    rest = f"{len(settings.routing) + 1}. 其余的在合适的人里" if settings.routing else "合适的人里"
+    yield f"{rest}轮流分配"
+    yield "没有合适的人，请主管决定"
+
+
 def _routing(rule: Routing) -> str:
-    when = "，".join(f"{FIELDS.get(name, name)} {_value(v)}" for name, v in rule.when.items())
     to = f"（{'、'.join(rule.to)}）" if rule.to else ""
-    return f"{rule.name}：{when or '所有线索'} → {HOW[rule.assign]}{to}"
+    return f"{rule.name}：{_when(rule.when)} → {HOW[rule.assign]}{to}"
 
 
-def _value(value: object) -> str:
+def _when(when: Mapping[str, object]) -> str:
+    told = "，".join(f"{FIELDS.get(name, name)} {_value(name, v)}" for name, v in when.items())
+    return told or "所有线索"
+
+
+def _value(name: str, value: object) -> str:
     if value is True:
         return "有填"
-    return "或".join(value) if isinstance(value, tuple) else str(value)
+    values = value if isinstance(value, tuple) else (value,)
+    return "或".join(_stage(str(v)) if name == "stage" else str(v) for v in values)
+
+
+def _stage(code: str) -> str:
+    return STAGES.get(Stage(code), code) if code in set(Stage) else code
+
+
+def _limits(settings: Settings) -> Iterator[str]:
+    sla = settings.sla
+    yield f"分到后 {_span(sla.accept)}内接受，最多问 {sla.accept_tries} 个人"
+    yield (
+        f"首次联系 {_span(sla.first_response)}，高分线索 {_span(sla.first_response_hot)}"
+        "（工作时间），到时请主管看一眼"
+    )
+    yield f"主管可以再给 {_span(sla.grace)}（工作时间）"
+
+
+def _pool(settings: Settings) -> Iterator[str]:
+    pool = settings.pool
+    yield (
+        f"{_hours(pool.no_contact)}（工作时间）没联系、{_span(pool.no_follow_up)}没跟进，回收到公海"
+    )
+    yield (
+        f"首次联系后 {_span(pool.no_conversion)}没有转化也回收；"
+        f"有内容的一次跟进保 {_span(pool.protect)}，最长 {_span(pool.hard_max)}"
+    )
+    yield f"回收前 {'、'.join(map(_span, pool.warn_before))}提醒，能延期一次 {_span(pool.extend)}"
+    if pool.exempt_stages:
+        yield f"不回收的阶段：{'、'.join(_stage(stage) for stage in pool.exempt_stages)}"
+    for policy in pool.policy:
+        yield _policy(policy)
+    for scope in pool.scope:
+        yield _scope(scope)
+    claims = f"一天最多领 {pool.daily_claims} 条" if pool.daily_claims else "领取不限条数"
+    yield f"{claims}，手上最多 {pool.cap} 条，放回的 {_span(pool.cooldown)}内自己不能再领"
+    if pool.embargo:
+        yield f"进公海 {_span(pool.embargo)}以后才能领"
+    yield f"公海里 {_span(pool.idle_to_marketing)}没人领，转市场培育"
+
+
+POLICY = {
+    "no_contact": "没联系", "no_follow_up": "没跟进", "no_conversion": "没转化",
+    "hard_max": "最长", "protect": "跟进保", "extend": "延期",
+}  # fmt: skip
+
+
+def _policy(policy: Policy) -> str:
+    own = [
+        f"{word} {_span(span)}" for name, word in POLICY.items() if (span := getattr(policy, name))
+    ]
+    return f"{policy.name}：{_when(policy.when)} → {'不回收' if policy.exempt else '，'.join(own)}"
+
+
+def _scope(scope: Scope) -> str:
+    members = "、".join(scope.members) or "所有销售"
+    admins = "、".join(scope.admins) or "主管"
+    return f"「{scope.name}」：{_when(scope.when)}，{members}能领，{admins}分配"
+
+
+def _fields(settings: Settings) -> Iterator[str]:
+    for field in settings.field:
+        marks = [
+            KINDS[field.type] + (f"（{'、'.join(field.choices)}）" if field.choices else ""),
+            *(["必填"] if field.required else []),
+            *([] if field.card else ["不上卡片"]),
+            *(["领取后才看得到"] if field.hidden else []),
+        ]
+        yield f"{field.name}：{'，'.join(marks)}"
+
+
+def _nurture(settings: Settings) -> Iterator[str]:
+    for journey in settings.journey:
+        yield _journey(journey)
+    nurture = settings.nurture
+    most = f"一位客户一天最多 {nurture.per_day} 条" if nurture.per_day else "一天不限条数"
+    yield f"{most}，{nurture.quiet} 和法定假日不打扰" if nurture.quiet else most
+
+
+def _journey(journey: Journey) -> str:
+    reasons = "、".join(REASONS[code][0] for code in journey.reasons) or "退回的线索"
+    steps = "，".join(
+        f"{_span(step.after)}后{CHANNELS[step.channel]}「{TEMPLATES[step.template]}」"
+        for step in journey.steps
+    )
+    return f"{journey.name}：{reasons} → {steps}"
 
 
 def _span(span: timedelta) -> str:

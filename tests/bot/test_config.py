@@ -3,9 +3,10 @@
 import pytest
 
 from bot.check import explain
-from bot.config import Step, parse
+from bot.config import RULES, Step, parse
 from cards.mail import templates
 from store.domain.errors import ConfigError
+from tests.conftest import team
 
 
 def routing(**when):
@@ -83,3 +84,43 @@ def test_somebody_no_card_can_reach_is_a_mistake():
 
 def test_check_tells_working_time_in_hours():
     assert "24 小时（工作时间）没联系、15 天没跟进" in explain(parse({}))
+
+
+# -- what check tells ----------------------------------------------------------------------
+
+TOLD = {
+    "calendar": {"hours": ["08:30-12:00"], "holidays": ["2027-02-05"], "extra_workdays": ["2027-02-06"]},
+    "sla": {"accept": "7m", "accept_tries": 4, "first_response": "40m", "first_response_hot": "8m", "grace": "3h"},
+    "pool": {
+        "no_contact": "30h", "no_follow_up": "16d", "no_conversion": "17d", "hard_max": "21d",
+        "protect": "11d", "extend": "6d", "idle_to_marketing": "31d", "cap": 60, "daily_claims": 12,
+        "cooldown": "8d", "embargo": "2h", "warn_before": ["5h"], "exempt_stages": ["quoted"],
+        "policy": [{"name": "展会的", "when": {"source": ["expo"]}, "no_contact": "9h"}],
+        "scope": [{"name": "华东公海", "when": {"region": ["华东"]}}],
+    },
+    "routing": [{"name": "东边", "when": {"region": ["华东"]}, "assign": "least_load"}],
+    "scoring": [{"name": "总监", "when": {"title": ["总监"]}, "points": 25}],
+    "score": {"mql": 55, "hot": 75, "half_life": "10d"},
+    "digest": {"at": "17:30"},
+    "nurture": {"quiet": "22:00-08:00", "per_day": 2},
+    "journey": [{"name": "唤醒", "steps": [{"after": "2d", "channel": "email", "template": "case"}]}],
+    "field": [{"name": "预算", "type": "number", "required": True}],
+}  # fmt: skip
+
+
+def test_every_section_of_rules_has_a_sentence():
+    assert set(TOLD) == RULES
+
+
+@pytest.mark.parametrize("section", TOLD)
+def test_check_tells_each_rule_that_was_changed(section):
+    values = TOLD[section]
+    whole = explain(parse(team(**{section: values})))
+
+    told = (
+        [explain(parse(team(**{section: {key: value}}))) for key, value in values.items()]
+        if isinstance(values, dict)
+        else [whole]
+    )
+
+    assert explain(parse(team())) not in told

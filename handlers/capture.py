@@ -14,7 +14,7 @@ from store.domain.custom import checked
 from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
 from store.domain.lead import Change, Event, Kind, Lead, LeadId
 from store.domain.learned import Model, traits
-from store.domain.match import Ask, Key, Known, Same, decide, keys
+from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
 from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
 from store.domain.team import Member
@@ -110,10 +110,18 @@ class _Book:
                 slot.keys.add(key)
 
 
-async def _book(tx: Tx, wanted: Sequence[Key]) -> _Book:
+async def recognise(tx: Tx, new: NewLead) -> tuple[Verdict, Mapping[int, Lead]]:
+    """Who ``new`` would be found to come from, and the leads that were looked at."""
+    wanted = keys(new)
+    book = await _book(tx, wanted, lock=False)
+    said = decide(new, [slot.known for slot in book.candidates(wanted)])
+    return said, {number: slot.lead for number, slot in book.slots.items()}
+
+
+async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
     """Everybody the enquiries might come from."""
     found = await tx.leads.known(wanted)
-    leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=True)
+    leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=lock)
     held = await tx.leads.keys_of([lead.id for lead in leads]) if leads else {}
     slots = {
         int(lead.id): _Slot(int(lead.id), lead, stored=True, held=set(held.get(lead.id, ())))

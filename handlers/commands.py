@@ -18,6 +18,7 @@ from handlers import (
     duty,
     follow,
     handover,
+    known,
     lists,
     manage,
     merge,
@@ -30,7 +31,7 @@ from handlers import (
 from handlers.follow import About
 from handlers.handover import HandOver
 from handlers.lists import Look, Page
-from handlers.new import new
+from handlers.new import checked, new
 from handlers.paste import looks_like_lead, offer
 from handlers.reply import Reply
 from store.db import Tx
@@ -218,6 +219,8 @@ COMMANDS = (
             roles=ALL, parse=maybe_number, handler=undo.undo),
     Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
             roles=ALL, parse=something, handler=new),
+    Command(names=("查重", "known"), usage="查重 13800138000", does="有没有这位客户，不会存下什么",
+            roles=ALL, parse=checked, handler=known.check),
     Command(names=("合并", "merge"), usage="合并 42 57", does="两条是同一位，57 并入 42",
             roles=ALL, parse=numbers, handler=merge.merge),
     Command(names=("不同", "differ"), usage="不同 42 57", does="核对过，不是同一位",

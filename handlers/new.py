@@ -2,15 +2,15 @@
 
 import re
 
-from cards.words import span
 from handlers.announce import record
 from handlers.capture import capture
+from handlers.known import where
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.emails import read_email
 from store.domain.errors import BadCommand
 from store.domain.intake import BadFields, read_fields
-from store.domain.lead import STAGES, may_see
+from store.domain.lead import Lead
 from store.domain.newlead import NewLead
 from store.domain.phones import all_phones
 from store.domain.regions import place_named
@@ -57,36 +57,36 @@ async def new(tx: Tx, by: Member, text: str) -> Reply:
     lead = read_sentence(text, by)
     [captured] = await capture(tx, [lead])
     stored = await tx.leads.get(captured.id)
-    if captured.duplicate:
-        return Reply(text=_known(stored.id, await where(tx, stored.id, by)), told=True)
+    known = f"已有这位客户{where(tx, stored, by)}" if captured.duplicate else ""
     if stored.offered and stored.owned_by(by):
         await record(tx, stored.accept(by, tx.now))
-        return Reply(text=f"#{stored.id} 已记下，归你跟", told=True)
-    return Reply(text=f"#{stored.id} 已记下，{_went(stored.owner)}", told=True)
+        return Reply(text=f"{known or f'#{stored.id} 已记下'}，归你跟{_doubt(stored)}", told=True)
+    if known:
+        return Reply(text=f"{known}，这次的需求补进去了", told=True)
+    return Reply(text=f"#{stored.id} 已记下，{_went(stored.owner)}{_doubt(stored)}", told=True)
 
 
 def _went(owner: Member | None) -> str:
     return f"分给了 {owner.name}" if owner else "已请主管分配"
 
 
-def _known(lead_id: int, where: str) -> str:
-    return f"已有这位客户 #{lead_id}，{where}，这次的需求补进去了"
+def _doubt(lead: Lead) -> str:
+    return "；和一位已有客户有点像，等核对" if lead.doubles else ""
 
 
-async def where(tx: Tx, lead_id: int, by: Member) -> str:
-    """Says who has it and how fresh it is, nothing of the person."""
-    lead = await tx.leads.get(lead_id)
-    if lead.owner is None:
-        return "在公海" if lead.place == "pool" else "在市场培育"
-    last = lead.called_at or lead.contacted_at
-    when = f"{span(tx.now - last)}前联系过" if last else "还没联系"
-    stage = f"，{STAGES[lead.stage]}" if may_see(lead, by) else ""
-    return f"在 {lead.owner.name} 那里，{when}{stage}"
+def checked(text: str) -> NewLead:
+    """Who is asked about, out of whatever was typed. Raises BadCommand."""
+    return read_text(text, "查重 13800138000")
 
 
 def read_sentence(text: str, by: Member) -> NewLead:
-    """Name, phone, e-mail, WeChat and company out of a pasted sentence. Raises BadCommand."""
-    values: dict[str, object] = {"message": text}
+    """A lead out of a pasted sentence, for the rep who pasted it. Raises BadCommand."""
+    return read_text(text, EXAMPLE, rep=by.name if by.role == Role.REP else "")
+
+
+def read_text(text: str, example: str, rep: str = "") -> NewLead:
+    """Name, phone, e-mail, WeChat and company out of a sentence. Raises BadCommand."""
+    values: dict[str, object] = {"message": text, "rep": rep}
     phones = all_phones(text)
     email = EMAIL.search(text)
     wechat = WECHAT.search(text)
@@ -99,13 +99,11 @@ def read_sentence(text: str, by: Member) -> NewLead:
     values["company"] = _company(text)
     values["name"] = _name(text)
     values["region"] = place_named(text)
-    if by.role == Role.REP:
-        values["rep"] = by.name
     try:
         return read_fields(values, "chat")
     except BadFields as bad:
         reasons = "；".join(bad.problems.values())
-        raise BadCommand(f"{reasons}。例如：{EXAMPLE}") from None
+        raise BadCommand(f"{reasons}。例如：{example}") from None
 
 
 def _company(text: str) -> str:

@@ -3,11 +3,10 @@
 import re
 
 from cards.paste import paste_card
-from handlers.new import EMAIL, read_sentence, where
+from handlers.known import verdict
+from handlers.new import EMAIL, read_sentence
 from handlers.reply import Reply
 from store.db import Tx
-from store.domain.match import keys
-from store.domain.newlead import NewLead
 from store.domain.phones import all_phones
 from store.domain.team import Member
 
@@ -25,12 +24,4 @@ def looks_like_lead(text: str) -> bool:
 async def offer(tx: Tx, by: Member, text: str) -> Reply:
     """Ask whether to record it; a press says yes. Raises BadCommand."""
     new = read_sentence(text, by)
-    return Reply(card=paste_card(new, text, await _verdict(tx, new, by)), asks=True)
-
-
-async def _verdict(tx: Tx, new: NewLead, by: Member) -> str:
-    known = await tx.leads.known(keys(new))
-    ids = [lead for leads in known.values() for lead in leads]
-    if not ids:
-        return "新客户"
-    return f"已有 #{ids[0]}，{await where(tx, ids[0], by)}"
+    return Reply(card=paste_card(new, text, await verdict(tx, new, by)), asks=True)

@@ -54,11 +54,13 @@ async def test_a_pasted_lead_is_asked_about_and_stored_by_the_press(store, accou
 
 
 async def test_a_known_person_is_told_on_the_card(store):
-    known = await captured(store, phone="13912345678", rep="韩梅")
+    known = await captured(store, phone="13912345678", name="苏禾", rep="韩梅")
 
     card = str(await offered(store, "lilei", PASTED))
 
-    assert f"已有 #{known.id}，在 韩梅 那里" in card
+    assert "已有这位客户，有同事在跟，还没联系" in card
+    assert "韩梅" not in card
+    assert f"#{known.id}" not in card
 
 
 async def test_pressing_twice_makes_one_lead(store):

@@ -157,7 +157,7 @@ async def test_a_duplicate_check_tells_who_and_when_but_nothing_else(store):
 
     answer = await says(store, "hanmei", "录入 赵丽 19900001111")
 
-    assert "在 李雷 那里" in answer
+    assert "有同事在跟，还没联系" in answer
     assert "秘密公司" not in answer
 
 

@@ -36,7 +36,7 @@ from bot.platforms.dingtalk.todo import TodoSender
 from bot.platforms.login import LoginProvider
 from bot.platforms.mail import MailSender
 from bot.platforms.shared import SharedClaim, SharedHolds, SharedTokens
-from bot.platforms.wecom.aibot import AiBot, Beside
+from bot.platforms.wecom.aibot import AiBot, Beside, claim_name
 from bot.platforms.wecom.aibot_pace import SharedRoom
 from bot.platforms.wecom.callback import WeComCallback
 from bot.platforms.wecom.client import WeComClient
@@ -166,7 +166,7 @@ def _aibot(service: Service) -> AiBot | None:
     wecom = service.settings.wecom
     if wecom is None or wecom.aibot is None:
         return None
-    claim = SharedClaim(service.store, f"aibot:{wecom.aibot.bot_id}"[:100])
+    claim = SharedClaim(service.store, claim_name(wecom.aibot))
     return AiBot(
         service.session,
         wecom.aibot,

@@ -50,6 +50,13 @@ class Contacts:
         )
         return done.rowcount == 1
 
+    async def in_use(self) -> bool:
+        """Whether there ever was a contact, a QR code or a link."""
+        for table in (t.contacts, t.ways):
+            if await self.conn.scalar(select(table.c[0]).limit(1)) is not None:
+                return True
+        return False
+
     async def followers(self, external_userid: str) -> Sequence[str]:
         """The userids of those who have this contact, the first one first."""
         rows = await self.conn.scalars(

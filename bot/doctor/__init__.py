@@ -6,7 +6,7 @@ from datetime import datetime
 from aiohttp import ClientSession
 
 from bot.config import Settings
-from bot.doctor import dingtalk, local, wecom
+from bot.doctor import aibot, dingtalk, local, wecom
 from bot.doctor.check import Check, bad, good
 from store.db import utcnow
 
@@ -19,8 +19,11 @@ async def examine(
     """Every check, as its answer comes. Changes nothing, on no platform and in no database."""
     async with ClientSession() as session:
         if settings.wecom is not None:
-            async for check in wecom.checks(session, settings, clock):
+            used = await local.meets_customers(settings, clock)
+            async for check in wecom.checks(session, settings, clock, meets_customers=used):
                 yield check
+            if settings.wecom.aibot is not None:
+                yield await aibot.check(session, settings, settings.wecom.aibot, clock)
         if settings.dingtalk is not None:
             async for check in dingtalk.checks(session, settings, clock):
                 yield check

@@ -1,10 +1,15 @@
 """A line of the doctor's answer."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 SHOWN = 5
 """Names in one line; the rest is counted."""
+
+
+NO_WAY = re.compile(r"(?:^|: )[A-Za-z]*(?:Error|Timeout|Disconnected)$")
+"""How our clients end their text when nothing answered at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,13 @@ def names(people: Sequence[str]) -> str:
     """李雷、韩梅 等 7 人."""
     listed = "、".join(people[:SHOWN])
     return listed if len(people) <= SHOWN else f"{listed} 等 {len(people)} 人"
+
+
+def unreached(error: Exception) -> bool:
+    """Nothing answered: that is the network, and not a platform that is busy."""
+    return bool(NO_WAY.search(str(error)))
+
+
+def unknown(name: str, error: Exception) -> Check:
+    """The platform is busy, so that its answer says nothing of what was asked."""
+    return bad(name, f"平台忙，现在看不出来（{error}）", "稍后再运行一次")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.config import Settings
 from bot.doctor.check import Check, bad, good
 from bot.wiring import rules
+from cards.alarms import name
 from cards.pictures import NoFont, funnel
 from cards.quota import amount
 from handlers.quota import counted
@@ -58,13 +59,14 @@ async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
         yield database
         if database.ok:
             yield await _quota(store)
+            yield await _alarms(store)
     finally:
         await store.close()
     yield await asyncio.to_thread(_font)
 
 
 async def _database(store: Store) -> Check:
-    if _missing(store):
+    if missing(store):
         return bad("数据库", "还没有建", "运行 leadbot migrate")
     try:
         if not await is_current(store.engine):
@@ -77,8 +79,8 @@ async def _database(store: Store) -> Check:
     return good("数据库", store.engine.dialect.name)
 
 
-def _missing(store: Store) -> bool:
-    """Looking at it would make an empty file of it."""
+def missing(store: Store) -> bool:
+    """There is no such file, and looking at it would make an empty one."""
     url = make_url(str(store.engine.url.render_as_string(hide_password=True)))
     name = url.database or ""
     return url.get_backend_name() == "sqlite" and name != ":memory:" and not Path(name).exists()
@@ -90,9 +92,40 @@ async def _write(store: Store) -> None:
         await tx.leases.drop(TRY, TRY)
 
 
-async def _quota(store: Store) -> Check:
+async def meets_customers(settings: Settings, clock: Clock) -> bool:
+    """Whether something of 客户联系 is used here: by the configuration, or ever before."""
+    wecom = settings.wecom
+    asked = wecom is not None and (wecom.remarks or wecom.tags or wecom.welcomes)
+    steps = {step.channel for journey in settings.journey for step in journey.steps}
+    return bool(asked) or "wecom" in steps or await _met_any(settings, clock)
+
+
+async def _met_any(settings: Settings, clock: Clock) -> bool:
+    store = open_store(settings.database.url, rules(settings), clock)
+    try:
+        if missing(store):
+            return False
+        async with store.read() as tx:
+            return await tx.contacts.in_use()
+    except (SQLAlchemyError, OSError):
+        return False  # the line of the database says why
+    finally:
+        await store.close()
+
+
+async def _alarms(store: Store) -> Check:
     async with store.read() as tx:
-        used = [one for one in await counted(tx) if not one.meter.each]
+        alarms = await tx.alarms.on()
+    if not alarms:
+        return good("告警", "没有")
+    says = "；".join(f"{name(one)}：{one.text}" for one in alarms)
+    return Check("告警", ok=False, line=f"✗ 告警：{says}")
+
+
+async def _quota(store: Store) -> Check:
+    """The days and months, then what each account has: of the one that has used most of it."""
+    async with store.read() as tx:
+        used = await counted(tx)
     says = "；".join(f"{one.meter.name} {amount(one)}" for one in used) or "没有配置平台"
     worst = max((one.level for one in used), default=Level.PLENTY)
     if worst >= Level.CRITICAL:

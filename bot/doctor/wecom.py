@@ -8,7 +8,7 @@ from datetime import datetime
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import Settings, WeCom
-from bot.doctor.check import Check, bad, good, names
+from bot.doctor.check import Check, bad, good, names, unknown, unreached
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.crypto import WeComCrypto
 from store.domain.errors import Later, Undeliverable
@@ -25,9 +25,10 @@ APP = {
     50003: ("应用被停用", "到管理后台启用它"),
     48006: ("长期没用，权限被收回", "到管理后台重新启用应用"),
 }
+NOBODY_USES_IT = 84074
 CONTACTS = {
     48002: ("应用没有客户联系的权限", "客户联系 → 客户 → API → 可调用接口的应用，勾上这个应用"),
-    84074: ("没有成员能用客户联系", "客户联系 → 权限配置 → 使用范围，加上销售"),
+    NOBODY_USES_IT: ("没有成员能用客户联系", "客户联系 → 权限配置 → 使用范围，加上销售"),
 }
 UNTRUSTED = 60020
 UNSEEN = {50002, 60011, 60021}
@@ -35,31 +36,51 @@ UNKNOWN = {60111, 40003, 301021}
 Clock = Callable[[], datetime]
 
 
-async def checks(session: ClientSession, settings: Settings, clock: Clock) -> AsyncIterator[Check]:
-    """In the order in which they have to be mended."""
+async def checks(
+    session: ClientSession, settings: Settings, clock: Clock, *, meets_customers: bool
+) -> AsyncIterator[Check]:
+    """In the order in which they have to be mended.
+
+    ``meets_customers``: something that is used here needs 客户联系.
+    """
     wecom = settings.wecom
     if wecom is None:
         return
     client = WeComClient(session, wecom, clock)
-    async for check in _account(client, wecom, settings):
+    async for check in _account(client, wecom, settings, meets_customers=meets_customers):
         yield check
     yield await _callback(session, wecom, settings.server.public_url, clock)
 
 
-async def _account(client: WeComClient, wecom: WeCom, settings: Settings) -> AsyncIterator[Check]:
+async def _account(
+    client: WeComClient, wecom: WeCom, settings: Settings, *, meets_customers: bool
+) -> AsyncIterator[Check]:
     answer, error = await _asked(client, "agent/get", agentid=str(wecom.agent_id))
-    code = error.code if isinstance(error, WeComError) else 0
-    if error is not None and (code in SECRET or not code):
+    code = _code(error)
+    if error is not None and (code in SECRET or _says_nothing_of_the_secret(error)):
         yield _secret(error, code, wecom)
         return
     yield good("企业微信密钥")
+    if error is not None and not code:
+        yield unknown("企业微信应用", error)
+        return
     yield _address(error) if code == UNTRUSTED else good("企业微信可信 IP")
     if code == UNTRUSTED:
         return
     yield _app(answer, error, code)
     if error is None:
         yield await _seen(client, answer, settings)
-        yield await _contacts(client)
+        yield await _contacts(client, used=meets_customers)
+
+
+def _code(error: Exception | None) -> int:
+    return error.code if isinstance(error, WeComError) else 0
+
+
+def _says_nothing_of_the_secret(error: Exception) -> bool:
+    """No number of WeCom's, and it did not get as far as using a token."""
+    got_there = str(error).startswith("agent/get") and not unreached(error)
+    return not _code(error) and not (got_there and isinstance(error, Later))
 
 
 async def _asked(
@@ -74,6 +95,8 @@ async def _asked(
 def _secret(error: Exception, code: int, wecom: WeCom) -> Check:
     if code in SECRET:
         return bad("企业微信密钥", *SECRET[code])
+    if isinstance(error, Later) and not unreached(error):
+        return unknown("企业微信密钥", error)
     return bad("企业微信密钥", f"问不到 {wecom.api_base}（{error}）", "检查网络和 api_base")
 
 
@@ -96,15 +119,17 @@ async def _seen(client: WeComClient, app: Answer, settings: Settings) -> Check:
     if not _anybody(app):
         do = "应用页 → 可见范围，加上销售所在的部门"
         return bad("企业微信可见范围", "应用对谁都不可见", do)
-    unseen, unknown = [], []
+    unseen, nobody = [], []
     for person in (one for one in settings.team if one.wecom):
         _, error = await _asked(client, "user/get", userid=person.wecom)
-        code = error.code if isinstance(error, WeComError) else 0
+        code = _code(error)
+        if error is not None and code not in UNSEEN | UNKNOWN:
+            return unknown("企业微信可见范围", error)
         unseen += [person.name] * (code in UNSEEN)
-        unknown += [f"{person.name}（{person.wecom}）"] * (code in UNKNOWN)
-    if unknown:
+        nobody += [f"{person.name}（{person.wecom}）"] * (code in UNKNOWN)
+    if nobody:
         do = "抄通讯录里的账号到 [[team]] wecom；也可能不在应用的可见范围里"
-        return bad("企业微信可见范围", f"没有 {names(unknown)}", do)
+        return bad("企业微信可见范围", f"没有 {names(nobody)}", do)
     if unseen:
         return bad("企业微信可见范围", f"看不到 {names(unseen)}", "应用页 → 可见范围，加上他们")
     return good("企业微信可见范围", f"团队 {sum(bool(p.wecom) for p in settings.team)} 人都在")
@@ -116,13 +141,17 @@ def _anybody(app: Answer) -> bool:
     return any((app.get(kind) or {}).get(inside) for kind, inside in lists)
 
 
-async def _contacts(client: WeComClient) -> Check:
+async def _contacts(client: WeComClient, *, used: bool) -> Check:
+    """Who sells without WeCom's customers may leave it switched off."""
     answer, error = await _asked(client, "externalcontact/get_follow_user_list")
     if error is None and answer.get("follow_user"):
         return good("企业微信客户联系", f"{len(answer['follow_user'])} 人可用")
-    code = error.code if isinstance(error, WeComError) else 84074
-    wrong, do = CONTACTS.get(code, (str(error), "到管理后台看客户联系的权限"))
-    return bad("企业微信客户联系", wrong, do)
+    code = _code(error) if error is not None else NOBODY_USES_IT
+    if code not in CONTACTS and error is not None:
+        return unknown("企业微信客户联系", error)
+    if not used:
+        return good("企业微信客户联系", "没开通，用不到可以不管")
+    return bad("企业微信客户联系", *CONTACTS[code])
 
 
 async def _callback(session: ClientSession, wecom: WeCom, public_url: str, clock: Clock) -> Check:

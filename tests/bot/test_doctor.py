@@ -12,13 +12,15 @@ from bot.doctor import examine
 from bot.sandbox.dingtalk.errors import Fault, OldFault
 from bot.sandbox.wecom.errors import No
 from cards import pictures
+from handlers.alarms import sound
+from store.domain.errors import Alarm
 from store.domain.quota import Api
 from tests.scenarios.world import eventually
 
 EVERYTHING = [
     "企业微信密钥", "企业微信可信 IP", "企业微信应用", "企业微信可见范围", "企业微信客户联系",
-    "企业微信回调", "钉钉密钥", "钉钉可信 IP", "钉钉权限", "钉钉可见范围", "钉钉长连接",
-    "时钟", "数据库", "配额", "字体",
+    "企业微信回调", "企业微信智能机器人", "钉钉密钥", "钉钉可信 IP", "钉钉权限", "钉钉可见范围",
+    "钉钉长连接", "时钟", "数据库", "配额", "告警", "字体",
 ]  # fmt: skip
 
 
@@ -44,7 +46,7 @@ def changed(settings, changes):
     values = settings.model_dump(by_alias=True, exclude_unset=True)
     plain = {name: reveal(value) for name, value in values.items()}
     for section, more in changes.items():
-        plain[section] = more if isinstance(more, list) else {**plain[section], **more}
+        plain[section] = more if isinstance(more, list) else {**plain.get(section, {}), **more}
     return plain
 
 
@@ -69,7 +71,9 @@ async def test_when_all_is_well_every_line_says_so(ask):
     assert [check.line for check in found.values() if not check.ok] == []
     assert all(check.line.startswith("✓ ") for check in found.values())
     assert "团队 4 人都在" in found["企业微信可见范围"].line
-    assert "/ 5,000（" in found["配额"].line
+    for each in ("/ 5,000（", "/ 3,000（", "每位客户每天群发", "每人每小时", "智能机器人每会话"):
+        assert each in found["配额"].line
+    assert "运行中的 leadbot 连着" in found["企业微信智能机器人"].line
 
 
 # -- WeCom -----------------------------------------------------------------------
@@ -96,7 +100,7 @@ async def test_a_wrong_agent_is_told(ask):
 async def test_an_untrusted_address_is_told_with_the_address(ask, demo):
     demo.sandbox.wecom.api.refusals["*"] = No(60020, "not allow to access from your ip")
 
-    line = only_fault(await ask())
+    line = (await ask())["企业微信可信 IP"].line
 
     assert line.startswith("✗ 企业微信可信 IP：127.0.0.1 不在名单里")
     assert "企业可信IP" in line
@@ -136,6 +140,90 @@ async def test_no_right_on_customers_is_told(ask, demo, code, says):
     demo.sandbox.wecom.api.refusals[path] = No(code, "no right")
 
     assert says in only_fault(await ask())
+
+
+async def test_a_company_without_customers_in_wecom_is_well(ask, demo, tmp_path):
+    unused = {"url": f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"}
+    plain = {"remarks": False, "tags": False, "aibot": None}
+    contacts = "externalcontact/get_follow_user_list"
+    lines = []
+    for code in (48002, 84074):
+        demo.sandbox.wecom.api.refusals[contacts] = No(code, "no right")
+        lines.append((await ask(database=unused, wecom=plain))["企业微信客户联系"])
+    wanted = (await ask(database=unused, wecom=plain | {"tags": True}))["企业微信客户联系"]
+
+    assert {line.line for line in lines} == {"✓ 企业微信客户联系：没开通，用不到可以不管"}
+    assert not wanted.ok  # what is configured and cannot be done is a fault
+
+
+BUSY = No(45009, "api freq out of limit")
+
+
+async def test_a_wecom_that_is_busy_says_nothing_about_the_rest(ask, demo):
+    refusals = demo.sandbox.wecom.api.refusals
+    for path, name, untrue in (
+        ("user/get", "企业微信可见范围", "人都在"),
+        ("externalcontact/get_follow_user_list", "企业微信客户联系", "使用范围"),
+        ("agent/get", "企业微信应用", "正常"),
+        ("gettoken", "企业微信密钥", "检查网络"),
+    ):
+        refusals.clear()
+        refusals[path] = BUSY
+        found = (await ask())[name]
+
+        assert not found.ok
+        assert "忙" in found.line
+        assert "稍后再运行一次" in found.line
+        assert untrue not in found.line
+
+
+async def test_a_wecom_whose_server_fails_is_busy_and_no_network_trouble(ask, demo):
+    demo.sandbox.state.faults.on("wecom", "http500")
+
+    line = (await ask())["企业微信密钥"].line
+
+    assert "忙" in line
+    assert "检查网络" not in line
+
+
+async def test_the_bot_of_a_service_that_runs_is_not_kicked(ask, demo):
+    await eventually(lambda: demo.service.aibot.connected, lambda: "the bot is not connected")
+
+    found = await ask(wecom={"aibot": reveal(demo.settings.wecom.aibot.model_dump())})
+
+    assert found["企业微信智能机器人"].ok
+    assert demo.service.aibot.connected
+
+
+async def test_a_bot_whose_connection_is_lost_is_told_from_the_database(ask, demo):
+    async with demo.service.store.begin() as tx:
+        await sound(tx, Alarm("aibot:refused", "智能机器人连不上，核对 bot_id 和 secret"))
+
+    found = await ask()
+
+    assert "核对 bot_id 和 secret" in found["企业微信智能机器人"].line
+    assert "核对 bot_id 和 secret" in found["告警"].line
+    assert not found["告警"].ok
+
+
+async def test_a_bot_that_nobody_runs_is_tried(ask, demo, tmp_path):
+    unused = {"url": f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"}
+    bot = reveal(demo.settings.wecom.aibot.model_dump())
+    lines = [
+        (await ask(database=unused, wecom={"aibot": {**bot, **more}}))["企业微信智能机器人"].line
+        for more in ({}, {"secret": "wrong"}, {"url": "ws://127.0.0.1:9"})
+    ]
+
+    assert lines[0].startswith("✓ 企业微信智能机器人：连得上")
+    assert "bot_id 或 secret 不对" in lines[1]
+    assert "连不上 ws://127.0.0.1:9" in lines[2]
+    assert not (tmp_path / "other.db").exists()
+
+
+async def test_without_a_bot_there_is_no_line(ask, demo):
+    found = await ask(wecom={"aibot": None})
+
+    assert "企业微信智能机器人" not in found
 
 
 async def test_a_callback_that_cannot_be_reached_is_told(ask):
@@ -215,7 +303,78 @@ async def test_a_scope_of_the_old_api_is_told_by_its_name_too(ask, demo, monkeyp
         403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有权限"
     )
 
-    assert "qyapi_get_department_list" in only_fault(await ask())
+    assert (await ask())["钉钉权限"].ok  # who does not read the directory needs no right on it
+    found = await ask(directory={"sync": True})
+
+    assert "qyapi_get_department_list" in only_fault(found)
+
+
+QPS = Fault(403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", "调用过于频繁")
+
+
+async def test_a_dingtalk_that_is_busy_says_nothing_about_the_rest(ask, demo):
+    refusals = demo.sandbox.dingtalk.api.refusals
+    for path, name in (
+        ("/v1.0/robot/oToMessages/batchSend", "钉钉权限"),
+        ("/topapi/v2/user/get", "钉钉可见范围"),
+        ("/topapi/v2/department/listsub", "钉钉权限"),
+        ("/v1.0/oauth2/accessToken", "钉钉密钥"),
+    ):
+        refusals.clear()
+        refusals[path] = QPS
+        found = (await ask())[name]
+
+        assert not found.ok  # it said that all was well
+        assert "忙" in found.line
+        assert "稍后再运行一次" in found.line
+
+
+async def test_a_gateway_that_is_shut_for_a_moment_is_busy(ask, demo):
+    demo.sandbox.state.faults.on("dingtalk", "shut")
+
+    line = (await ask())["钉钉长连接"].line
+
+    assert "忙" in line
+    assert "wss" not in line
+
+
+async def test_a_month_that_is_over_hides_whether_scopes_are_missing(ask, demo):
+    demo.sandbox.dingtalk.api.calls_left = 0
+
+    assert "本月的调用用完了" in (await ask())["钉钉权限"].line
+
+
+async def test_the_firewall_is_told_as_what_it_is(ask, demo):
+    demo.sandbox.state.faults.on("dingtalk", "ban_json")
+
+    found = await ask()
+
+    assert "防火墙" in found["钉钉密钥"].line
+    assert "五分钟后" in found["钉钉密钥"].line
+
+
+async def test_scopes_of_what_is_switched_on_are_asked_for(ask, demo):
+    denied = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+    refusals = demo.sandbox.dingtalk.api.refusals
+    refusals["/v1.0/card/instances"] = Fault(403, denied, "没有权限")
+    todo = "/v1.0/todo/users/leadbot-doctor/tasks/leadbot-doctor"
+    refusals[todo] = Fault(403, denied, "没有权限")
+
+    without = (await ask(dingtalk={"card_template_id": "", "todo": False}))["钉钉权限"]
+    found = (await ask(dingtalk={"card_template_id": "t1", "todo": True}))["钉钉权限"]
+
+    assert without.ok
+    assert "Card.Instance.Write、Todo.Todo.Write" in found.line
+
+
+async def test_who_may_not_look_people_up_is_told_that_nothing_can_be_said(ask, demo):
+    denied = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+    demo.sandbox.dingtalk.api.refusals["/topapi/v2/user/get"] = Fault(403, denied, "没有权限")
+
+    found = (await ask(dingtalk={"todo": False}))["钉钉可见范围"]
+
+    assert found.ok
+    assert "没开 qyapi_get_member" in found.line
 
 
 async def test_an_address_that_is_not_on_dingtalks_list_is_told(ask, demo):
@@ -237,7 +396,7 @@ async def test_a_stream_that_is_refused_is_told(ask, demo):
         401, "authFailed", "鉴权失败"
     )
 
-    assert "被拒绝（401）" in only_fault(await ask())
+    assert "被拒绝（401）" in (await ask())["钉钉长连接"].line
 
 
 async def test_the_doctor_takes_no_message_from_the_running_service(ask, demo):

@@ -374,6 +374,11 @@ class AiBot:
             self._acks.pop(req_id, None)
 
 
+def claim_name(settings: Settings) -> str:
+    """Of the claim that the processes of an installation hand each other."""
+    return f"aibot:{settings.bot_id}"[:100]
+
+
 def _new(kind: str) -> str:
     return f"{kind}-{uuid4().hex}"
 

@@ -36,9 +36,10 @@ from pydantic_settings import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from store.domain.conditions import FIELDS
+from store.domain.conditions import FIELDS, NUMBERS
 from store.domain.errors import ConfigError
 from store.domain.lead import REASONS, STAGES, WORKING
+from store.domain.scoring import EVENTS
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -258,6 +259,7 @@ class Person(Section):
     industries: tuple[str, ...] = ()
     grade: str = Field(default="", max_length=8)
     capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
+    weight: int = Field(default=1, ge=1, le=100)  # turns for each one of somebody with 1
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -347,14 +349,31 @@ def _conditions(when: dict[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(when) - set(FIELDS))
     if unknown:
         raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELDS)}")
-    least = when.get("min_score", 0)
-    if not isinstance(least, int) or isinstance(least, bool):
-        raise ValueError("min_score: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
+    for name in NUMBERS:
+        least = when.get(name, 0)
+        if not isinstance(least, int) or isinstance(least, bool):
+            raise ValueError(f"{name}: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
     return when
 
 
+def _scoring_conditions(when: dict[str, Any]) -> dict[str, Any]:
+    """Those of routing but for the score itself, and what the person did."""
+    scored = sorted({"min_score", "grade"} & set(when))
+    if scored:
+        raise ValueError(f"{', '.join(scored)}: a rule that gives points cannot ask for them")
+    given = when.get("event", ())
+    unknown = sorted({*(given if isinstance(given, tuple) else (given,))} - set(EVENTS), key=str)
+    if unknown:
+        raise ValueError(f"event: unknown: {unknown[0]}; there are {', '.join(EVENTS)}")
+    return _conditions({name: wanted for name, wanted in when.items() if name != "event"}) | {
+        name: wanted for name, wanted in when.items() if name == "event"
+    }
+
+
 # bool stands before int: true means "there is any value", 1 is a text that contains a 1.
-Conditions = Annotated[dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_conditions)]
+Wanted = dict[str, bool | int | str | tuple[str, ...]]
+Conditions = Annotated[Wanted, AfterValidator(_conditions)]
+ScoringConditions = Annotated[Wanted, AfterValidator(_scoring_conditions)]
 
 
 def _stage(name: str) -> str:
@@ -434,18 +453,55 @@ class Routing(Section):
         "round_robin"
     )
     to: tuple[str, ...] = ()
+    weights: dict[str, Annotated[int, Field(ge=1, le=100)]] = {}
 
 
 class Scoring(Section):
     name: str
-    when: Conditions = {}
+    when: ScoringConditions = {}
     points: int
 
 
 class Score(Section):
+    """``grades``: least points of A, B and C."""
+
     mql: int = 60
     hot: int = 80
     half_life: Duration = timedelta(days=14)
+    grades: tuple[int, int, int] = (80, 60, 40)
+
+    @field_validator("half_life")
+    @classmethod
+    def _takes_time(cls, span: timedelta) -> timedelta:
+        if span < timedelta(minutes=14):
+            raise ValueError("write at least 14m, or points would be gone at once")
+        return span
+
+    @field_validator("grades")
+    @classmethod
+    def _falling(cls, grades: tuple[int, int, int]) -> tuple[int, int, int]:
+        a, b, c = grades
+        if not 100 >= a > b > c > 0:
+            raise ValueError("write the least points of A, B and C, like [80, 60, 40]")
+        return grades
+
+
+class Dispatch(Section):
+    """What must be true of a lead before it is given to anybody by itself."""
+
+    required: tuple[str, ...] = ()
+    min_score: int = Field(default=0, ge=0, le=100)
+    consent: bool = False
+    working_time: bool = True
+
+    @field_validator("required")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        there = [name for name in FIELDS if name not in {*NUMBERS, "grade"}] + ["name"]
+        unknown = sorted(set(names) - set(there))
+        if unknown:
+            raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(there)}")
+        return names
 
 
 class Digest(Section):
@@ -627,6 +683,7 @@ class Settings(BaseSettings):
     routing: tuple[Routing, ...] = ()
     scoring: tuple[Scoring, ...] = ()
     score: Score = Score()
+    dispatch: Dispatch = Dispatch()
     digest: Digest = Digest()
     nurture: Nurture = Nurture()
     journey: tuple[Journey, ...] = Field(default_factory=_wake_up)
@@ -652,7 +709,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         names = [person.name for person in self.team]
-        unknown = sorted({to for rule in self.routing for to in rule.to} - set(names))
+        told = {to for rule in self.routing for to in (*rule.to, *rule.weights)}
+        unknown = sorted(told - set(names))
         mistakes = []
         for key in ("name", "wecom", "dingtalk"):
             twice = _twice(getattr(person, key) for person in self.team)

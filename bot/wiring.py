@@ -10,7 +10,15 @@ from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits, Policy, Scope
 from store.domain.directory import RoleRule
 from store.domain.quota import EDITIONS, Allowance, meters
-from store.domain.rules import JourneyPlan, JourneyStep, RoutingRule, Rules, ScoringRule
+from store.domain.rules import (
+    Gates,
+    JourneyPlan,
+    JourneyStep,
+    RoutingRule,
+    Rules,
+    Scale,
+    ScoringRule,
+)
 from store.domain.sop import Question, Sop, StageTask
 
 
@@ -45,8 +53,15 @@ def rules(settings: Settings) -> Rules:
         roles=_roles(settings),
         todo=bool(settings.dingtalk and settings.dingtalk.todo),
         meters=meters(allowance(settings)),
+        scale=_scale(settings),
+        gates=Gates(**settings.dispatch.model_dump()),
         **_contacts(settings.wecom),
     )
+
+
+def _scale(settings: Settings) -> Scale:
+    given = tuple(ScoringRule(**rule.model_dump()) for rule in settings.scoring)
+    return Scale(rules=given, **settings.score.model_dump())
 
 
 def allowance(settings: Settings) -> Allowance:
@@ -139,6 +154,7 @@ def team(settings: Settings) -> list[dict[str, Any]]:
             "industries": list(person.industries),
             "grade": person.grade,
             "capacity": person.capacity or settings.pool.cap,
+            "weight": person.weight,
         }
         for person in settings.team
     ]

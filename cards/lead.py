@@ -9,7 +9,16 @@ from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
-from store.domain.lead import REASONS, STAGES, WORKING, Lead, Place, Stage, may_see, spelled
+from store.domain.lead import (
+    REASONS,
+    STAGES,
+    WORKING,
+    Lead,
+    Place,
+    Stage,
+    may_see,
+    spelled,
+)
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
@@ -296,9 +305,10 @@ def _back_or_apart(lead: Lead, *, primary: bool = False) -> Button:
 def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
     reason = REASONS.get(lead.reason, ("", ()))[0] or lead.reason
     if reader.role == Role.MARKETING:
+        title, note = _why_here(lead, reason)
         return Card(
-            title=f"退回培育 {_who(lead)}" if lead.reason else f"转入培育 {_who(lead)}",
-            note=f"原因：{reason}" if reason else "公海里一直没人领",
+            title=f"{title} {_who(lead)}",
+            note=note,
             rows=_facts(lead),
             quote=_words(lead),
             buttons=(Button("查看", f"/线索 {lead.id} 详情"),),
@@ -309,6 +319,14 @@ def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
         rows=_facts_for(lead, reader)[:2],
         buttons=((Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)),
     )
+
+
+def _why_here(lead: Lead, reason: str) -> tuple[str, str]:
+    if lead.hold:
+        return "还不能派", lead.why
+    if lead.reason:
+        return "退回培育", f"原因：{reason}"
+    return "转入培育", "公海里一直没人领"
 
 
 def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
@@ -324,15 +342,19 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
             ),
         )
     return Card(
-        title=f"公海 {_who(lead, reader)}",
+        title=f"{'抢单' if lead.grab else '公海'} {_who(lead, reader)}",
         note=lead.why,
         rows=_facts_for(lead, reader),
-        buttons=(
-            (Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON)
-            if reader.role == Role.REP
-            else (Button("查看", f"/线索 {lead.id} 详情"),)
-        ),
+        buttons=_take_buttons(lead, reader),
     )
+
+
+def _take_buttons(lead: Lead, reader: Member) -> tuple[Button, ...]:
+    if reader.role != Role.REP:
+        return (Button("查看", f"/线索 {lead.id} 详情"),)
+    if lead.hold:
+        return (POOL_BUTTON,)
+    return Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON
 
 
 # -- parts -------------------------------------------------------------------

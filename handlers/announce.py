@@ -12,7 +12,7 @@ from handlers import tasks, todos
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
-from store.domain.lead import Change, Event, Kind, Lead
+from store.domain.lead import NIGHT, Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role
@@ -125,7 +125,7 @@ async def _readers(
     if kinds & MANAGERS_SEE:
         # A deadline that has passed rings; an extension is only to be known.
         readers |= dict.fromkeys(await _answering(tx, lead), Kind.LATE in kinds)
-    if Kind.RETURNED in kinds or Kind.IDLE in kinds:
+    if kinds & {Kind.RETURNED, Kind.IDLE} or (Kind.HELD in kinds and lead.hold != NIGHT):
         readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}
     for event in events:
         if event.kind == Kind.RECLAIMED and event.data.get("from"):

@@ -1,13 +1,15 @@
 """Giving leads to people: by the rules, and by the managers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from store.db import Tx
-from store.domain.lead import Change, Event, Kind, Lead
-from store.domain.routing import Desk, choose
-from store.domain.team import Member, MemberId, Role
+from store.domain.gates import closed
+from store.domain.lead import GRABBING, Change, Event, Kind, Lead
+from store.domain.routing import Choice, Desk, choose, fits, lately
+from store.domain.team import Member, MemberId, Role, off_duty
 
 INSTANT = timedelta(microseconds=1)
 
@@ -18,7 +20,7 @@ class Dispatcher:
 
     tx: Tx
     desks: dict[int, Desk]
-    turns: dict[int, datetime] = field(default_factory=dict)
+    turns: dict[int, tuple[datetime, float]] = field(default_factory=dict)
 
     @classmethod
     async def open(cls, tx: Tx) -> "Dispatcher":
@@ -26,51 +28,123 @@ class Dispatcher:
         loads = await tx.leads.loads()
         turns = await tx.members.turns()
         reps = await tx.members.active(Role.REP)
-        return cls(tx, {m.id: Desk(m, loads.get(m.id, 0), turns[m.id]) for m in reps})
+        return cls(tx, {m.id: _desk(m, loads.get(m.id, 0), *turns[m.id], tx.now) for m in reps})
 
-    async def give(self, lead: Lead, *, fresh: bool = False) -> Sequence[Change]:
-        """Offer ``lead`` to whoever the rules choose; nobody: the managers are asked."""
-        former = None if fresh else await self._former(lead)
-        choice = choose(lead, self.tx.rules.routing, list(self.desks.values()), former)
+    def give(
+        self, lead: Lead, former: MemberId | None = None, *, gated: bool = True
+    ) -> Sequence[Change]:
+        """Offer ``lead`` to whoever the rules choose; nobody: the managers are asked.
+
+        What a gate keeps waits, and says for what; nothing happens to what waits already.
+        """
+        rules = self.tx.rules
+        gate = closed(lead, rules.gates, rules.calendar, self.tx.now) if gated else None
+        if gate is not None:
+            same = (lead.hold, lead.why) == gate
+            return [] if same else [lead.wait(gate.name, gate.why, self.tx.now)]
+        choice = choose(lead, rules.routing, list(self.desks.values()), former)
+        trace = _trace(choice)
         if choice.to is not None:
-            self._sit(choice.to)
-            return [lead.assign(choice.to, self.tx.now, why=choice.why)]
+            self.sit(choice.to, choice.turn)
+            return [_told(lead.assign(choice.to, self.tx.now, why=choice.why), trace)]
         if choice.grab:
-            return [_grab(lead, choice.grab, self.tx.now)]
-        return [lead.unsuitable(self.tx.now, choice.why)]
+            return [_told(grab(lead, choice.grab, self.tx.now), trace)]
+        return [_told(lead.unsuitable(self.tx.now, choice.why), trace)]
 
-    async def _former(self, lead: Lead) -> MemberId | None:
-        owners = await self.tx.leads.owners(lead.id)
-        return owners[-1] if owners else None
+    def may_take(self, member: Member) -> bool:
+        """Whether one more lead may be given to ``member`` now."""
+        desk = self.desks.get(member.id)
+        return desk is not None and not desk.full and not desk.off
 
-    def _sit(self, member: Member) -> None:
+    def sit(self, member: Member, turn: float | None = None) -> None:
+        """``member`` has one lead more, and it was their turn."""
         # Each turn comes after every other, also within one transaction and when this
         # process's clock is behind: else the next lead goes to the same person again.
-        turns = (d.turn_at for d in self.desks.values() if d.turn_at is not None)
-        turn = max([self.tx.now, *(at + INSTANT for at in turns)])
         desk = self.desks[member.id]
+        moments = (d.turn_at for d in self.desks.values() if d.turn_at is not None)
+        desk.turn_at = max([self.tx.now, *(at + INSTANT for at in moments)])
+        desk.turn = (desk.turn or 0.0) + 1 / member.weight if turn is None else turn
         desk.load += 1
-        desk.turn_at = self.turns[member.id] = turn
+        self.turns[member.id] = desk.turn_at, desk.turn
 
     async def close(self) -> None:
         await self.tx.members.took_turns(self.turns)
 
 
-def _grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:
+def _desk(
+    member: Member, load: int, turn_at: datetime | None, turn: float | None, now: datetime
+) -> Desk:
+    return Desk(
+        member=member,
+        load=load,
+        turn_at=turn_at,
+        turn=turn,
+        off=off_duty(member, now) or "",
+        back=lately(member.came_back(now), now),
+    )
+
+
+def _trace(choice: Choice) -> dict[str, Any]:
+    """What was looked at, kept with the assignment: it answers why this one and why not that one."""
+    return {
+        "rule": choice.rule,
+        "passed": [list(rule) for rule in choice.passed],
+        "skipped": {reason: list(members) for reason, members in choice.skipped.items()},
+    }
+
+
+def _told(change: Change, trace: dict[str, Any]) -> Change:
+    event = change.event
+    return Change(change.lead, replace(event, data={**event.data, **trace}))
+
+
+def grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:
     """Everybody who may take it sees it; the first press wins."""
     data = {"grab": [int(member.id) for member in group]}
+    why = f"{lead.why}，{GRABBING}" if lead.why else GRABBING
     return Change(
-        replace(lead, why="谁先点谁跟", placed_at=at),
+        replace(lead, why=why, placed_at=at, hold="", grab=True),
         Event(kind=Kind.GRAB, at=at, data=data),
     )
 
 
-async def pass_on(tx: Tx, lead: Lead, by: Member | None) -> Sequence[Change]:
-    """The offer goes to the next rep; after enough tries, to the pool and the managers."""
-    passed = lead.pass_on(by, tx.now)
-    if passed.lead.tries >= tx.rules.limits.accept_tries:
-        return [passed, passed.lead.unsuitable(tx.now, f"{passed.lead.tries} 个人都没接")]
+async def dispatch(tx: Tx, leads: Iterable[Lead]) -> Sequence[Change]:
+    """Give ``leads``, which nobody has, out in this order, former owners first."""
+    leads = list(leads)
+    if not leads:
+        return []
     dispatcher = await Dispatcher.open(tx)
-    given = await dispatcher.give(passed.lead, fresh=True)
+    owners = await tx.leads.owners_of([lead.id for lead in leads])
+    changes = [
+        change
+        for lead in leads
+        for change in dispatcher.give(lead, next(reversed(owners.get(lead.id, ())), None))
+    ]
+    await dispatcher.close()
+    return changes
+
+
+async def pass_on(tx: Tx, lead: Lead, by: Member | None) -> Sequence[Change]:
+    """The offer goes to the next rep; after enough tries everybody may grab it, and the managers know."""
+    passed = lead.pass_on(by, tx.now)
+    dispatcher = await Dispatcher.open(tx)
+    if passed.lead.tries >= tx.rules.limits.accept_tries:
+        return [passed, *await _last_resort(dispatcher, passed.lead, by)]
+    given = dispatcher.give(passed.lead)
     await dispatcher.close()
     return [passed, *given]
+
+
+async def _last_resort(dispatcher: Dispatcher, lead: Lead, by: Member | None) -> Sequence[Change]:
+    """The managers are asked, and meanwhile whoever has not said no may take it."""
+    tx = dispatcher.tx
+    asked = lead.unsuitable(tx.now, f"{lead.tries} 个人都没接")
+    said_no = {*await tx.leads.decliners(lead.id), *([int(by.id)] if by else [])}
+    group = [
+        desk.member
+        for desk in dispatcher.desks.values()
+        if int(desk.member.id) not in said_no
+        and dispatcher.may_take(desk.member)
+        and fits(desk.member, lead)
+    ]
+    return [asked, grab(asked.lead, group, tx.now)] if group else [asked]

@@ -8,15 +8,18 @@ from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from handlers.doubts import ask_about
 from handlers.journeys import hush
+from handlers.score import happened
 from store.db import Tx
 from store.domain.consent import withdraws
 from store.domain.custom import checked
-from store.domain.enquiry import ask_again, enrich, says_nothing_new, start
-from store.domain.lead import Change, Event, Kind, Lead, LeadId
+from store.domain.enquiry import ask_again, enrich, says_nothing_new, signalled, start
+from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
 from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
+from store.domain.rules import Scale
+from store.domain.scoring import Signal, comes_back, earned, judged, signals
 from store.domain.team import Member
 
 
@@ -40,6 +43,11 @@ class _Slot:
     keys: set[Key] = field(default_factory=set)
     doubles: tuple[int, ...] = ()
     news: list[NewLead] = field(default_factory=list)
+    did: list[Signal] = field(default_factory=list)
+    calls: bool = True
+    """Whether somebody has to call now; a page that was looked at is no reason."""
+    customer: bool = False
+    """Bought before and is back, at the desk of who sold it."""
 
     @property
     def known(self) -> Known:
@@ -61,6 +69,15 @@ class _Slot:
     def take(self, change: Change) -> None:
         self.lead = change.lead
         self.events.append(change.event)
+
+    def weigh(self, change: Change, scale: Scale, *, asked: bool) -> None:
+        """What the person did now, with all it is worth."""
+        before, event = self.lead, change.event
+        self.did += signals(event.kind, event.at, event.data)
+        for judged_change in judged(change, self.did, event.at, scale):
+            self.take(judged_change)
+        self.customer = before.stage == Stage.WON and self.lead.owner is not None
+        self.calls = asked or comes_back(before, self.lead, scale)
 
     def hear(self, new: NewLead, at: datetime) -> None:
         """What the person agreed to, or took back, with this enquiry."""
@@ -123,8 +140,15 @@ async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
     found = await tx.leads.known(wanted)
     leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=lock)
     held = await tx.leads.keys_of([lead.id for lead in leads]) if leads else {}
+    did = await tx.leads.did([lead.id for lead in leads])
     slots = {
-        int(lead.id): _Slot(int(lead.id), lead, stored=True, held=set(held.get(lead.id, ())))
+        int(lead.id): _Slot(
+            int(lead.id),
+            lead,
+            stored=True,
+            held=set(held.get(lead.id, ())),
+            did=list(did.get(lead.id, ())),
+        )
         for lead in leads
     }
     return _Book({key: list(ns) for key, ns in found.items()}, slots)
@@ -138,13 +162,18 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
         slot = book.slots[verdict.lead_id]
         # The same enquiry handed in twice is no second one: nobody is called again.
         if verdict.by != "external" or not says_nothing_new(slot.lead, new):
-            slot.take(_joined(slot, new, wanted, tx.now))
+            seen = signalled(slot.lead, new, tx.now)
+            change = seen or _joined(slot, new, wanted, tx.now)
+            slot.weigh(change, tx.rules.scale, asked=seen is None)
             slot.hear(new, tx.now)
     else:
-        change = start(new, tx.now, tx.rules.scoring)
+        change = start(new, tx.now, tx.rules.scale)
         slot = _Slot(-len(book.slots) - 1, _likely(change.lead, book.model, new), stored=False)
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
+        slot.did += signals(change.event.kind, tx.now, change.event.data)
         slot.take(Change(slot.lead, change.event))
+        if (higher := earned(slot.lead, tx.now, tx.rules.scale)) is not None:
+            slot.take(higher)
         slot.hear(new, tx.now)
     book.add(slot, wanted)
     return slot, isinstance(verdict, Same)
@@ -166,16 +195,31 @@ def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
 
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     """Everybody without an owner is given one, former owner first."""
-    homeless = [s for s in slots if s.events and s.lead.owner is None and s.lead.open]
-    if not homeless:
+    moved = [s for s in slots if s.events and s.calls and s.lead.open]
+    moved = [s for s in moved if s.lead.owner is None or s.customer]
+    if not moved:
         return
     dispatcher = await Dispatcher.open(tx)
-    for slot in homeless:
-        if slot.stored:
-            await tx.journeys.stop(slot.lead.id, "asked again")
-        for change in await dispatcher.give(slot.lead, fresh=not slot.stored):
-            slot.take(change)
+    known = [slot.lead.id for slot in moved if slot.stored]
+    owners = await tx.leads.owners_of(known) if known else {}
+    if known:
+        await tx.journeys.stop_all(known, "asked again")
+    for slot in moved:
+        former = next(reversed(owners.get(slot.lead.id, ())), None)
+        if not slot.customer or not _stays(dispatcher, slot):
+            for change in dispatcher.give(slot.lead, former):
+                slot.take(change)
     await dispatcher.close()
+
+
+def _stays(dispatcher: Dispatcher, slot: _Slot) -> bool:
+    """A customer stays with whoever sold to them, unless they are away or full."""
+    owner = slot.lead.owner
+    if owner is not None and dispatcher.may_take(owner):
+        dispatcher.sit(owner)
+        return True
+    slot.lead = replace(slot.lead, owner=None, place=Place.POOL, accepted_at=None)
+    return False
 
 
 async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
@@ -210,7 +254,7 @@ async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, L
 async def apart(tx: Tx, new: NewLead, of: Lead, by: Member) -> Lead:
     """A lead of its own for an enquiry that had gone to ``of``, whoever it looks like."""
     wanted = keys(new)
-    change = start(new, tx.now, tx.rules.scoring)
+    change = start(new, tx.now, tx.rules.scale)
     slot = _Slot(-1, change.lead, stored=False, keys=set(wanted))
     slot.take(change)
     split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{of.id} 分出来")
@@ -224,7 +268,5 @@ async def found(tx: Tx, lead: Lead, details: NewLead) -> None:
     """What WeCom knows of a contact, looked up after the lead was stored."""
     change = enrich(lead, details, tx.now)
     if change is not None:
-        planned = planned_change(tx, change)
-        await tx.leads.save([planned])
         await tx.leads.remember([(key, int(lead.id)) for key in keys(details)])
-        await announce(tx, [planned])
+        await happened(tx, change, was=lead)

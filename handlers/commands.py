@@ -24,6 +24,7 @@ from handlers import (
     merge,
     quota,
     remind,
+    score,
     undo,
     ways,
     work,
@@ -104,6 +105,16 @@ def about(text: str) -> About:
         return About(number(glued[0]), text[glued.end() :].strip())
     first, words = _split(text)
     return About(number(first), words)
+
+
+def important(text: str) -> score.Weight:
+    told = about(text)
+    return score.weight(told.lead_id, told.words)
+
+
+def verdict(text: str) -> score.Verdict:
+    told = about(text)
+    return score.verdict(told.lead_id, told.words)
 
 
 def single(text: str) -> About:
@@ -203,6 +214,10 @@ COMMANDS = (
             roles=SALES, parse=about, handler=work.transfer, undo=True),
     Command(names=("延期", "extend"), usage="延期 42", does="晚几天回收，只能一次",
             roles=SALES, parse=number, handler=work.extend, undo=True),
+    Command(names=("重要", "important"), usage="重要 42 高", does="高、中、低由我定，「自动」按规则",
+            roles=ALL, parse=important, handler=score.weigh),
+    Command(names=("认定", "qualify"), usage="认定 42 SQL 有预算，老板拍板", does="市场认 MQL，销售认 SQL",
+            roles=ALL, parse=verdict, handler=score.qualify),
     Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
             roles=SALES, parse=about, handler=remind.remind, undo=True),
     Command(names=("请假", "leave"), usage="请假 明天下午", does="这段时间不派给我",

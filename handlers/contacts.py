@@ -10,6 +10,7 @@ from cards.contacts import handover_text, notice_text, parted_card, ungreeted_te
 from cards.lead import shown_name
 from handlers.announce import record
 from handlers.capture import capture
+from handlers.score import happened
 from store.db import Tx
 from store.domain.lead import Event, Kind, Lead, LeadId
 from store.domain.match import Key
@@ -50,7 +51,8 @@ async def meet(tx: Tx, met: Met) -> bool:
     [captured] = await capture(tx, [lead])
     if captured.duplicate:
         known = await tx.leads.get(captured.id)
-        await record(tx, known.befriended(tx.now, member.name if member else met.userid))
+        who = member.name if member else met.userid
+        await happened(tx, known.befriended(tx.now, who), was=known)
     await look_up(tx, captured.id, met.external_userid, met.userid)
     return True
 
@@ -191,7 +193,7 @@ async def spoke(tx: Tx, external_userid: str) -> bool:
     """A customer who came by a link wrote the first words. False: nobody we know."""
     leads = await leads_of(tx, external_userid)
     for lead in leads:
-        await record(tx, lead.speak(tx.now))
+        await happened(tx, lead.speak(tx.now), was=lead, stops="replied")
     return bool(leads)
 
 

@@ -87,7 +87,7 @@ async def _to_many(tx: Tx, by: Member, leads: Sequence[Lead], leaver: Member) ->
     dispatcher.desks.pop(leaver.id, None)
     changes = []
     for lead in leads:
-        given = [c.lead.owner for c in await dispatcher.give(lead, fresh=True)]
+        given = [c.lead.owner for c in dispatcher.give(lead, gated=False)]
         if given and given[-1] is not None:
             changes.append(lead.transfer(by, given[-1], tx.now))
     await dispatcher.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 from cards.mail import render_mail, render_mass
 from handlers.announce import record
-from handlers.assign import Dispatcher
+from handlers.score import happened
 from store.db import Tx
 from store.domain.calendar import quiet
 from store.domain.lead import Event, Kind, Lead, Place
@@ -130,7 +130,10 @@ async def _sender(tx: Tx, lead: Lead) -> str:
 
 
 async def clicked(tx: Tx, token: str) -> bool:
-    """A prospect opened a tracked link: back to a rep with the story. False: no such link."""
+    """A prospect opened a tracked link: with points enough back to a rep, with the story.
+
+    False: no such link.
+    """
     link = await tx.links.find(token, "track")
     if link is None:
         return False
@@ -138,13 +141,7 @@ async def clicked(tx: Tx, token: str) -> bool:
         return True
     lead = await tx.leads.current(link.lead_id)
     change = lead.click(tx.now, f"邮件「{link.label}」里的链接")
-    changes = [change]
-    if lead.place == Place.MARKETING and lead.open and lead.opted_out_at is None:
-        await tx.journeys.stop(lead.id, "clicked")
-        dispatcher = await Dispatcher.open(tx)
-        changes += await dispatcher.give(change.lead)
-        await dispatcher.close()
-    await record(tx, *changes)
+    await happened(tx, change, was=lead, stops="clicked")
     return True
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from cards import render
@@ -9,7 +10,7 @@ from cards.model import Card
 from cards.reminders import morning_card, reminder_card
 from handlers import tasks
 from handlers.announce import record
-from handlers.assign import pass_on
+from handlers.assign import dispatch, pass_on
 from handlers.clocks import replan
 from handlers.journeys import begin
 from store.db import Tx
@@ -38,8 +39,20 @@ async def deadlines(tx: Tx) -> int:
     """Do to each lead what is due; how many there were. Each acts once: its deadline moves."""
     due = await tx.leads.due(tx.now, LEADS)
     for lead in due:
-        await _act(tx, lead)
+        if lead.due != Due.DISPATCH:
+            await _act(tx, lead)
+    await _open(tx, [lead for lead in due if lead.due == Due.DISPATCH])
     return len(due)
+
+
+async def _open(tx: Tx, night: Sequence[Lead]) -> None:
+    """The night is over: what came goes out together, the best first.
+
+    A lead that still has to wait is told anew until when, or it would be due for ever.
+    """
+    if night:
+        best = sorted(night, key=lambda lead: (-lead.score, lead.id))
+        await record(tx, *await dispatch(tx, [replace(lead, hold="") for lead in best]))
 
 
 async def _act(tx: Tx, lead: Lead) -> None:

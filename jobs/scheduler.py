@@ -11,6 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from handlers import sweeps
 from handlers.journeys import advance
+from handlers.score import COOLED, cool
 from jobs.digest import prepare_digest
 from jobs.learning import prepare_learning
 from store.db import Store, Tx
@@ -90,7 +91,7 @@ class Clockwork:
     async def beat(self) -> None:
         """One look at the clock, one at a time. A job that fails is tried again at the next."""
         async with self._one:
-            for sweep in (self._sweep, self._journeys, self._daily):
+            for sweep in (self._sweep, self._journeys, self._cool, self._daily):
                 try:
                     await sweep()
                 except Exception:
@@ -124,6 +125,16 @@ class Clockwork:
                 for journey in await tx.journeys.due(tx.now, 1):
                     await advance(tx, journey)
             self.wake()
+
+    async def _cool(self) -> None:
+        """What prospects did grows old: their scores are derived again, many at a time."""
+        while True:
+            async with self.store.read() as tx:
+                if not await tx.leads.cooling(tx.now, 1):
+                    return
+            async with self.store.begin() as tx:
+                if await cool(tx) < COOLED:
+                    return
 
     async def _daily(self) -> None:
         now = self.store.clock()

@@ -75,9 +75,12 @@ class Journeys:
         )
 
     async def stop(self, lead_id: int, why: str) -> None:
+        await self.stop_all([lead_id], why)
+
+    async def stop_all(self, ids: Sequence[int], why: str) -> None:
         await self.conn.execute(
             update(t.journeys)
-            .where(t.journeys.c.lead_id == lead_id, t.journeys.c.due_at.is_not(None))
+            .where(t.journeys.c.lead_id.in_(ids), t.journeys.c.due_at.is_not(None))
             .values(due_at=None, ended=why, waits="")
         )
 

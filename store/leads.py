@@ -11,6 +11,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -37,18 +38,21 @@ from store.domain.lead import (
     Kind,
     Lead,
     LeadId,
+    Part,
     Place,
     Stage,
 )
 from store.domain.match import Key
 from store.domain.newlead import NewLead
+from store.domain.scoring import DID, Signal, signals
 from store.domain.team import Member, MemberId
 from store.domain.told import Told, told
 from store.members import Members
 from store.upsert import upsert
 
 OPEN = t.leads.c.stage.not_in(list(CLOSED))
-BEST = (t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
+BY_HAND = case({"A": 0, "B": 1, "D": 3}, value=t.leads.c.importance, else_=2)
+BEST = (BY_HAND, t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
 KEYS_PER_QUERY = 400
 
@@ -94,7 +98,10 @@ class Leads:
 
     async def save(self, changes: Sequence[Change]) -> None:
         """Write leads that are stored already, and their events. Raises Stale."""
-        for lead in {change.lead.id: change.lead for change in changes}.values():
+        leads = list({change.lead.id: change.lead for change in changes}.values())
+        if len(leads) > 1:
+            await self._save_many(leads)
+        for lead in leads if len(leads) == 1 else ():
             done = await self.conn.execute(
                 update(t.leads)
                 .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
@@ -103,6 +110,20 @@ class Leads:
             if done.rowcount != 1:
                 raise Stale(f"lead {lead.id} moved on from version {lead.version}")
         await self._write(changes)
+
+    async def _save_many(self, leads: Sequence[Lead]) -> None:
+        """The same for a batch, with as many statements as for two. Raises Stale."""
+        ids = [lead.id for lead in leads]
+        found = select(t.leads.c.id, t.leads.c.version).where(t.leads.c.id.in_(ids))
+        rows = await self.conn.execute(found.order_by(t.leads.c.id).with_for_update())
+        stored = {row.id: row.version for row in rows}
+        for lead in leads:
+            if stored.get(lead.id) != lead.version:
+                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
+        await self.conn.execute(
+            update(t.leads).where(t.leads.c.id == bindparam("lead")),
+            [{**_row(lead), "version": lead.version + 1, "lead": lead.id} for lead in leads],
+        )
 
     async def plan(self, leads: Sequence[Lead]) -> None:
         """Write when the clock acts on ``leads`` next: nothing happened to them. Raises Stale."""
@@ -226,6 +247,7 @@ class Leads:
             t.leads.c.place == Place.POOL,
             OPEN,
             t.leads.c.placed_at <= before,
+            true() if by.manages else t.leads.c.hold == "",
             *_about(words, ("region", "product", "industry", "source", "message")),
         )
         count = await self.conn.scalar(select(func.count()).where(found))
@@ -281,7 +303,7 @@ class Leads:
     async def waiting(self, limit: int) -> tuple[Sequence[Lead], int]:
         """Leads the managers were asked about, in the pool: nobody suited, or the owner left."""
         asked = or_(t.leads.c.stage == Stage.NEW, t.leads.c.why.endswith(HANDED_OVER))
-        found = and_(t.leads.c.place == Place.POOL, OPEN, asked)
+        found = and_(t.leads.c.place == Place.POOL, OPEN, asked, t.leads.c.hold == "")
         count = await self.conn.scalar(select(func.count()).where(found))
         query = select(t.leads).where(found).order_by(t.leads.c.id).limit(limit)
         return await self._read(query), int(count or 0)
@@ -321,15 +343,46 @@ class Leads:
         return await self._read(query.order_by(t.leads.c.id).limit(limit))
 
     async def due(self, until: datetime, limit: int) -> Sequence[Lead]:
-        """Leads the clock has to act on, earliest first; each process takes others."""
+        """Leads the clock has to act on, the earliest and best first; each process takes others."""
         query = (
             select(t.leads)
             .where(t.leads.c.due_at <= until)
-            .order_by(t.leads.c.due_at, t.leads.c.id)
+            .order_by(t.leads.c.due_at, t.leads.c.score.desc(), t.leads.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
         return await self._read(query)
+
+    async def cooling(self, until: datetime, limit: int) -> Sequence[Lead]:
+        """Leads whose score has to be derived again; each process takes others."""
+        query = (
+            select(t.leads)
+            .where(t.leads.c.cools_at <= until)
+            .order_by(t.leads.c.cools_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        return await self._read(query)
+
+    async def regrade(self, leads: Sequence[Lead]) -> None:
+        """Write the scores of leads that this transaction holds, and nothing else of them."""
+        if leads:
+            values = ("score", "grade", "cools_at")
+            columns: dict[str, Any] = {name: bindparam(f"new_{name}") for name in values}
+            await self.conn.execute(
+                update(t.leads)
+                .where(t.leads.c.id == bindparam("lead"))
+                .values(
+                    **columns,
+                    points=bindparam("new_points", type_=t.Json),
+                    version=t.leads.c.version + 1,
+                ),
+                [
+                    {"lead": lead.id, "new_points": [list(part) for part in lead.points]}
+                    | {f"new_{name}": getattr(lead, name) for name in values}
+                    for lead in leads
+                ],
+            )
 
     # -- counts --------------------------------------------------------------
 
@@ -388,6 +441,21 @@ class Leads:
         rows = await self.conn.execute(query.order_by(t.events.c.at, t.events.c.id))
         return [(row.at, recalled(row.text, row.data)) for row in rows]
 
+    async def did(self, ids: Sequence[int]) -> Mapping[int, Sequence[Signal]]:
+        """What each of these prospects did that is worth points, oldest first."""
+        found: dict[int, list[Signal]] = {}
+        if not ids:
+            return found
+        rows = await self.conn.execute(
+            select(t.events.c.lead_id, t.events.c.kind, t.events.c.at, t.events.c.data)
+            .where(t.events.c.lead_id.in_(ids), t.events.c.kind.in_(list(DID)))
+            .order_by(t.events.c.lead_id, t.events.c.id)
+        )
+        for row in rows:
+            said = signals(Kind(row.kind), row.at, row.data)
+            found.setdefault(row.lead_id, []).extend(said)
+        return found
+
     async def told(self, ids: Sequence[int]) -> Mapping[int, Sequence[Told]]:
         """What was logged of each of these leads, as corrected and not undone, oldest first."""
         kinds = [Kind.FOLLOWED, Kind.CORRECTED, Kind.UNDONE]
@@ -442,7 +510,13 @@ class Leads:
 
     async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
         """Everybody who had the lead (since then); who had it last is last."""
-        query = select(t.events).where(t.events.c.lead_id == lead_id)
+        return (await self.owners_of([lead_id], since)).get(lead_id, ())
+
+    async def owners_of(
+        self, ids: Sequence[int], since: datetime | None = None
+    ) -> Mapping[int, Sequence[MemberId]]:
+        """Everybody who had each of these leads (since then); who had it last is last."""
+        query = select(t.events).where(t.events.c.lead_id.in_(ids))
         if since is not None:
             query = query.where(t.events.c.at >= since)
         had = {Kind.CLAIMED, Kind.ACCEPTED, Kind.TRANSFERRED, Kind.FOLLOWED, Kind.RETURNED,
@@ -450,14 +524,26 @@ class Leads:
         rows = await self.conn.execute(
             query.where(t.events.c.kind.in_(list(had))).order_by(t.events.c.id)
         )
-        # What was taken back gave the lead to whom its event names, not to who took it back.
-        ids = [
-            row.data.get("to") or row.data.get("from")
-            or (None if row.kind == Kind.UNDONE else row.by_id)
-            for row in rows
-        ]  # fmt: skip
-        last_first = dict.fromkeys(member for member in reversed(ids) if member is not None)
-        return [MemberId(member) for member in reversed(last_first)]
+        held: dict[int, list[MemberId]] = {}
+        for row in rows:
+            # What was taken back gave the lead to whom its event names, not to who took it back.
+            back = row.kind == Kind.UNDONE
+            member = row.data.get("to") or row.data.get("from") or (None if back else row.by_id)
+            if member is not None:
+                held.setdefault(row.lead_id, []).append(MemberId(member))
+        return {
+            lead: tuple(reversed(dict.fromkeys(reversed(members))))
+            for lead, members in held.items()
+        }
+
+    async def decliners(self, lead_id: int) -> Sequence[int]:
+        """Everybody who said no to the lead."""
+        rows = await self.conn.execute(
+            select(t.events.c.by_id).where(
+                t.events.c.lead_id == lead_id, t.events.c.kind == Kind.DECLINED
+            )
+        )
+        return [row.by_id for row in rows if row.by_id is not None]
 
 
 def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
@@ -496,6 +582,7 @@ def _row(lead: Lead) -> dict[str, Any]:
         "utm": dict(lead.utm),
         "fields": dict(lead.fields),
         "experts": dict(lead.experts),
+        "points": [list(part) for part in lead.points],
     }
 
 
@@ -510,6 +597,7 @@ def lead_of(row: Mapping[str, Any] | RowMapping, team: Mapping[int, Member]) -> 
         "refused": tuple(row["refused"]),
         "doubles": tuple(row["doubles"]),
         "linked": tuple(row["linked"]),
+        "points": tuple(Part(*part) for part in row["points"]),
     }
     return Lead(**values)
 

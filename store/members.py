@@ -34,7 +34,7 @@ class Members:
     conn: AsyncConnection
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     _all: dict[int, Member] = field(default_factory=dict)
-    _turns: dict[int, datetime | None] = field(default_factory=dict)
+    _turns: dict[int, tuple[datetime | None, float | None]] = field(default_factory=dict)
 
     async def all(self) -> Mapping[int, Member]:
         """Everybody who ever was in the team, by id; read once per transaction."""
@@ -45,7 +45,7 @@ class Members:
                 if row["end_at"] is not None:
                     spans.append((row["start_at"], row["end_at"]))
                 self._all[row["id"]] = _member(row, spans)
-                self._turns[row["id"]] = row["turn_at"]
+                self._turns[row["id"]] = row["turn_at"], row["turn"]
         return self._all
 
     def _with_leave(self) -> Select[Any]:
@@ -79,8 +79,8 @@ class Members:
             m for m in (await self.all()).values() if m.active and (not roles or m.role in roles)
         ]
 
-    async def turns(self) -> Mapping[int, datetime | None]:
-        """When each member was last given a lead."""
+    async def turns(self) -> Mapping[int, tuple[datetime | None, float | None]]:
+        """When each member was last given a lead, and how far round they are."""
         await self.all()
         return self._turns
 
@@ -96,13 +96,13 @@ class Members:
     async def by_name(self, name: str) -> Member | None:
         return next((m for m in await self.active() if m.name == name), None)
 
-    async def took_turns(self, ids: Mapping[int, datetime]) -> None:
+    async def took_turns(self, ids: Mapping[int, tuple[datetime, float]]) -> None:
         if ids:
             await self.conn.execute(
                 update(t.members)
                 .where(t.members.c.id == bindparam("member"))
-                .values(turn_at=bindparam("turn")),
-                [{"member": member, "turn": at} for member, at in ids.items()],
+                .values(turn_at=bindparam("at"), turn=bindparam("round")),
+                [{"member": m, "at": at, "round": turn} for m, (at, turn) in ids.items()],
             )
             self._turns.update(ids)
 
@@ -296,6 +296,7 @@ def _member(row: RowMapping, away: Sequence[Away]) -> Member:
         industries=tuple(row["industries"]),
         grade=row["grade"],
         capacity=row["capacity"],
+        weight=row["weight"],
         active=row["active"] and (bool(here) or not accounts),
         source=row["source"],
         departments=tuple(row["departments"]),

@@ -68,8 +68,11 @@ members = Table(
     Column("grade", String(8), nullable=False),
     Column("capacity", Integer, nullable=False),
     Column("active", Boolean, nullable=False),
-    # The last turn of the round robin.
+    # The last turn of the round robin, and how far round it was.
     Column("turn_at", UtcDateTime),
+    Column("turn", Float),
+    # Turns for each one of somebody with 1.
+    Column("weight", Integer, nullable=False, server_default="1"),
     # Who brought them: the configuration, or a platform's directory.
     Column("source", String(16), nullable=False, server_default="config"),
     Column("departments", Json, nullable=False, server_default="[]"),
@@ -186,9 +189,18 @@ leads = Table(
     Column("grab", Boolean, nullable=False, server_default=text("false")),
     # Who was asked for help with it: member id → what they were asked.
     Column("experts", Json, nullable=False, server_default="{}"),
+    # A to D by hand; "" leaves it to the rules.
+    Column("importance", String(1), nullable=False, server_default=text("''")),
+    # Where the score comes from: store.domain.lead.Part.
+    Column("points", Json, nullable=False, server_default="[]"),
+    # When the score is derived again, because what was done grows old.
+    Column("cools_at", UtcDateTime),
+    # The gate that keeps it from being given out.
+    Column("hold", String(8), nullable=False, server_default=text("''")),
     Column("version", Integer, nullable=False),
     Index("ix_leads_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     Index("ix_leads_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    Index("ix_leads_cools_at", "cools_at", postgresql_where=text("cools_at IS NOT NULL")),
     Index("ix_leads_owner_id_stage", "owner_id", "stage"),
     Index("ix_leads_place_id", "place", "id"),
     Index("ix_leads_captured_at", "captured_at"),

@@ -171,6 +171,16 @@ class WorkCalendar:
         return local.replace(tzinfo=self.zone).astimezone(UTC)
 
 
+def opening_of(now: datetime, calendar: WorkCalendar) -> datetime:
+    """When the night is over; ``now`` while people are there, at lunch too."""
+    opens = calendar.opens(now)
+    local = now.astimezone(calendar.zone)
+    if opens <= now or opens.astimezone(calendar.zone).date() != local.date():
+        return opens
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return now if calendar.between(midnight, now) else opens
+
+
 def quiet(
     at: datetime, zone: ZoneInfo, quiet_span: Span | None, calendar: WorkCalendar
 ) -> datetime:

@@ -1,5 +1,6 @@
 """Conditions of the rules: every one of a ``when`` must hold."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,24 @@ BIG_REGIONS: Mapping[str, tuple[str, ...]] = {
 FIELDS = (
     "region", "product", "industry", "source", "channel", "keyword", "campaign", "title",
     "company", "message", "phone", "email", "wechat", "min_score", "external_userid",
+    "company_size", "min_size", "max_size", "grade", "min_complete",
 )  # fmt: skip
+NUMBERS = ("min_score", "min_size", "max_size", "min_complete")
+"""Conditions that compare: points, people of the company, percent of what can be known."""
+SIZE_NAMES = (
+    "company_size", "公司规模", "企业规模", "规模", "人数", "员工数", "员工人数", "团队规模",
+    "employees", "No. of Employees", "Employees",
+)  # fmt: skip
+"""Where ``fields`` says how many people a company has."""
+COMPLETE = (
+    "name", "phone", "email", "company", "title", "region", "industry", "product", "message",
+    "company_size",
+)  # fmt: skip
+"""What makes a profile complete, a tenth each."""
+_SIZE = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(万|千|k)?", re.IGNORECASE)
+_UNITS = {"万": 10_000, "千": 1000, "k": 1000}
+_MORE = re.compile(r"以上|[+＋>＞≥]|多于|超过|大于|不少于")
+_LESS = re.compile(r"以下|以内|[<＜≤]|少于|不到|小于|不超过")
 
 
 def in_region(region: str, wanted: str) -> bool:
@@ -32,19 +50,67 @@ def matches(name: str, value: str, wanted: str) -> bool:
     return wanted.casefold() in value.casefold()
 
 
+def company_size(lead: Any) -> str:
+    """How many people the company has, as it was said; "" when nobody said."""
+    given = getattr(lead, "fields", {})
+    return next((str(given[name]).strip() for name in SIZE_NAMES if given.get(name)), "")
+
+
+def size_range(text: str) -> tuple[int, int | None] | None:
+    """ "100-499人" is (100, 499), "500人以上" (500, None), "50人以下" (0, 50); None: no number."""
+    found = [
+        int(float(number.replace(",", "")) * _UNITS.get(unit.lower(), 1))
+        for number, unit in _SIZE.findall(text)
+    ]
+    if not found:
+        return None
+    if len(found) > 1:
+        return min(found[:2]), max(found[:2])
+    if _MORE.search(text):
+        return found[0], None
+    return (0, found[0]) if _LESS.search(text) else (found[0], found[0])
+
+
+def complete(lead: Any) -> int:
+    """How much of what can be known of a lead is known, in percent."""
+    return 100 * sum(bool(value_of(name, lead)) for name in COMPLETE) // len(COMPLETE)
+
+
 def holds(when: Mapping[str, Any], lead: Any) -> bool:
     """Whether all conditions hold for ``lead``, which has the attributes they name.
 
     A tuple holds if one of its values matches; ``True`` if there is any value.
     """
-    return all(_holds(name, wanted, lead) for name, wanted in when.items())
+    return failing(when, lead) == ""
+
+
+def failing(when: Mapping[str, Any], lead: Any) -> str:
+    """The first condition that does not hold; "" when all do."""
+    return next((name for name, wanted in when.items() if not _holds(name, wanted, lead)), "")
 
 
 def _holds(name: str, wanted: Any, lead: Any) -> bool:
-    if name == "min_score":
-        return int(getattr(lead, "score", 0)) >= int(wanted)
-    value = str(getattr(lead, name, ""))
+    if name in NUMBERS:
+        return _compares(name, int(wanted), lead)
+    value = value_of(name, lead)
     if wanted is True:
         return bool(value)
     options = wanted if isinstance(wanted, tuple | list) else (wanted,)
     return bool(value) and any(matches(name, value, str(option)) for option in options)
+
+
+def _compares(name: str, wanted: int, lead: Any) -> bool:
+    if name == "min_score":
+        return int(getattr(lead, "score", 0)) >= wanted
+    if name == "min_complete":
+        return complete(lead) >= wanted
+    known = size_range(company_size(lead))
+    if known is None:
+        return False
+    least, most = known
+    return least >= wanted if name == "min_size" else most is not None and most <= wanted
+
+
+def value_of(name: str, lead: Any) -> str:
+    """What a condition compares, as text."""
+    return company_size(lead) if name == "company_size" else str(getattr(lead, name, ""))

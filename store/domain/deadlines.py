@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from store.domain.calendar import WorkCalendar
+from store.domain.calendar import WorkCalendar, opening_of
 from store.domain.conditions import holds
-from store.domain.lead import Due, Lead, Place
+from store.domain.lead import NIGHT, Due, Lead, Place
 from store.domain.team import Away
 
 MINUTE = timedelta(minutes=1)
@@ -167,6 +167,8 @@ def scope_of(lead: Lead, limits: Limits) -> str:
 def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[datetime, Due]]:
     if not lead.open or lead.place == Place.MARKETING:
         return []
+    if lead.hold == NIGHT:
+        return [(opening_of(lead.placed_at, calendar), Due.DISPATCH)]
     if lead.place == Place.POOL:
         return [(lead.placed_at + limits.idle_to_marketing, Due.IDLE)]
     if (lapses := accept_by(lead, limits, calendar)) is not None:

@@ -1,6 +1,6 @@
 """From an enquiry to a lead: the first one makes it, every later one of the same person wakes it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import traits
 from store.domain.newlead import NewLead
-from store.domain.rules import ScoringRule
-from store.domain.scoring import score
+from store.domain.rules import Scale
+from store.domain.scoring import SIGNALS, rated, signals
 
 BLANKS = (
     "name", "phone", "email", "wechat", "external_userid", "company", "title", "region",
@@ -19,9 +19,8 @@ FRESH = LeadId(0)
 """The number of a lead that is not stored yet."""
 
 
-def start(new: NewLead, at: datetime, rules: Sequence[ScoringRule]) -> Change:
+def start(new: NewLead, at: datetime, scale: Scale) -> Change:
     """A person nobody knew."""
-    points = score(new, rules)
     lead = Lead(
         **{name: getattr(new, name) for name in BLANKS},
         id=FRESH,
@@ -35,8 +34,8 @@ def start(new: NewLead, at: datetime, rules: Sequence[ScoringRule]) -> Change:
         fields=dict(new.fields),
         stage=Stage.NEW,
         qualification="UQL",
-        score=points.points,
-        grade=points.grade,
+        score=0,
+        grade="D",
         place=Place.POOL,
         owner=None,
         tries=0,
@@ -60,9 +59,20 @@ def start(new: NewLead, at: datetime, rules: Sequence[ScoringRule]) -> Change:
         doubles=(),
         version=1,
     )
-    data = {"score": points.points, "why": [list(w) for w in points.why], **_raw(new)}
+    did = _raw(new)
+    lead = rated(lead, signals(Kind.CAPTURED, at, did), at, scale)
+    data = {"score": lead.score, "why": [[p.rule, p.points] for p in lead.points], **did}
     data["traits"] = traits(new)
     return Change(lead, Event(kind=Kind.CAPTURED, at=at, text=new.message, data=data))
+
+
+def signalled(lead: Lead, new: NewLead, at: datetime) -> Change | None:
+    """What a website saw somebody known do; None when it is an enquiry."""
+    kind = SIGNALS.get(new.event)
+    if kind is None or new.message:
+        return None
+    what = str(new.fields.get("what") or new.keyword or new.campaign or "")[:200]
+    return lead.signal(kind, at, what)
 
 
 def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
@@ -90,7 +100,7 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
             woken, stage=Stage.NEW, closed_at=None, reason="", owner=None,
             place=Place.POOL, placed_at=at, swept_at=at, accepted_at=None,
             contacted_at=None, followed_at=None, called_at=None, spare_at=None,
-            refused=(), tries=0,
+            refused=(), tries=0, hold="",
         )  # fmt: skip
     if lead.stage == Stage.WON:
         woken = once_more(woken, at)
@@ -104,7 +114,7 @@ def once_more(lead: Lead, at: datetime) -> Lead:
         lead, stage=Stage.ASSIGNED, owner=owner, place=Place.OWNER if owner else Place.POOL,
         closed_at=None, placed_at=at, swept_at=at, accepted_at=at if owner else None,
         contacted_at=None, followed_at=None, called_at=None, spare_at=None,
-        refused=(), tries=0, attempts=0, extended=False,
+        refused=(), tries=0, attempts=0, extended=False, hold="",
     )  # fmt: skip
 
 
@@ -132,7 +142,8 @@ def _raw(new: NewLead) -> dict[str, Any]:
     """The enquiry as it came, so that a merge loses nothing and can be told apart later."""
     raw = {name: getattr(new, name) for name in ("source", *BLANKS) if getattr(new, name)}
     more = {name: dict(getattr(new, name)) for name in ("utm", "fields") if getattr(new, name)}
-    return {"enquiry": raw, **more}
+    did = {"event": new.event} if new.event else {}
+    return {"enquiry": raw, **more, **did}
 
 
 def recalled(text: str, data: Mapping[str, Any]) -> NewLead:

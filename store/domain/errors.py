@@ -6,6 +6,7 @@ Every error the application raises on purpose.
     + NotFound
     + NotYours
     + AlreadyTaken
+      . AlreadyOffered
     + NotAllowed
     + BadCommand
   x Stale              somebody else changed the lead first; run the handler again
@@ -47,6 +48,14 @@ class AlreadyTaken(Refused):
     def __init__(self, lead_id: int, owner: str) -> None:
         super().__init__(f"#{lead_id} 已被 {owner} 领取，发「公海」看看其他的")
         self.owner = owner
+
+
+class AlreadyOffered(AlreadyTaken):
+    """It moved on: somebody else has it in front of them, and has yet to say yes."""
+
+    def __init__(self, lead_id: int, owner: str) -> None:
+        super().__init__(lead_id, owner)
+        self.args = (f"#{lead_id} 已转给 {owner}，在等对方接受",)
 
 
 class NotAllowed(Refused):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType
 
-from store.domain.errors import AlreadyTaken, NotAllowed, NotYours, Refused
+from store.domain.errors import AlreadyOffered, AlreadyTaken, NotAllowed, NotYours, Refused
 from store.domain.followup import FollowUp
 from store.domain.team import Member, MemberId, Role
 
@@ -59,6 +59,7 @@ class Due(StrEnum):
     WARN = "warn"  # the owner is told before it is too late
     RECLAIM = "reclaim"  # it goes to the pool
     IDLE = "idle"  # nobody wanted it: marketing
+    DISPATCH = "dispatch"  # it has waited for the opening
 
 
 REASONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -160,6 +161,12 @@ class Kind(StrEnum):
     NOTED = "noted"
     COMMENTED = "commented"
     DATED = "dated"  # a birthday or an anniversary became known
+    VISITED = "visited"
+    DOWNLOADED = "downloaded"
+    OPENED = "opened"
+    QUALIFIED = "qualified"  # UQL → MQL → SQL
+    IMPORTANCE = "importance"  # set by hand, or cleared
+    HELD = "held"  # a gate keeps it from being given out
 
 
 KINDS: Mapping[Kind, str] = {
@@ -215,9 +222,26 @@ KINDS: Mapping[Kind, str] = {
     Kind.NOTED: "备注",
     Kind.COMMENTED: "点评",
     Kind.DATED: "记下日子",
+    Kind.VISITED: "看网页",
+    Kind.DOWNLOADED: "下载资料",
+    Kind.OPENED: "打开邮件",
+    Kind.QUALIFIED: "认定",
+    Kind.IMPORTANCE: "重要程度",
+    Kind.HELD: "等派单",
 }
 
 
+QUALIFICATIONS = ("UQL", "MQL", "SQL", "won")
+QUALIFIED: Mapping[str, str] = {
+    "UQL": "未认定（UQL）",
+    "MQL": "市场认可（MQL）",
+    "SQL": "销售认可（SQL）",
+    "won": "成交",
+}
+NIGHT = "hours"
+"""The gate of working time."""
+GRABBING = "谁先点谁跟"
+"""The end of ``why`` while a group may grab it."""
 HANDED_OVER = "已离开，待交接"
 """The end of ``why`` while a leaver's lead waits for somebody."""
 
@@ -231,6 +255,19 @@ class Event:
     by: MemberId | None = None
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Part(NamedTuple):
+    """What one rule gave: ``points`` of ``full``, for what was done ``times`` times, last at.
+
+    ``last`` is an ISO instant; "" for what is known of somebody, which never fades.
+    """
+
+    rule: str
+    points: int
+    full: int
+    times: int = 0
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +349,14 @@ class Lead:
     """Whoever presses first has it."""
     experts: Mapping[str, str] = field(default_factory=dict)
     """Who was asked for help: member id → the question. They see the lead until it moves on."""
+    importance: str = ""
+    """A to D, set by hand; it wins until somebody clears it."""
+    points: tuple[Part, ...] = ()
+    """Where the score comes from, as of when it was derived."""
+    cools_at: datetime | None = None
+    """When the score is derived again, because what the person did grows old."""
+    hold: str = ""
+    """The gate that keeps it from being given out: hours, fields, score or consent."""
 
     @property
     def open(self) -> bool:
@@ -365,8 +410,12 @@ class Lead:
         """Take it from the pool, or say yes to an offer: first come, exactly one winner."""
         if self.owned_by(by):
             return self.accept(by, at)
+        if self.offered and self.owner is not None:
+            raise AlreadyOffered(self.id, self.owner.name)
         if self.owner is not None:
             raise AlreadyTaken(self.id, self.owner.name)
+        if self.hold == NIGHT and self.open:
+            raise Refused(f"#{self.id} {self.why}，到时自动分配")
         if not self.open:
             raise Refused(f"{self._ended()}，不用再跟")
         if self.place != Place.POOL:
@@ -428,6 +477,36 @@ class Lead:
         data = {"to": to.id, "from": self.owner.id if self.owner else None}
         event = Event(kind=Kind.TRANSFERRED, by=by.id, at=at, text=f"给 {to.name}", data=data)
         return Change(moved, event)
+
+    def wait(self, gate: str, why: str, at: datetime) -> Change:
+        """A gate keeps it: the night's leads lie in the pool until the opening, others at marketing."""
+        place = Place.POOL if gate == NIGHT else Place.MARKETING
+        held = replace(self._placed(None, at), place=place, hold=gate, why=why)
+        return Change(held, Event(kind=Kind.HELD, at=at, text=why, data={"gate": gate}))
+
+    # -- what it is worth ----------------------------------------------------
+
+    def qualify(self, to: str, at: datetime, why: str, *, by: Member | None = None) -> Change:
+        """UQL → MQL → SQL, by somebody or by the score. Raises Refused when it is that already."""
+        if QUALIFICATIONS.index(to) <= QUALIFICATIONS.index(self.qualification):
+            raise Refused(f"#{self.id} 已经是 {QUALIFIED[self.qualification]}")
+        event = Event(
+            kind=Kind.QUALIFIED,
+            by=by.id if by else None,
+            at=at,
+            text=f"{self.qualification} → {to}：{why}",
+            data={"qualification": [self.qualification, to], "score": self.score},
+        )
+        return Change(replace(self, qualification=to), event)
+
+    def weigh(self, by: Member, importance: str, at: datetime, label: str) -> Change:
+        """How important it is, by hand; "" leaves it to the rules again. The score follows."""
+        self._must_be_open()
+        if importance == self.importance:
+            raise Refused(f"#{self.id} 已经是这样")
+        data = {"importance": importance}
+        event = Event(kind=Kind.IMPORTANCE, by=by.id, at=at, text=label, data=data)
+        return Change(replace(self, importance=importance), event)
 
     # -- work ----------------------------------------------------------------
 
@@ -514,10 +593,16 @@ class Lead:
             called_at=at,
             late_at=None,
             grace_at=None,
-            qualification="SQL" if stage != Stage.FOLLOWING else self.qualification,
+            qualification=_higher("SQL", self.qualification)
+            if stage != Stage.FOLLOWING
+            else self.qualification,
             swept_at=at,
         )
-        return Change(moved, Event(kind=Kind.STAGE, by=by.id, at=at, text=f"{was} → {now}"))
+        higher = moved.qualification != self.qualification
+        data = {"qualification": [self.qualification, moved.qualification]} if higher else {}
+        return Change(
+            moved, Event(kind=Kind.STAGE, by=by.id, at=at, text=f"{was} → {now}", data=data)
+        )
 
     def close(
         self, by: Member, stage: Stage, at: datetime, *, text: str = "", amount: int | None = None
@@ -646,6 +731,10 @@ class Lead:
         """The first words of a customer who came by a 获客 link."""
         return Change(replace(self, asked_at=at), Event(kind=Kind.SPOKE, at=at))
 
+    def signal(self, kind: Kind, at: datetime, text: str) -> Change:
+        """The prospect did something that is worth points and is no enquiry."""
+        return Change(self, Event(kind=kind, at=at, text=text))
+
     def befriended(self, at: datetime, who: str) -> Change:
         return Change(replace(self, parted_at=None), Event(kind=Kind.FRIENDED, at=at, text=who))
 
@@ -676,6 +765,7 @@ class Lead:
             extended=False,
             experts={},
             swept_at=at,
+            hold="",
         )
 
     def check_mine(self, by: Member) -> None:
@@ -741,6 +831,10 @@ def spelled(span: timedelta) -> str:
         if minutes and minutes % size == 0:
             return f"{minutes // size} {unit}"
     return f"{minutes} 分钟"
+
+
+def _higher(one: str, other: str) -> str:
+    return max(one, other, key=QUALIFICATIONS.index)
 
 
 def _instant(text: str | None) -> datetime | None:

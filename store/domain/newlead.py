@@ -40,5 +40,11 @@ class NewLead:
     others: tuple[str, ...] = ()
 
     @property
+    def event(self) -> str:
+        """What the person did: said by who hands it in, or a form filled in."""
+        said = self.fields.get("event")
+        return said[:32] if isinstance(said, str) else "form" if self.source == "form" else ""
+
+    @property
     def reachable(self) -> bool:
         return bool(self.phone or self.email or self.wechat or self.external_userid)

@@ -37,11 +37,12 @@ def replay(
 
 
 def _decide(new: NewLead, at: datetime, rules: Rules, desks: Sequence[Desk]) -> Verdict:
-    lead = start(new, at, rules.scoring).lead
+    lead = start(new, at, rules.scale).lead
     choice = choose(lead, rules.routing, desks, None)
     if choice.to is not None:
         desk = next(d for d in desks if d.member.id == choice.to.id)
         desk.load += 1
+        desk.turn = choice.turn
         turns = [d.turn_at for d in desks if d.turn_at is not None]
         desk.turn_at = max([at, *(turn + TURN for turn in turns)])
     to = choice.to.name if choice.to else GRAB if choice.grab else MANAGER

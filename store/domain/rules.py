@@ -19,6 +19,7 @@ class RoutingRule:
     when: Mapping[str, object] = field(default_factory=dict)
     assign: str = "round_robin"
     to: tuple[str, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)  # name → turns; else the member's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,30 @@ class ScoringRule:
     name: str
     when: Mapping[str, object]
     points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How leads are rated: the rules, and what their points mean.
+
+    ``grades``: least points of A, B and C. Behaviour is worth half after ``half_life``.
+    """
+
+    rules: tuple[ScoringRule, ...] = ()
+    mql: int = 60
+    hot: int = 80
+    half_life: timedelta = timedelta(days=14)
+    grades: tuple[int, int, int] = (80, 60, 40)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """What must be true of a lead before it is given to anybody by itself."""
+
+    required: tuple[str, ...] = ()
+    min_score: int = 0
+    consent: bool = False
+    working_time: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +101,5 @@ class Rules:
     fields: tuple[FieldRule, ...] = ()  # of the company's own
     version: int = 0  # of the rules of this installation; 0 = not kept
     meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow
+    scale: Scale = field(default_factory=Scale)
+    gates: Gates = field(default_factory=Gates)

@@ -52,6 +52,7 @@ class Member:
     industries: tuple[str, ...] = ()
     grade: str = ""
     capacity: int = 50
+    weight: int = 1  # turns for each one of somebody with 1
     active: bool = True
     source: str = "config"  # who brought them: the configuration, or a platform's directory
     departments: tuple[str, ...] = ()
@@ -74,6 +75,10 @@ class Member:
     def back_at(self, at: datetime) -> datetime | None:
         """When somebody who is away at ``at`` is back; None: they are here."""
         return next((end for start, end in self.away if start <= at < end), None)
+
+    def came_back(self, at: datetime) -> datetime | None:
+        """When the newest leave before ``at`` was over; None: there was none lately."""
+        return max((end for _, end in self.away if end <= at), default=None)
 
     def leaves_at(self, at: datetime) -> datetime | None:
         """When the next leave after ``at`` begins."""

@@ -67,7 +67,7 @@ async def test_what_a_retry_adds_is_not_lost(web, more):
 
     _, kept = await web.get(f"/api/leads/{body['id']}")
     assert {name: kept[name] for name in more} == more
-    assert kept["history"][-1]["kind"] == "asked_again"
+    assert "asked_again" in [line["kind"] for line in kept["history"]]
 
 
 async def test_an_external_id_belongs_to_the_source_that_gave_it(web):

@@ -19,7 +19,7 @@ from store.migrate import migrate
 from tests.conftest import _make_database
 
 IMPORTS = Path(__file__).parents[2] / "../shared/data/imports"
-TEAM = '[[team]]\nname = "李雷"\nwecom = "lilei"\n'
+TEAM = '[calendar]\nalways_open = true\n[[team]]\nname = "李雷"\nwecom = "lilei"\n'
 
 
 def leadbot(*args: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from store.domain.routing import Desk, choose, fits
+from store.domain.routing import Desk, choose, fits, lately
 from store.domain.rules import RoutingRule
 from store.domain.team import Role
 from tests.store.domain.leads import CALENDAR_NOW as NOW
@@ -77,8 +77,10 @@ def test_all_conditions_of_a_rule_must_hold():
     rule = RoutingRule(name="x", when={"region": "华东", "min_score": 60}, to=("韩梅",))
 
     cold = choose(lead(region="上海", score=50), (rule,), desks(LI, HAN))
+    warm = choose(lead(region="上海", score=60), (rule,), desks(LI, HAN))
 
-    assert cold.to is None
+    assert (cold.to, cold.passed) == (LI, (("x", "min_score"),))
+    assert warm.to == HAN
 
 
 def test_sources_and_industries_route_too():
@@ -125,3 +127,159 @@ def test_grades_are_matched():
 
     assert choose(lead(grade="D"), (rule,), desks(strong, weak)).to == weak
     assert choose(lead(grade="A"), (rule,), desks(weak, strong)).to == strong
+
+
+def test_what_no_rule_is_for_goes_round_among_those_it_fits():
+    south = RoutingRule(name="华南", when={"region": "华南"}, to=("韩梅",))
+
+    choice = choose(lead(region="北京"), (south,), desks(LI, HAN))
+
+    assert (choice.to, choice.rule) == (LI, "轮流分配")
+
+
+@pytest.mark.parametrize(
+    ("when", "more", "held"),
+    [
+        ({"region": "华东"}, {"region": "江苏苏州"}, True),
+        ({"industry": "医疗"}, {"industry": "医疗器械"}, True),
+        ({"product": ("CRM", "工单")}, {"product": "工单系统"}, True),
+        ({"source": "website"}, {}, True), ({"source": "web"}, {}, False),
+        ({"channel": "百度"}, {"channel": "百度"}, True),
+        ({"keyword": "crm"}, {"keyword": "CRM 价格"}, True),
+        ({"keyword": True}, {"keyword": ""}, False),
+        ({"min_score": 40}, {"score": 40}, True), ({"min_score": 41}, {"score": 40}, False),
+        ({"grade": ("A", "B")}, {"grade": "B"}, True), ({"grade": "A"}, {"grade": "B"}, False),
+        ({"company_size": True}, {"fields": {"公司规模": "500人以上"}}, True),
+        ({"company_size": "500人"}, {"fields": {"company_size": "500人以上"}}, True),
+        ({"min_size": 200}, {"fields": {"人数": "100-499人"}}, False),
+        ({"min_size": 100}, {"fields": {"人数": "100-499人"}}, True),
+        ({"min_size": 1000}, {"fields": {"规模": "1,000+"}}, True),
+        ({"min_size": 10000}, {"fields": {"规模": "1万人以上"}}, True),
+        ({"max_size": 50}, {"fields": {"规模": "50人以下"}}, True),
+        ({"max_size": 50}, {"fields": {"规模": "50人以上"}}, False),
+        ({"max_size": 50}, {"fields": {"规模": 20}}, True),
+        ({"min_size": 1}, {"fields": {"规模": "不清楚"}}, False),
+        ({"min_size": 1}, {}, False),
+        ({"min_complete": 30}, {"company": "", "title": ""}, True),
+        ({"min_complete": 90}, {}, False),
+    ],
+)  # fmt: skip
+def test_every_listed_field_is_a_condition(when, more, held):
+    rule = RoutingRule(name="x", when=when, to=("韩梅",))
+
+    choice = choose(lead(**more), (rule,), desks(LI, HAN))
+
+    assert (choice.to == HAN) is held
+
+
+def many(count, rules, people, loads=(), back=None):
+    """Who gets one lead after the other, each taking their turn."""
+    team = desks(*people, loads=loads)
+    for desk in team:
+        desk.back = desk.member == back
+    got = []
+    for n in range(count):
+        choice = choose(lead(), rules, team)
+        desk = next(d for d in team if d.member == choice.to)
+        desk.load, desk.turn, desk.turn_at = desk.load + 1, choice.turn, NOW + timedelta(seconds=n)
+        got.append(choice.to.name)
+    return got, team
+
+
+def test_a_weight_of_two_gets_two_turns_and_they_are_spread():
+    got, _ = many(9, (), [replace(LI, weight=2), HAN])
+
+    assert got.count("李雷") == 6
+    assert "李雷李雷李雷" not in "".join(got)
+
+
+def test_a_rule_may_weigh_for_itself():
+    rule = RoutingRule(name="x", weights={"韩梅": 3})
+
+    got, _ = many(8, (rule,), [LI, HAN])
+
+    assert got.count("韩梅") == 6
+
+
+def test_who_comes_back_gets_the_next_lead_and_not_all_of_them():
+    """They were given every lead until they had had as many turns as the others."""
+    _, team = many(20, (), [LI, HAN])
+    team.append(Desk(replace(CHEN, id=9, role=Role.REP), 0, None))
+
+    got = []
+    for n in range(6):
+        choice = choose(lead(), (), team)
+        desk = next(d for d in team if d.member == choice.to)
+        desk.turn, desk.turn_at = choice.turn, NOW + timedelta(days=1, seconds=n)
+        got.append(choice.to.name)
+
+    assert got.count("陈主管") == 2
+
+
+def test_least_load_does_not_flood_who_comes_back():
+    """Their hands are empty: every lead went to them until they had as many as the others."""
+    rule = RoutingRule(name="少的先", assign="least_load")
+
+    got, _ = many(6, (rule,), [LI, HAN], loads=(0, 20), back=LI)
+
+    assert got == ["李雷", "韩梅"] * 3
+
+
+def test_coming_back_is_lately_for_a_month():
+    days = [lately(NOW - timedelta(days=n), NOW) for n in (-1, 0, 29, 30)]
+
+    assert days == [False, True, True, False]
+    assert not lately(None, NOW)
+
+
+def test_who_is_away_is_skipped_and_it_is_kept_why():
+    team = desks(LI, HAN, CHEN, loads=(50, 0, 0))
+    team[1].off = "请假中"
+
+    choice = choose(lead(), (), team)
+
+    assert choice.to is None
+    assert choice.skipped == {"full": (1,), "off": (2,), "inactive": (3,)}
+    assert choice.why == "合适的人都满了"
+
+
+def test_each_choice_keeps_the_rules_it_looked_at_and_whom_it_skipped():
+    rules = (
+        RoutingRule(name="华南", when={"region": "华南"}),
+        RoutingRule(name="CRM", assign="least_load"),
+    )
+    south = replace(CHEN, id=9, role=Role.REP, regions=("华南",))
+
+    choice = choose(lead(region="上海"), rules, desks(LI, HAN, south, loads=(3, 2)))
+
+    assert (choice.to, choice.rule) == (HAN, "CRM")
+    assert choice.passed == (("华南", "region"),)
+    assert choice.skipped == {"load": (1,), "region": (9,)}
+
+
+def test_named_and_former_stand_where_the_rules_say():
+    rules = (
+        RoutingRule(name="大客户", when={"min_score": 80}, to=("李雷",)),
+        RoutingRule(name="指名", assign="named"),
+        RoutingRule(name="老客户", assign="former"),
+    )
+
+    big = choose(lead(rep="韩梅", score=90), rules, desks(LI, HAN))
+    small = choose(lead(rep="韩梅", score=50), rules, desks(LI, HAN))
+    known = choose(lead(score=50), rules, desks(LI, HAN), former=HAN.id)
+
+    assert [c.to for c in (big, small, known)] == [LI, HAN, HAN]
+
+
+def test_a_named_rep_who_is_full_or_away_is_not_given_it():
+    full = choose(lead(rep="韩梅"), (), desks(LI, HAN, loads=(0, 50)))
+
+    assert (full.to, full.passed) == (LI, (("客户指名", "nobody"),))
+
+
+def test_a_team_without_history_takes_nobody_elses_prior():
+    """Whoever is new has no former owner, no turns and no outcomes: they simply take turns."""
+    got, team = many(6, (), [LI, HAN, replace(CHEN, id=9, role=Role.REP)])
+
+    assert got == ["李雷", "韩梅", "陈主管"] * 2
+    assert {round(d.turn, 6) for d in team} == {1.5}

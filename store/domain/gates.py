@@ -1,0 +1,47 @@
+"""What must be true before a lead is given to somebody by itself; a manager may always give it."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from store.domain.calendar import WorkCalendar, opening_of
+from store.domain.conditions import value_of
+from store.domain.lead import NIGHT, Lead
+from store.domain.rules import Gates
+
+LABELS = {
+    "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
+    "title": "职位", "region": "地区", "industry": "行业", "product": "产品", "message": "需求",
+    "company_size": "公司规模", "keyword": "关键词", "campaign": "活动", "channel": "渠道",
+    "source": "来源", "external_userid": "企业微信好友",
+}  # fmt: skip
+
+
+class Gate(NamedTuple):
+    """A closed one: its name, and what is waited for."""
+
+    name: str
+    why: str
+
+
+def closed(lead: Lead, gates: Gates, calendar: WorkCalendar, now: datetime) -> Gate | None:
+    """The first gate that keeps ``lead``; None: it may go out."""
+    if brought(lead):
+        return None
+    missing = [LABELS.get(name, name) for name in gates.required if not value_of(name, lead)]
+    if missing:
+        return Gate("fields", f"等资料：{'、'.join(missing)}")
+    if gates.consent and not (lead.consent_text or lead.consent_at):
+        return Gate("consent", "等客户同意联系")
+    if lead.score < gates.min_score and lead.qualification == "UQL":
+        return Gate("score", f"{lead.score} 分，到 {gates.min_score} 分再派")
+    if gates.working_time and (at := opening_of(now, calendar)) > now:
+        local = at.astimezone(calendar.zone)
+        return Gate(NIGHT, f"等开门，{local.month}月{local.day}日 {local:%H:%M} 派")
+    return None
+
+
+def brought(lead: Lead) -> bool:
+    """Whoever typed it in, or has the contact in WeCom, has it already: nothing is given out."""
+    return bool(lead.rep) and (
+        lead.source == "chat" or (lead.source == "wecom" and bool(lead.external_userid))
+    )

@@ -48,7 +48,7 @@ from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.versions import ruled
 from bot.wiring import rules, team
-from handlers import alarms, contacts, people, ways
+from handlers import alarms, contacts, people, quota, ways
 from handlers.approval import agreed
 from handlers.capture import found
 from handlers.people import hand_over
@@ -120,6 +120,7 @@ async def open_service(
             store = await ruled(opened, settings)
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
+                await quota.try_again(tx)
                 if not settings.directory.sync:  # who is in no configuration may be in that
                     await hand_over(tx)
             service = _assemble(settings, store, session)

@@ -9,7 +9,7 @@ from handlers.reply import Reply
 from store.db import Tx
 from store.domain.alarms import Told
 from store.domain.errors import Alarm
-from store.domain.quota import ALL_FUNDS, FUNDS, PACES, Api, Level, Rank, Used
+from store.domain.quota import ALL_FUNDS, FUNDS, PACES, PAID, Api, Level, Rank, Used
 from store.domain.team import Channel, Member, Role
 from store.outbox import Due, Put
 
@@ -42,6 +42,13 @@ async def tell_if_tight(tx: Tx) -> None:
         begun = used.meter.bucket(tx.now)
         if used.level > Level.PLENTY and await tx.ticks.first(f"quota {api} {used.level}", begun):
             await _warn(tx, used)
+
+
+async def try_again(tx: Tx) -> None:
+    """The service starts: more may have been bought, so what waits for the next month tries once."""
+    again = [api for api in ALL_FUNDS if await tx.quota.try_again(api)]
+    if Api.DINGTALK_CALLS in again:
+        await tx.outbox.try_again(sorted(PAID))
 
 
 async def begun_anew(tx: Tx, apis: Sequence[Api] = ALL_FUNDS) -> None:

@@ -406,6 +406,19 @@ class Outbox:
             .values(ref=None, lease=None, attempts=0, due_at=self.now)
         )
 
+    async def try_again(self, channels: Sequence[Channel]) -> None:
+        """What waits after a refusal goes out now, and not when the platform said."""
+        await self.conn.execute(
+            update(t.outbox)
+            .where(
+                t.outbox.c.due_at > self.now,
+                t.outbox.c.channel.in_(list(channels)),
+                t.outbox.c.error.is_not(None),
+                t.outbox.c.lease.is_(None),
+            )
+            .values(due_at=self.now)
+        )
+
     async def any_due(self, busy: Sequence[Channel] = ()) -> bool:
         """Whether there is anything to lease; asking costs no write."""
         found = await self.conn.scalar(

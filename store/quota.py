@@ -120,6 +120,11 @@ class Ledger:
         insert = upsert(self.conn, t.sent).values(row)
         await self.conn.execute(insert.on_conflict_do_nothing())
 
+    async def try_again(self, api: Api) -> bool:
+        """Forget what the platform said; whether it had said so of this day or month."""
+        word = (t.sent.c.api == api, t.sent.c.account == OVER, t.sent.c.at == self._bucket(api))
+        return (await self.conn.execute(delete(t.sent).where(*word))).rowcount > 0
+
     async def total(self, api: Api) -> Used:
         """What all of us have used of a day or a month."""
         return (await self.used([(api, "")]))[api, ""]

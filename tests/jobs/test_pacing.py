@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from handlers import quota
+from handlers.alarms import sound
 from handlers.announce import show
 from jobs.relay import Relay
 from store import tables as t
-from store.domain.errors import Anew, Later, Spent
+from store.domain.errors import Alarm, Anew, Later, Spent
 from store.domain.quota import METERS, Api, Level, Rank
 from store.domain.team import Channel, Platform
 from store.outbox import Put
@@ -310,6 +312,40 @@ async def test_the_platforms_word_is_believed_and_said(store, relay, phone, cloc
         assert [alarm.key for alarm in await tx.alarms.on()] == ["dingtalk.calls:over"]
     clock.tick(days=30)
     assert "平台配额够用" in await says(on, "chenzg", "配额")
+
+
+async def test_after_a_restart_what_waits_for_the_next_month_tries_once(store, relay, phone):
+    phone.errors.append(Spent("used up", timedelta(days=20)))
+    await put(store, "lead:1", channel=Channel.DINGTALK, account="wangqiang")
+    await relay.drain()
+
+    async with store.begin() as tx:  # an add-on was bought, and the service restarted
+        await quota.try_again(tx)
+    await relay.drain()
+
+    assert "lead:1" in [key for key, *_ in phone.shown]  # it waited for the next month
+    async with store.read() as tx:
+        assert (await tx.quota.total(Api.DINGTALK_CALLS)).level == Level.PLENTY
+
+
+async def test_what_a_session_answered_does_not_end_dingtalks_alarm(store, clock):
+    class Session(Phones):
+        async def show(self, due):
+            await super().show(due)
+
+    async with store.begin() as tx:
+        await sound(tx, Alarm("dingtalk:secret", "client_secret 不对"))
+    await put(store, "reply:1", channel=Channel.DINGTALK, account="wangqiang")
+
+    await Relay(store, {Channel.DINGTALK: Session(clock)}).drain()
+    async with store.read() as tx:
+        still = [alarm.key for alarm in await tx.alarms.on()]
+    await put(store, "lead:1", channel=Channel.DINGTALK, account="wangqiang")
+    await Relay(store, {Channel.DINGTALK: Phones(clock)}).drain()
+
+    assert still == ["dingtalk:secret"]
+    async with store.read() as tx:
+        assert await tx.alarms.on() == []
 
 
 async def test_bystanders_changes_stop_when_the_platform_says_so(store, relay, phone):

@@ -42,6 +42,13 @@ async def test_the_group_calls_and_the_robot_still_answers(opened, world):
     await world.act("say", phone=wang.chat, text=f"领取 {lead}")
     accepted = await wang.sees("已接受")
 
+    chen = world.phone("wecom:chenzg")
+    told = await chen.sees("钉钉本月调用用完了")
+    await world.act("say", phone=chen.chat, text="配额")
+    asked = await chen.sees("平台说用完了")
+
+    assert "找机器人说话照样有回答" in told
+    assert "用完了" in asked
     assert "客户甲" not in called
     assert f"#{lead}" in listed
     assert "19900000001" in accepted

@@ -1,9 +1,10 @@
 """``leadbot check``: the effective rules, in sentences."""
 
 from collections.abc import Iterator, Mapping
-from datetime import time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from bot.config import Journey, Policy, Routing, Scope, Scoring, Settings
+from store.domain.calendar import WorkCalendar
 from store.domain.custom import KINDS
 from store.domain.lead import REASONS, STAGES, Stage
 
@@ -27,10 +28,11 @@ CHANNELS = {"email": "邮件", "wecom": "企业群发"}
 TEMPLATES = {"brand": "品牌", "product": "产品", "case": "案例", "event": "活动"}
 
 
-def explain(settings: Settings) -> str:
-    """What the configuration means; a valid one is given."""
+def explain(settings: Settings, today: date | None = None) -> str:
+    """What the configuration means; a valid one is given. ``today``: None is really today."""
+    today = today or datetime.now(settings.zone).date()
     parts: tuple[tuple[str, Iterator[str]], ...] = (
-        ("工作时间", _calendar(settings)),
+        ("工作时间", _calendar(settings, today)),
         ("打分", _scores(settings)),
         ("分配", _routings(settings)),
         ("时限", _limits(settings)),
@@ -61,7 +63,7 @@ def _platforms(settings: Settings) -> str:
     return "、".join(on) or "都没有配置"
 
 
-def _calendar(settings: Settings) -> Iterator[str]:
+def _calendar(settings: Settings, today: date) -> Iterator[str]:
     calendar = settings.calendar
     if calendar.always_open:
         yield "随时都算工作时间"
@@ -73,6 +75,9 @@ def _calendar(settings: Settings) -> Iterator[str]:
         yield f"另外休息：{'、'.join(map(str, calendar.holidays))}"
     if calendar.extra_workdays:
         yield f"另外上班：{'、'.join(map(str, calendar.extra_workdays))}"
+    known = WorkCalendar(settings.zone, holidays=frozenset(calendar.holidays))
+    if year := known.unknown_soon(today):
+        yield f"注意：{year} 年的放假安排还没有，先按每周的工作日算，公布后升级或写在 [calendar] 里"
 
 
 def _hours_of(span: tuple[time, time]) -> str:

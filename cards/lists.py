@@ -245,3 +245,12 @@ def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int]]) -> Card:
         rows=tuple((m.name, f"手上 {load} 条") for m, load in suggested[:PAGE]),
         buttons=give_buttons(lead, [m for m, _ in suggested[:PAGE]]),
     )
+
+
+def calendar_card(year: int) -> Card:
+    """For the admin: which days of that year are off is not known yet."""
+    return Card(
+        title=f"{year} 年的放假安排还没有",
+        note="先按周一到周五算。公布后升级，或发「日历 日期 上班」补上",
+        buttons=(Button("看日历", "/日历"),),
+    )

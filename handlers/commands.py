@@ -14,6 +14,7 @@ from typing import Any
 
 from handlers import (
     alarms,
+    clocks,
     details,
     duty,
     follow,
@@ -266,6 +267,8 @@ COMMANDS = (
             roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("告警", "alarms"), usage="告警", does="平台哪里不通、从什么时候起",
             roles=MANAGER, parse=anything, handler=alarms.standing),
+    Command(names=("日历", "calendar"), usage="日历 2027-02-06 上班", does="看假日和调休；管理员可以改",
+            roles=MANAGER, parse=anything, handler=clocks.calendar),
     Command(names=("绑定", "bind"), usage="绑定", does="在群里发，日报发到这个群",
             roles=MANAGER, parse=anything, handler=manage.bind),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from handlers import sweeps
+from handlers import clocks, sweeps
 from handlers.journeys import advance
 from handlers.score import COOLED, cool
 from jobs.digest import prepare_digest
@@ -61,6 +61,10 @@ async def _nothing(tx: Tx) -> None:
     return
 
 
+async def _calendar(store: Store, slot: datetime) -> Act:
+    return clocks.warn_of_year
+
+
 async def _forget(store: Store, slot: datetime) -> Act:
     return sweeps.forget
 
@@ -72,6 +76,7 @@ def daily_jobs(store: Store) -> Sequence[Daily]:
             "digest", CronTrigger(hour=at.hour, minute=at.minute, timezone=zone), prepare_digest
         ),
         Daily("learn", CronTrigger(hour=2, minute=30, timezone=zone), prepare_learning),
+        Daily("calendar", CronTrigger(hour=9, minute=30, timezone=zone), _calendar),
         Daily("forget", CronTrigger(hour=3, minute=30, timezone=zone), _forget),
     )
 
@@ -83,6 +88,7 @@ class Clockwork:
     store: Store
     wake: Callable[[], None]
     jobs: Sequence[Daily] = field(default_factory=tuple)
+    _watched: bool = False
     _one: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +97,7 @@ class Clockwork:
     async def beat(self) -> None:
         """One look at the clock, one at a time. A job that fails is tried again at the next."""
         async with self._one:
-            for sweep in (self._sweep, self._journeys, self._cool, self._daily):
+            for sweep in (self._clocks, self._sweep, self._journeys, self._cool, self._daily):
                 try:
                     await sweep()
                 except Exception:
@@ -101,6 +107,24 @@ class Clockwork:
         """Until the beat that is under way is over."""
         async with self._one:
             return
+
+    async def _clocks(self) -> None:
+        """What a change of the rules moves, bit by bit; whether there is one is asked once."""
+        if not self._watched:
+            async with self.store.begin() as tx:
+                await clocks.watch(tx)
+            self._watched = True
+        while await self._retimes():
+            async with self.store.begin() as tx:
+                more = await clocks.go_on(tx)
+            self.wake()
+            if not more:
+                break
+
+    async def _retimes(self) -> bool:
+        async with self.store.read() as tx:
+            stands = await tx.clocks.standing()
+        return stands is not None and stands.done is not None
 
     async def _sweep(self) -> None:
         for step, most in ((sweeps.deadlines, sweeps.LEADS), (sweeps.reminders, sweeps.BATCH)):

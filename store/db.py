@@ -1,10 +1,10 @@
 """The database, and the only commit in the program."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import event, text
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from store.actions import Actions
 from store.alarms import Alarms, Watch
+from store.clocks import Clocks
 from store.contacts import Contacts
 from store.domain.rules import Rules
 from store.figures import FiguresQuery
@@ -69,6 +70,7 @@ class Tx:
         self.consents = Consents(conn, now)
         self.quota = Ledger(conn, now, rules.meters)
         self.alarms = Alarms(conn, now, watch or Watch())
+        self.clocks = Clocks(conn, now)
         self.leases = Leases(conn, now)
         self.tokens = Tokens(conn, now)
         self.figures = FiguresQuery(conn, self.members, rules)
@@ -97,22 +99,41 @@ class Store:
     clock: Clock = utcnow
     _writer: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _watch: Watch = field(default_factory=Watch, repr=False)
+    _effective: dict[tuple[tuple[date, bool], ...], Rules] = field(
+        default_factory=dict, repr=False
+    )
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
         """A transaction that may write. SQLite's writers queue here, which is fairer than polling."""
         if self.engine.dialect.name == "sqlite":
             async with self._writer, self.engine.begin() as conn:
-                yield Tx(conn, self.clock(), self.rules, self._watch)
+                yield await self._tx(conn)
         else:
             async with self.engine.begin() as conn:
-                yield Tx(conn, self.clock(), self.rules, self._watch)
+                yield await self._tx(conn)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:
         """A transaction that only reads and never waits for a writer."""
         async with self.engine.execution_options(leadbot_reads=True).begin() as conn:
-            yield Tx(conn, self.clock(), self.rules, self._watch)
+            yield await self._tx(conn)
+
+    async def _tx(self, conn: AsyncConnection) -> Tx:
+        """The rules as they are now: a day declared in another process counts at once."""
+        now = self.clock()
+        days = await Clocks(conn, now).days()
+        return Tx(conn, now, self._with(days), self._watch)
+
+    def _with(self, days: Mapping[date, bool]) -> Rules:
+        if not days:
+            return self.rules
+        key = tuple(days.items())
+        if key not in self._effective:
+            self._effective.clear()
+            calendar = self.rules.calendar.declared(days)
+            self._effective[key] = replace(self.rules, calendar=calendar)
+        return self._effective[key]
 
     async def create_tables(self) -> None:
         async with self.engine.begin() as conn:

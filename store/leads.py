@@ -131,7 +131,12 @@ class Leads:
             done = await self.conn.execute(
                 update(t.leads)
                 .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
-                .values(due_at=lead.due_at, due=lead.due, version=lead.version + 1)
+                .values(
+                    due_at=lead.due_at,
+                    due=lead.due,
+                    scope=lead.scope,
+                    version=lead.version + 1,
+                )
             )
             if done.rowcount != 1:
                 raise Stale(f"lead {lead.id} moved on from version {lead.version}")
@@ -289,6 +294,12 @@ class Leads:
         """Every open lead of ``by``, to be changed."""
         query = select(t.leads).where(t.leads.c.owner_id == by.id, OPEN)
         return await self._read(query.order_by(t.leads.c.id).with_for_update())
+
+    async def after(self, lead_id: int, limit: int) -> Sequence[Lead]:
+        """The next leads that have a deadline, by their numbers, to be changed."""
+        timed = t.leads.c.place != Place.MARKETING
+        query = select(t.leads).where(t.leads.c.id > lead_id, timed, OPEN)
+        return await self._read(query.order_by(t.leads.c.id).limit(limit).with_for_update())
 
     async def search(self, words: str, limit: int) -> Sequence[Lead]:
         """Leads whose name, company or phone contains ``words``; rights are the caller's."""

@@ -60,6 +60,7 @@ async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
         if database.ok:
             yield await _quota(store)
             yield await _alarms(store)
+            yield await _calendar(store)
     finally:
         await store.close()
     yield await asyncio.to_thread(_font)
@@ -131,6 +132,14 @@ async def _quota(store: Store) -> Check:
     if worst >= Level.CRITICAL:
         return bad("配额", says, "只剩最要紧的还在发：换更高的版本，或在配置里写上买了多少")
     return good("配额", says + ("，快用完了" if worst == Level.TIGHT else ""))
+
+
+async def _calendar(store: Store) -> Check:
+    """Nothing is broken yet when next year is not published; it is good to know."""
+    async with store.read() as tx:
+        year = tx.rules.calendar.unknown_soon(tx.now.astimezone(tx.rules.zone).date())
+    do = "公布后升级，或用「日历」补上"
+    return good("工作日历", f"{year} 年的放假安排还没有，{do}" if year else "正常")
 
 
 def _font() -> Check:

@@ -7,8 +7,8 @@ weekdays decide, and ``known_year`` says so.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -20,6 +20,8 @@ from store.domain.team import Away
 Span = tuple[time, time]
 
 DAY = timedelta(days=1)
+AHEAD = timedelta(days=45)
+"""The days off of a year are published in November of the one before."""
 NOTHING = timedelta(0)
 MIDNIGHT = time()
 OFFICE_HOURS = ((time(9), time(12)), (time(13, 30), time(18, 30)))
@@ -47,10 +49,36 @@ class WorkCalendar:
     holidays: frozenset[date] = frozenset()
     extra_workdays: frozenset[date] = frozenset()
     always_open: bool = False
+    days_off: frozenset[date] = frozenset()
+    """Declared off by hand: they win, and make no year known."""
 
     def __post_init__(self) -> None:
         if not self.always_open and not (self.hours and set(self.workdays) & set(range(1, 8))):
             raise ValueError("a calendar needs hours and workdays, or always_open")
+
+    def declared(self, days: Mapping[date, bool]) -> "WorkCalendar":
+        """This calendar with days somebody has declared on (True) or off, over all others."""
+        on = frozenset(day for day, works in days.items() if works)
+        off = frozenset(days) - on
+        return replace(
+            self,
+            extra_workdays=(self.extra_workdays | on) - off,
+            days_off=(self.days_off | off) - on,
+        )
+
+    def unknown_soon(self, day: date) -> int | None:
+        """The year within the next weeks of which nobody has said which days are off."""
+        year = (day + AHEAD).year
+        return None if self.always_open or self.known_year(year) else year
+
+    def exceptions(self, first: date, days: int) -> Sequence[tuple[date, bool]]:
+        """Of so many days those that are not as their weekday says, with whether they work."""
+        coming = (first + n * DAY for n in range(days))
+        return [
+            (day, self.is_workday(day))
+            for day in coming
+            if self.is_workday(day) != (day.isoweekday() in self.workdays)
+        ]
 
     def known_year(self, year: int) -> bool:
         """Whether somebody has said which days of ``year`` are off."""
@@ -60,7 +88,7 @@ class WorkCalendar:
         """A public holiday, or one of our own; a plain weekend is none."""
         if day in self.extra_workdays:
             return False
-        return day in self.holidays or day in PUBLIC_HOLIDAYS
+        return day in self.days_off or day in self.holidays or day in PUBLIC_HOLIDAYS
 
     def is_workday(self, day: date) -> bool:
         if self.always_open or day in self.extra_workdays:

@@ -467,7 +467,6 @@ class Lead:
             accepted_at=at,
             contacted_at=self.contacted_at,
             followed_at=self.followed_at,
-            called_at=self.called_at,
             spare_at=self.spare_at,
             extended=self.extended,
             experts={n: ask for n, ask in self.experts.items() if n != str(to.id)},

@@ -1,5 +1,7 @@
 """Mistakes in the rules are told when the file is read, not when the first lead comes."""
 
+from datetime import date
+
 import pytest
 
 from bot.check import explain
@@ -124,3 +126,10 @@ def test_check_tells_each_rule_that_was_changed(section):
     )
 
     assert explain(parse(team())) not in told
+
+
+def test_check_warns_of_a_year_whose_holidays_nobody_knows():
+    warning = "注意：2035 年的放假安排还没有"
+
+    assert warning in explain(parse({}), date(2034, 12, 1))
+    assert "放假安排还没有" not in explain(parse({}), date(2026, 3, 2))

@@ -11,6 +11,7 @@ from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lead import View, lead_card
 from cards.lists import (
     assign_card,
+    calendar_card,
     found_card,
     many_card,
     mine_card,
@@ -35,6 +36,8 @@ SITUATIONS = [
     lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING),
     lead(owner=LI, accepted=True, contacted=True, stage=Stage.QUOTED, due=Due.RECLAIM),
     lead(owner=LI, accepted=True, due=Due.RECLAIM),
+    lead(owner=LI, accepted=True, late_at=CALENDAR_NOW),
+    lead(owner=LI, accepted=True, extended=True),
     lead(owner=LI, accepted=True, stage=Stage.WON),
     lead(place=Place.MARKETING),
     lead(stage=Stage.LOST),
@@ -72,6 +75,7 @@ def every_card():
         doubts_card([(many[1], many[0])], 9, 1),
         doubts_card([], 0, 1),
         merged_card(many[0], many[1]),
+        calendar_card(2027),
     )
 
 

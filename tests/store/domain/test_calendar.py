@@ -1,5 +1,5 @@
+import sys
 from datetime import UTC, date, datetime, time, timedelta
-from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -148,22 +148,71 @@ def test_a_naive_instant_and_a_negative_span_are_refused():
         OFFICE.add(at("2026-11-24 09:00"), hours(-1))
 
 
-def test_ninety_days_cost_about_what_one_day_costs():
+def test_a_lead_of_ninety_days_costs_what_a_new_one_costs():
     start = at("2026-01-05 10:00")
-    OFFICE.add(start, timedelta(days=90))  # the years are listed once
+    away = ((at("2026-01-20 00:00"), at("2026-01-23 00:00")),)
+    OFFICE.add(start, timedelta(days=300))  # the years are listed once
 
-    short, long = (_cost(start, timedelta(days=days)) for days in (1, 90))
+    def steps(days):
+        return [
+            _steps(lambda: OFFICE.add(start, timedelta(days=days) / 3)),
+            _steps(lambda: OFFICE.between(start, start + timedelta(days=days))),
+            _steps(lambda: OFFICE.add(start, timedelta(days=days) / 3, away)),
+        ]
 
-    assert long < short * 3
+    month, quarter, ancient = steps(30), steps(90), steps(900)
+    assert all(abs(a - b) <= 10 for a, b in zip(month, quarter, strict=True))  # where it lands
+    assert all(a <= b + 20 for a, b in zip(ancient, quarter, strict=True))  # a few lines a year
 
 
-def _cost(start: datetime, span: timedelta) -> float:
-    costs = []
-    for _ in range(200):
-        began = perf_counter()
-        OFFICE.add(start, span)
-        costs.append(perf_counter() - began)
-    return min(costs)
+def _steps(work) -> int:
+    """How many lines of Python ``work`` runs, in whatever time."""
+    count = 0
+
+    def trace(frame, event, arg):
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_what_somebody_declared_wins_over_everything():
+    saturday, monday = date(2026, 3, 7), date(2026, 3, 9)
+
+    ours = OFFICE.declared({saturday: True, monday: False, date(2026, 2, 16): True})
+
+    assert ours.is_workday(saturday)
+    assert not ours.is_workday(monday)
+    assert ours.is_holiday(monday)
+    assert ours.is_workday(date(2026, 2, 16))
+    assert ours.declared({saturday: False}) == OFFICE.declared(
+        {saturday: False, monday: False, date(2026, 2, 16): True}
+    )
+
+
+def test_a_day_declared_off_makes_no_year_known():
+    ours = OFFICE.declared({date(2035, 5, 4): False})
+
+    assert not ours.known_year(2035)
+    assert ours.unknown_soon(date(2034, 12, 1)) == 2035
+    assert ours.unknown_soon(date(2034, 11, 1)) == 2034
+    assert OFFICE.unknown_soon(date(2026, 3, 2)) is None
+
+
+def test_the_exceptions_are_what_the_weekday_does_not_say():
+    days = OFFICE.exceptions(date(2026, 2, 9), 21)
+
+    assert (date(2026, 2, 14), True) in days
+    assert (date(2026, 2, 16), False) in days
+    assert (date(2026, 2, 28), True) in days
+    assert date(2026, 2, 15) not in dict(days)  # a Sunday is off anyway
 
 
 moments = st.datetimes(

@@ -10,6 +10,9 @@ from store.domain.alarms import Standing
 NAMES = {
     "wecom": "企业微信",
     "wecom_app": "企业微信应用",
+    "wecom_cards": "企业微信卡片",
+    "wecom_directory": "企业微信通讯录",
+    "wecom_login": "企业微信网页登录",
     "wecom_group": "企业微信群机器人",
     "wecom_contact": "企业微信客户联系",
     "wecom_mass": "企业微信群发",

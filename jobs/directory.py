@@ -10,11 +10,12 @@ from typing import Protocol
 import structlog
 from apscheduler.triggers.cron import CronTrigger
 
+from handlers.alarms import over, sound
 from handlers.people import ask_directory, follow
 from jobs.scheduler import Act, Daily
 from store.db import Store, Tx
 from store.domain.directory import Snapshot
-from store.domain.errors import Later, LeadbotError, Stale, Undeliverable
+from store.domain.errors import Alarm, Later, LeadbotError, Stale, Undeliverable
 from store.domain.team import Platform
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ class Following:
             left = await self._apply(snapshot)
         except (Later, Undeliverable) as error:
             log.warning("directory not read", platform=reader.platform, why=str(error))
-            await self._again(reader.platform)
+            await self._again(reader.platform, error.alarm)
         except Exception:
             await self._again(reader.platform)
             raise
@@ -109,14 +110,17 @@ class Following:
             log.info("directory read", platform=reader.platform, people=size, left=left)
             self.wake()
 
-    async def _again(self, platform: Platform) -> None:
+    async def _again(self, platform: Platform, alarm: Alarm | None = None) -> None:
         async with self.store.begin() as tx:
+            if alarm is not None:
+                await sound(tx, alarm)
             await ask_directory(tx, platform, tx.now + AGAIN)
 
     async def _apply(self, snapshot: Snapshot) -> int:
         for _ in range(TRIES):
             with suppress(Stale):
                 async with self.store.begin() as tx:
+                    await over(tx, f"{snapshot.platform}_directory:")
                     return await follow(tx, snapshot)
         raise LeadbotError("too many changes at once")
 

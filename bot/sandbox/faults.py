@@ -48,6 +48,7 @@ WECOM = (
     Fault(name="token_expired", label="凭证提前过期", says="下一次调用得到 42001", count=1),
     Fault(name="busy", label="系统繁忙", says="-1，过一会儿再来"),
     Fault(name="rate", label="调用太频繁", says="45009，这一分钟的次数用完了"),
+    Fault(name="parallel", label="并发太多", says="45033，同一个接口同时调用得太多"),
     Fault(name="address", label="IP 不可信", says="60020，出口 IP 不在企业可信IP里"),
     Fault(name="secret", label="密钥被重置", says="40001，换不到凭证", group=ADMIN, alike=False),
     Fault(

@@ -99,8 +99,11 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Media:
+    """``until``: when the platform forgets it; None: never."""
+
     kind: str
     data: bytes
+    until: datetime | None = None
 
 
 class State:

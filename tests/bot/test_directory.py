@@ -3,6 +3,7 @@
 import pytest
 
 from bot.sandbox.staff import SALES, Label
+from bot.sandbox.wecom.errors import No
 from store import tables as t
 from store.domain.lead import Place
 from store.domain.team import Platform, Role
@@ -249,6 +250,21 @@ async def test_a_reading_that_fails_takes_nothing_from_anybody_and_is_tried_agai
     clock.tick(minutes=11)
     await lite.step()
     assert await lite.member("lilei") is None
+
+
+async def test_what_the_admin_has_to_mend_for_a_reading_is_told_until_one_goes_well(lite, clock):
+    """It was an error in the log every ten minutes."""
+    lite.sandbox.wecom.api.refusals["department/simplelist"] = No(48002, "api forbidden")
+    clock.tick(hours=1)
+    await lite.read()
+    told = [a.key for a in await lite.rows(t.alarms)]
+    lite.sandbox.wecom.api.refusals.clear()
+    clock.tick(minutes=11)
+
+    await lite.step()
+
+    assert told == ["wecom_directory:48002"]
+    assert [a.key for a in await lite.rows(t.alarms)] == []
 
 
 async def test_the_company_that_names_somebody_keeps_them_when_no_department_covers_them(

@@ -7,7 +7,8 @@ Everything answers HTTP 200 with an errcode; an unknown path 404 and nothing.
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from secrets import token_urlsafe
 from typing import Any
 
@@ -20,6 +21,7 @@ from bot.sandbox.wecom.errors import No, explained
 
 ESCAPED = re.compile(rb"\\u(?!00[01])[0-9a-fA-F]{4}")
 LARGEST_IMAGE = 10 << 20
+MEDIA_LIFE = timedelta(days=3)  # D:90253
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +120,9 @@ class Api:
             media = await _uploaded(request)
         except No as no:
             return reply(_refusal(no, {}))
-        name = token_urlsafe(24)
-        self._state.keep(name, media)
-        created = str(int(self._state.clock().timestamp()))
+        name, now = token_urlsafe(24), self._state.clock()
+        self._state.keep(name, replace(media, until=now + MEDIA_LIFE))
+        created = str(int(now.timestamp()))
         return reply(
             {"errcode": 0, "errmsg": "", "type": request.query["type"], "media_id": name}
             | {"created_at": created}

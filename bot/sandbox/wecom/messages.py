@@ -142,7 +142,8 @@ class Messages:
 
     def _image(self, content: Mapping[str, Any]) -> Shown:
         name = _filled(content, "media_id", 41006)
-        if name not in self._state.media:
+        media = self._state.media.get(name)
+        if media is None or (media.until is not None and media.until <= self._state.clock()):
             raise No(40007, "invalid media_id")
         return "image", {"media": name}
 

@@ -10,6 +10,7 @@ from bot.sandbox.wecom.errors import explained
 
 REFUSALS = {
     "rate": (45009, "api freq out of limit"),
+    "parallel": (45033, "api concurrent out of limit"),
     "address": (60020, "not allow to access from your ip"),
 }
 """What gettoken never answers: it may be asked from anywhere."""

@@ -223,7 +223,7 @@ async def test_recalled_within_24_hours_a_message_is_gone(product, state, send):
     assert chat(state)[0].recalled
 
 
-async def test_an_uploaded_picture_can_be_sent(product, state, send):
+async def uploaded_picture(product):
     token = product.sandbox.wecom.api.tokens.issue()
     base = product.settings["wecom"]["api_base"]
     form = FormData()
@@ -231,8 +231,24 @@ async def test_an_uploaded_picture_can_be_sent(product, state, send):
     url = f"{base}/cgi-bin/media/upload?access_token={token}&type=image"
 
     async with product.session.post(url, data=form) as response:
-        uploaded = await response.json()
+        return await response.json()
+
+
+async def test_an_uploaded_picture_can_be_sent(product, state, send):
+    uploaded = await uploaded_picture(product)
+
     await send(msgtype="image", image={"media_id": uploaded["media_id"]})
 
     assert uploaded["created_at"].isdigit()
     assert chat(state)[0].body == {"media": uploaded["media_id"]}
+
+
+async def test_a_picture_is_forgotten_after_three_days(product, send):
+    uploaded = await uploaded_picture(product)
+    product.clock.forward(timedelta(days=2, hours=23))
+    in_time = await send(msgtype="image", image={"media_id": uploaded["media_id"]})
+    product.clock.forward(timedelta(hours=1))
+
+    late = await send(msgtype="image", image={"media_id": uploaded["media_id"]})
+
+    assert [in_time["errcode"], late["errcode"]] == [0, 40007]

@@ -115,6 +115,8 @@ class Following:
             if alarm is not None:
                 await sound(tx, alarm)
             await ask_directory(tx, platform, tx.now + AGAIN)
+            if alarm is not None:
+                await sound(tx, alarm)
 
     async def _apply(self, snapshot: Snapshot) -> int:
         for _ in range(TRIES):

@@ -60,6 +60,14 @@ class Proves(Protocol):
         """The keys of those that ``ref``, what ``show`` has given, ends."""
 
 
+@runtime_checkable
+class Detours(Protocol):
+    """A sender that may get there another way, which shows nothing about the usual one."""
+
+    def detour(self, due: Due, ref: Mapping[str, Any] | None) -> bool:
+        """Whether it has: what says that the usual way is closed is not over."""
+
+
 class Relay:
     def __init__(
         self, store: Store, senders: Mapping[Channel, Sender], tally: Tally | None = None
@@ -181,10 +189,10 @@ class Relay:
 
     async def _all_clear(self, tx: Tx, due: Due, ref: Mapping[str, Any] | None) -> None:
         """What said that this could not work is over."""
-        # A DingTalk session that took an answer proves nothing of the API behind it.
-        if ref is not None or due.channel != Channel.DINGTALK:
-            await over(tx, f"{due.channel}:", due.account)
         sender: object = self._senders.get(due.channel)
+        if isinstance(sender, Detours) and sender.detour(due, ref):
+            return
+        await over(tx, f"{due.channel}:", due.account)
         if isinstance(sender, Proves):
             for key in sender.proves(due, ref):
                 await over(tx, key, due.account)

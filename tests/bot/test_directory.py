@@ -283,6 +283,27 @@ async def test_the_company_that_names_somebody_keeps_them_when_no_department_cov
         assert await firm.member("hanmei") is None
 
 
+async def test_a_directory_out_of_range_is_told_and_told_over(lite, clock):
+    """It was tried again every ten minutes, and nobody knew why the team stood still."""
+    lite.sandbox.faults.on("dingtalk", "invisible")
+    clock.tick(hours=1)
+    await lite.read()
+    told = await keys(lite)
+    lite.sandbox.faults.off()
+
+    clock.tick(minutes=11)
+    await lite.step()
+
+    assert told == ["dingtalk_directory:range"]
+    assert await keys(lite) == []
+
+
+async def keys(firm):
+    """Of the alarms that are on."""
+    async with firm.service.store.read() as tx:
+        return [standing.key for standing in await tx.alarms.on()]
+
+
 async def test_every_night_the_directories_are_read(lite, clock):
     clock.tick(days=1)
     await lite.service.clockwork.beat()  # the first look only notes the tick

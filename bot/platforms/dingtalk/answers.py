@@ -26,7 +26,7 @@ BANNED = timedelta(minutes=5)  # for every call of this address
 THROTTLED = timedelta(minutes=10)  # a group robot after 20 messages in a minute
 MENDING = timedelta(minutes=10)  # how soon an admin may have put it right
 
-KEY_CHARS = 80  # as the store keeps them
+KEY_CHARS = 70  # as the store keeps them
 NOT_DONE = "success=false"
 TOKEN_REFUSED = {"InvalidAuthentication", "40001", "40014", "42001"}
 QUOTA_USED_UP = {"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020"}
@@ -86,6 +86,8 @@ PARTS = {
     "/v1.0/workflow/": "dingtalk_form",
     "/v1.0/robot/groupMessages/": "dingtalk_group",
     "robot/send": "dingtalk_group",
+    "/topapi/v2/user/getuserinfo": "dingtalk_login",
+    "/topapi/v2/user/get": "dingtalk_todo",
     "/topapi/v2/department/": "dingtalk_directory",
     "/topapi/user/": "dingtalk_directory",
 }

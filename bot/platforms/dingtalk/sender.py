@@ -9,6 +9,7 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, uuid5
@@ -20,8 +21,10 @@ from bot.platforms.dingtalk.answers import (
     BEIJING,
     GROUP_GONE,
     HOOK_LOST,
+    KEY_CHARS,
     MENDING,
     NO_CHAT,
+    NO_SESSION,
     NOBODY,
     ROBOT_CODE,
     TOO_LONG,
@@ -100,6 +103,10 @@ class _RobotSender(ABC):
             raise fast.at(due.attempts) from None
         except TimeoutError:
             raise Later(f"no answer in {self.patience} s") from None
+
+    def detour(self, due: Due, ref: Mapping[str, Any] | None) -> bool:
+        """A session and a work notification leave no reference, and prove nothing for the robot."""
+        return bool(due.account) and ref is None
 
     async def _show(self, due: Due) -> Ref | None:
         ref = None if await self._replied(due.payload) else await self._message(due)
@@ -211,12 +218,21 @@ class DingTalkSender(_RobotSender):
         try:
             return await super()._message(due)
         except NeedsAdmin as error:
-            if error.code not in NO_CHAT or not self._settings.agent_id:
+            if error.code not in NO_CHAT:
                 raise
+            if not self._settings.agent_id:
+                raise self._of_one(due, error) from None
             await self._notify(due)
             if error.code == FORBIDDEN and error.alarm is not None:
                 await self._bell.sound(error.alarm)
         return None
+
+    def _of_one(self, due: Due, error: NeedsAdmin) -> NeedsAdmin:
+        """A chat that is missing is one person's: a message to somebody else shows nothing."""
+        if error.code == FORBIDDEN:
+            return error
+        mend = replace(NO_SESSION, key=f"{NO_SESSION.key}@{due.account}"[:KEY_CHARS])
+        return NeedsAdmin("oToMessages", error.code, mend)
 
     async def _notify(self, due: Due) -> None:
         body = {

@@ -137,7 +137,7 @@ async def test_a_robot_that_may_not_begin_chats_is_the_admins_business_too(api, 
     ("code", "key"),
     [
         ("chatbotId.notAllow.sendOTO", "dingtalk:robot.oto"),
-        ("robot.oto.notExist", "dingtalk:robot.session"),
+        ("robot.oto.notExist", "dingtalk:robot.session@user01"),
     ],
 )
 async def test_without_an_agent_id_it_waits_for_the_admin(api, make, code, key):
@@ -197,6 +197,19 @@ async def test_too_fast_is_waited_for_longer_each_time(api, make):
         waits.append(later.value.after.total_seconds())
 
     assert waits == [5, 10, 20, 40, 60, 60]
+
+
+async def test_a_way_around_shows_nothing_about_the_robot(api, make, groups, clock):
+    """A reply through its session ended the alarm, and the next message sounded it again."""
+    api.says(SESSION, {"errcode": 0})
+    sender = make()
+    replied, sent = due(answering(api, clock)), due(CARD)
+
+    around = sender.detour(replied, await sender.show(replied))
+    straight = sender.detour(sent, await sender.show(sent))
+
+    assert (around, straight) == (True, False)
+    assert not groups.detour(due({}, account=""), None)
 
 
 # -- groups that are gone ----------------------------------------------------------------

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 
 from bot.config import Journey, Policy, Routing, Scope, Scoring, Settings
 from store.domain.calendar import WorkCalendar
+from store.domain.channels import CLASSES
 from store.domain.custom import KINDS
 from store.domain.lead import REASONS, STAGES, Stage
 
@@ -39,6 +40,8 @@ def explain(settings: Settings, today: date | None = None) -> str:
         ("公海", _pool(settings)),
         ("自己的字段", _fields(settings)),
         ("培育", _nurture(settings)),
+        ("渠道", _channels(settings)),
+        ("业务线", _lines(settings)),
     )
     head = [
         "配置没有错误。",
@@ -197,6 +200,26 @@ def _nurture(settings: Settings) -> Iterator[str]:
     nurture = settings.nurture
     most = f"一位客户一天最多 {nurture.per_day} 条" if nurture.per_day else "一天不限条数"
     yield f"{most}，{nurture.quiet} 和法定假日不打扰" if nurture.quiet else most
+
+
+def _channels(settings: Settings) -> Iterator[str]:
+    for channel in settings.channel:
+        costs = [
+            *([f"每月 {channel.per_month:g} 元"] if channel.per_month else []),
+            *([f"每条 {channel.per_lead:g} 元"] if channel.per_lead else []),
+            *([f"佣金 {channel.commission:.0%}"] if channel.commission else []),
+        ]
+        of = f"，包括{'、'.join(channel.sources)}" if channel.sources else ""
+        yield f"{channel.name}（{CLASSES[channel.kind]}）：{'，'.join(costs) or '没有花费'}{of}"
+    if settings.roi.margin != 1:
+        yield f"毛利按成交额的 {settings.roi.margin:.0%} 算"
+
+
+def _lines(settings: Settings) -> Iterator[str]:
+    for line in settings.line:
+        yield f"{line.name}：产品里有{'、'.join(line.products) or '它的名字'}" + (
+            f"，或者说到{'、'.join(line.keywords)}" if line.keywords else ""
+        )
 
 
 def _journey(journey: Journey) -> str:

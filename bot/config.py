@@ -626,6 +626,35 @@ class Mail(Section):
     alarms: str = Field(default="", pattern=r"^([^@\s]+@[^@\s]+)?$")  # the admin's mailbox
 
 
+class Channel(Section):
+    """``sources``: sources, channels, campaigns and utm_source values that belong to it."""
+
+    name: str = Field(min_length=1, max_length=100)
+    kind: Literal["own", "paid", "free", "partner", "rep"] = "own"
+    sources: tuple[str, ...] = ()
+    per_month: float = Field(default=0, ge=0)  # yuan
+    per_lead: float = Field(default=0, ge=0)  # yuan
+    commission: float = Field(default=0, ge=0, le=1)  # a partner's part of what is won
+
+
+class Roi(Section):
+    margin: float = Field(default=1, gt=0, le=1)  # gross profit in what is won
+
+
+class Line(Section):
+    """A business line; one person may have a lead in each."""
+
+    name: str = Field(min_length=1, max_length=64)
+    products: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _recognisable(self) -> Self:
+        if not any((*self.products, *self.keywords)):
+            raise ValueError("write products or keywords, or nothing belongs to this line")
+        return self
+
+
 class Limits(Section):
     api_per_minute: int = Field(default=600, ge=0)
     body_bytes: int = Field(default=65536, ge=1024)
@@ -691,6 +720,9 @@ class Settings(BaseSettings):
     task: tuple[Task, ...] = Field(default_factory=_quote_task)
     attempts: Attempts = Attempts()
     mail: Mail | None = None
+    channel: tuple[Channel, ...] = ()
+    roi: Roi = Roi()
+    line: tuple[Line, ...] = ()
     limits: Limits = Limits()
     field: tuple[CustomField, ...] = ()
     form: tuple[Form, ...] = (Form(name="default"),)
@@ -738,6 +770,14 @@ class Settings(BaseSettings):
         twice = _twice(hook.source for hook in self.hook)
         if twice:
             raise ValueError(f"[[hook]] source: twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_and_lines_differ(self) -> Self:
+        for key, entries in (("channel", self.channel), ("line", self.line)):
+            twice = _twice(entry.name for entry in entries)
+            if twice:
+                raise ValueError(f"[[{key}]] name: twice: {', '.join(twice)}")
         return self
 
     @property

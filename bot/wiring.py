@@ -6,9 +6,11 @@ from typing import Any
 from bot import config
 from bot.config import Settings, WeCom, span
 from store.domain.calendar import WorkCalendar
+from store.domain.channels import ChannelRule
 from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits, Policy, Scope
 from store.domain.directory import RoleRule
+from store.domain.lines import LineRule
 from store.domain.quota import EDITIONS, Allowance, meters
 from store.domain.rules import (
     Gates,
@@ -52,6 +54,9 @@ def rules(settings: Settings) -> Rules:
         reach_workdays=settings.attempts.workdays,
         roles=_roles(settings),
         todo=bool(settings.dingtalk and settings.dingtalk.todo),
+        channels=tuple(ChannelRule(**channel.model_dump()) for channel in settings.channel),
+        margin=settings.roi.margin,
+        lines=tuple(LineRule(**line.model_dump()) for line in settings.line),
         meters=meters(allowance(settings)),
         scale=_scale(settings),
         gates=Gates(**settings.dispatch.model_dump()),

@@ -410,6 +410,7 @@ def _facts(
         ("地区", lead.region),
         ("联系", _effort(lead, view) if view else ""),
         ("来源", " ".join(p for p in (source_name(lead.source), lead.campaign) if p)),
+        ("关联", "、".join(f"#{n}" for n in lead.linked[:4])),
         ("疑似重复", _doubles(lead)),
     )
     return tuple((name, value if whole else _short(value)) for name, value in rows if value)[:6]
@@ -434,7 +435,7 @@ def _facts_for(lead: Lead, reader: Member, *, whole: bool = False) -> tuple[tupl
     return tuple(
         (name, hidden if name in {"电话", "微信", "邮箱"} else value)
         for name, value in _facts(lead, whole=whole)
-        if name not in {"公司", "疑似重复"}
+        if name not in {"公司", "关联", "疑似重复"}
     )
 
 

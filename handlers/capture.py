@@ -3,24 +3,27 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from handlers.doubts import ask_about
 from handlers.journeys import hush
+from handlers.lines import propose
 from handlers.score import happened
 from store.db import Tx
+from store.domain.channels import class_of, rule_for
 from store.domain.consent import withdraws
 from store.domain.custom import checked
 from store.domain.enquiry import ask_again, enrich, says_nothing_new, signalled, start
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
+from store.domain.lines import line_of
 from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
 from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
 from store.domain.rules import Scale
 from store.domain.scoring import Signal, comes_back, earned, judged, signals
-from store.domain.team import Member
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class _Slot:
     """Whether somebody has to call now; a page that was looked at is no reason."""
     customer: bool = False
     """Bought before and is back, at the desk of who sold it."""
+    asked_for: str = ""
+    """Another business line that an enquiry was about, which has no lead yet."""
 
     @property
     def known(self) -> Known:
@@ -159,7 +164,7 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     candidates = book.candidates(wanted)
     verdict = decide(new, [slot.known for slot in candidates])
     if isinstance(verdict, Same):
-        slot = book.slots[verdict.lead_id]
+        slot = _of_line(tx, book.slots[verdict.lead_id], candidates, new)
         # The same enquiry handed in twice is no second one: nobody is called again.
         if verdict.by != "external" or not says_nothing_new(slot.lead, new):
             seen = signalled(slot.lead, new, tx.now)
@@ -168,7 +173,8 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
             slot.hear(new, tx.now)
     else:
         change = start(new, tx.now, tx.rules.scale)
-        slot = _Slot(-len(book.slots) - 1, _likely(change.lead, book.model, new), stored=False)
+        begun = _likely(_told_apart(tx, change.lead), book.model, new)
+        slot = _Slot(-len(book.slots) - 1, begun, stored=False)
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
         slot.did += signals(change.event.kind, tx.now, change.event.data)
         slot.take(Change(slot.lead, change.event))
@@ -185,6 +191,33 @@ def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], at: datetime) -> C
     after = replace(change.lead, joined_at=at)
     undo = enquiry_undo(slot.lead, after, new, set(wanted) - slot.held - slot.keys)
     return Change(after, replace(change.event, data={**change.event.data, UNDO: undo}))
+
+
+def _told_apart(tx: Tx, lead: Lead) -> Lead:
+    """Which channel it came by, of which class, and which business line it is about."""
+    rule = rule_for(lead, tx.rules.channels)
+    return replace(
+        lead,
+        channel=lead.channel or (rule.name if rule else ""),
+        channel_class=class_of(lead, tx.rules.channels),
+        line=line_of(lead, tx.rules.lines),
+    )
+
+
+def _of_line(tx: Tx, slot: _Slot, candidates: Iterable[_Slot], new: NewLead) -> _Slot:
+    """Of the leads one person has in several business lines, the one the enquiry is about."""
+    wanted = line_of(new, tx.rules.lines)
+    if not wanted or slot.lead.line == wanted:
+        return slot
+    linked = [other for other in candidates if other.number in slot.lead.linked]
+    for other in linked:
+        if other.lead.line == wanted:
+            return other
+    if slot.lead.line:
+        slot.asked_for = wanted
+    else:
+        slot.lead = replace(slot.lead, line=wanted)
+    return slot
 
 
 def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
@@ -240,6 +273,7 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await _keep_consents(tx, slots, numbers)
     await announce(tx, changes)
     await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
+    await propose(tx, [(s.lead, s.asked_for) for s in old if s.asked_for])
     return numbers
 
 
@@ -251,14 +285,17 @@ async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, L
             await hush(tx, slot.lead.id)
 
 
-async def apart(tx: Tx, new: NewLead, of: Lead, by: Member) -> Lead:
-    """A lead of its own for an enquiry that had gone to ``of``, whoever it looks like."""
+async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> Lead:
+    """A lead of its own for ``new``, whoever it looks like, given to somebody and shown.
+
+    ``like``: what it has from the lead it comes from, beside the enquiry.
+    """
     wanted = keys(new)
     change = start(new, tx.now, tx.rules.scale)
-    slot = _Slot(-1, change.lead, stored=False, keys=set(wanted))
-    slot.take(change)
-    split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{of.id} 分出来")
-    slot.take(Change(slot.lead, split))
+    lead = replace(_told_apart(tx, change.lead), **like)
+    slot = _Slot(-1, lead, stored=False, keys=set(wanted))
+    slot.take(Change(lead, change.event))
+    slot.take(Change(lead, event))
     await _dispatch(tx, [slot])
     numbers = await _store(tx, [slot])
     return await tx.leads.get(numbers[-1])

@@ -14,6 +14,7 @@ from typing import Any
 
 from handlers import (
     alarms,
+    channels,
     clocks,
     details,
     duty,
@@ -23,6 +24,7 @@ from handlers import (
     lists,
     manage,
     merge,
+    newline,
     quota,
     remind,
     score,
@@ -235,6 +237,8 @@ COMMANDS = (
             roles=ALL, parse=maybe_number, handler=undo.undo),
     Command(names=("录入", "new"), usage="录入 王五 13800138000 想要报价", does="记一条新线索",
             roles=ALL, parse=something, handler=new),
+    Command(names=("新线", "line"), usage="新线 42 云客服", does="同一位客户还要别的，另建一条关联的",
+            roles=ALL, parse=about, handler=newline.new_line),
     Command(names=("查重", "known"), usage="查重 13800138000", does="有没有这位客户，不会存下什么",
             roles=ALL, parse=checked, handler=known.check),
     Command(names=("合并", "merge"), usage="合并 42 57", does="两条是同一位，57 并入 42",
@@ -257,6 +261,8 @@ COMMANDS = (
             roles=MANAGER, parse=about, handler=handover.comment),
     Command(names=("日报", "digest"), usage="日报", does="今天的数字",
             roles=MANAGER, parse=anything, handler=manage.digest),
+    Command(names=("渠道", "sources"), usage="渠道 90天", does="每个渠道来了多少、花了多少、值不值",
+            roles=MARKET, parse=channels.days, handler=channels.channels),
     Command(names=("活码", "qrcode", "渠道活码"), usage="活码 展会 李雷", does="做一个渠道的二维码，扫了就是线索",
             roles=MARKET, parse=ways.wanted, handler=ways.code),
     Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",

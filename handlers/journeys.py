@@ -152,10 +152,12 @@ async def opt_out(tx: Tx, token: str, how: str) -> bool:
         return False
     await tx.links.use(token)
     lead = await tx.leads.current(link.lead_id)
-    if lead.opted_out_at is None:
-        await tx.consents.withdrawn(lead, how)
-        await hush(tx, lead.id)
-        await record(tx, lead.opt_out(tx.now, how))
+    # The same person in another business line wants to be left alone as well.
+    for each in (lead, *await tx.leads.many(lead.linked, lock=True)):
+        if each.opted_out_at is None:
+            await tx.consents.withdrawn(each, how)
+            await hush(tx, each.id)
+            await record(tx, each.opt_out(tx.now, how))
     return True
 
 

@@ -7,7 +7,7 @@ from cards import render
 from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lists import answered_card
 from handlers.announce import record
-from handlers.capture import apart
+from handlers.capture import alone
 from handlers.doubts import SHOWN, key_of
 from handlers.journeys import begin, hush
 from handlers.lists import Page
@@ -190,7 +190,8 @@ async def _tell_kept(tx: Tx, back: Lead, last: Joined, by: Member, other: Lead) 
 async def _release(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     """The enquiry as a lead of its own, with what it agreed to."""
     new = rules.enquiry(last.undo)
-    other = await apart(tx, new, kept, by)
+    split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{kept.id} 分出来")
+    other = await alone(tx, new, split, {})
     await tx.consents.move(new, last.at, kept.id, other.id)
     return other
 

@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
+from store.domain.channels import ChannelFigures, Group, report
 from store.domain.deadlines import first_response, respond_by
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 from store.domain.lead import CLOSED, STAGES, Kind, Place, Stage
@@ -67,6 +68,36 @@ class FiguresQuery:
                 (row["id"], row["name"], team[row["owner_id"]].name) for row in late[:SHOWN]
             ),
         )
+
+    async def channels(self, days: int, now: datetime) -> tuple[ChannelFigures, ...]:
+        """What the leads of the last ``days`` days became, by channel, and what they cost.
+
+        A lead counts where its person first came from; one that was merged counts once.
+        """
+        lead = t.leads.c
+        origin = (lead.source, lead.channel, lead.campaign, lead.channel_class)
+        counted = func.count().label("n"), func.sum(lead.amount).label("amount")
+        medium = [lead.utm[name].as_string().label(name) for name in ("utm_source",)]
+        grouped = (*origin, lead.qualification, *medium)
+        rows = await self.conn.execute(
+            select(*grouped, *counted)
+            .where(lead.captured_at >= now - timedelta(days=days), lead.merged_into.is_(None))
+            .group_by(*grouped)
+        )
+        groups = [
+            Group(
+                source=row.source,
+                channel=row.channel,
+                campaign=row.campaign,
+                kind=row.channel_class,
+                qualification=row.qualification,
+                leads=row.n,
+                amount=int(row.amount or 0),
+                utm={"utm_source": row.utm_source or ""},
+            )
+            for row in rows
+        ]
+        return report(groups, self.rules.channels, days, self.rules.margin)
 
     async def _captured(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
         captured = t.leads.c.captured_at

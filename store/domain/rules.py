@@ -6,9 +6,11 @@ from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 from store.domain.calendar import WorkCalendar
+from store.domain.channels import ChannelRule
 from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits
 from store.domain.directory import RoleRule
+from store.domain.lines import LineRule
 from store.domain.quota import METERS, Api, Meter
 from store.domain.sop import Sop, StageTask
 
@@ -100,6 +102,9 @@ class Rules:
     tags: bool = False  # contacts are tagged with their lead's stage
     fields: tuple[FieldRule, ...] = ()  # of the company's own
     version: int = 0  # of the rules of this installation; 0 = not kept
+    channels: tuple[ChannelRule, ...] = ()
+    margin: float = 1  # of what is won, what is left as gross profit
+    lines: tuple[LineRule, ...] = ()  # business lines, each with leads of its own
     meters: Mapping[Api, Meter] = field(default_factory=lambda: METERS)  # what the platforms allow
     scale: Scale = field(default_factory=Scale)
     gates: Gates = field(default_factory=Gates)

@@ -45,6 +45,8 @@ def undoable(last: Line, reader: int, now: datetime) -> bool:
 def obstacle(lead_id: int, since: Sequence[Line], by: Member) -> str:
     """Who came between, in words; empty when nobody did."""
     for line in since:
+        if line.kind in {Kind.MERGED, Kind.SPLIT}:
+            return f"#{lead_id} 之后{KINDS[line.kind]}过，撤不回来了"
         if line.kind in HARMLESS or (line.by is not None and line.by.id == by.id):
             continue
         if line.by is None:

@@ -107,6 +107,9 @@ TOLD = {
     "nurture": {"quiet": "22:00-08:00", "per_day": 2},
     "journey": [{"name": "唤醒", "steps": [{"after": "2d", "channel": "email", "template": "case"}]}],
     "field": [{"name": "预算", "type": "number", "required": True}],
+    "channel": [{"name": "展会", "kind": "paid", "per_month": 8000, "sources": ["expo"]}],
+    "roi": {"margin": 0.3},
+    "line": [{"name": "云客服", "products": ["呼叫中心"], "keywords": ["坐席"]}],
 }  # fmt: skip
 
 

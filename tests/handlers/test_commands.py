@@ -9,6 +9,7 @@ import pytest
 from cards.contacts import parted_card
 from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lead import View, lead_card
+from cards.lines import line_card
 from cards.lists import (
     assign_card,
     calendar_card,
@@ -76,6 +77,7 @@ def every_card():
         doubts_card([], 0, 1),
         merged_card(many[0], many[1]),
         calendar_card(2027),
+        line_card(many[0], "云客服"),
     )
 
 

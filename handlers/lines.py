@@ -1,0 +1,26 @@
+"""Another business line is proposed, by a card with one press, to who has the lead."""
+
+from collections.abc import Sequence
+
+from cards import render
+from cards.lines import line_card
+from store.db import Tx
+from store.domain.lead import Lead
+from store.domain.team import Role
+from store.outbox import Put
+
+
+async def propose(tx: Tx, asked: Sequence[tuple[Lead, str]]) -> None:
+    """Each of these leads' people asked for another line, too."""
+    if not asked:
+        return
+    managers = await tx.members.active(Role.MANAGER)
+    puts = []
+    for lead, line in asked:
+        for reader in [lead.owner] if lead.owner is not None else managers:
+            if reader.phone is not None:
+                channel, account = reader.phone
+                key = f"line:{lead.id}/{reader.id}/ask"
+                payload = render(line_card(lead, line), channel)
+                puts.append(Put(key=key, channel=channel, account=account, payload=payload))
+    await tx.outbox.put(puts)

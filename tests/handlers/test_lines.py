@@ -1,0 +1,155 @@
+"""The same person in another business line: a linked second lead."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.config import parse
+from bot.wiring import rules
+from handlers.capture import capture
+from store.db import Store
+from store.domain.lead import Kind
+from store.domain.lines import LineRule, line_of, named
+from store.domain.newlead import NewLead
+from tests.conftest import team
+from tests.handlers.people import answers, captured, enquiry, lead, says
+
+PHONE = "19912345678"
+LINES = (
+    LineRule(name="CRM", products=("CRM", "客户管理"), keywords=("销售漏斗",)),
+    LineRule(name="云客服", products=("呼叫中心",), keywords=("坐席", "外呼")),
+)
+
+
+@pytest.fixture
+def lines(store, settings):
+    given = [{"name": r.name, "products": r.products, "keywords": r.keywords} for r in LINES]
+    own = rules(parse(team(database=settings.database.model_dump(), line=given)))
+    return replace(store, rules=own)
+
+
+@pytest.mark.parametrize(
+    ("product", "message", "line"),
+    [
+        ("CRM 标准版", "", "CRM"),
+        ("", "想装 20 个坐席", "云客服"),
+        ("crm", "顺便问问外呼", "CRM"),
+        ("", "销售漏斗，还有坐席", "CRM"),
+        ("", "坐席，还有销售漏斗", "云客服"),
+        ("云客服", "", "云客服"),
+        ("", "你好", ""),
+        ("", "", ""),
+    ],
+)
+def test_the_line_is_that_of_the_product_else_of_the_words(product, message, line):
+    assert line_of(NewLead(source="x", product=product, message=message), LINES) == line
+
+
+def test_a_line_is_known_by_its_name_too():
+    assert [named(text, LINES) for text in ("云客服", "呼叫中心", "外呼", "别的")] == [
+        "云客服", "云客服", "云客服", "",
+    ]  # fmt: skip
+
+
+async def asked_for_both(lines: Store):
+    first = await captured(lines, phone=PHONE, product="CRM", message="50 人用", rep="李雷")
+    await captured(lines, phone=PHONE, message="还想装 20 个坐席")
+    return first
+
+
+async def test_another_line_is_proposed_to_the_owner_by_keyword(lines):
+    first = await asked_for_both(lines)
+
+    rows = await answers(lines)
+    [card] = [row for key, row in rows.items() if key.startswith("line:")]
+
+    assert first.line == "CRM"
+    assert card.account == "lilei"
+    assert "还问到 云客服" in str(card.payload)
+    assert f"/新线 {first.id} 云客服" in str(card.payload)
+
+
+async def test_the_press_makes_a_linked_second_lead(lines):
+    first = await asked_for_both(lines)
+
+    said = await says(lines, "lilei", f"新线 {first.id} 云客服")
+
+    one, two = await lead(lines, first.id), await lead(lines, first.id + 1)
+    assert f"#{two.id} 建好了（云客服）" in said
+    assert (one.linked, two.linked) == ((two.id,), (one.id,))
+    assert (two.line, two.phone, two.message) == ("云客服", one.phone, "还想装 20 个坐席")
+    assert (two.doubles, two.merged_into) == ((), None)
+    async with lines.read() as tx:
+        history = await tx.leads.history([one.id, two.id])
+    assert all(Kind.LINKED in [past.kind for past in history[n]] for n in (one.id, two.id))
+    assert f"#{two.id}" in await says(lines, "lilei", f"线索 {one.id} 详情")
+
+
+async def test_what_comes_next_goes_to_the_lead_of_its_line(lines):
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+
+    async with lines.begin() as tx:
+        done = await capture(
+            tx,
+            [
+                enquiry(phone=PHONE, message="外呼怎么收费"),
+                enquiry(phone=PHONE, product="CRM", message="CRM 怎么收费"),
+                enquiry(phone=PHONE, message="在吗"),
+            ],
+        )
+
+    assert [one.id for one in done] == [first.id + 1, first.id, first.id]
+    assert all(one.duplicate for one in done)
+    assert not [key for key in await answers(lines) if key.startswith("doubt:")]
+
+
+async def test_the_same_line_twice_is_no_error_and_no_second_one(lines):
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+
+    again = await says(lines, "lilei", f"新线 {first.id} 呼叫中心")
+    own = await says(lines, "lilei", f"新线 {first.id} CRM")
+
+    assert f"已经有了，是 #{first.id + 1}" in again
+    assert f"#{first.id} 本来就是「CRM」" in own
+
+
+async def test_by_hand_without_any_line_configured(store):
+    first = await captured(store, phone=PHONE, rep="李雷")
+
+    said = await says(store, "lilei", f"新线 {first.id} 培训服务")
+
+    assert "建好了（培训服务）" in said
+    assert (await lead(store, first.id + 1)).product == "培训服务"
+    assert "想要什么产品" in await says(store, "lilei", f"新线 {first.id}")
+
+
+async def test_only_who_may_see_the_lead_makes_another(store):
+    first = await captured(store, phone=PHONE, rep="李雷")
+
+    assert "建好了" not in await says(store, "hanmei", f"新线 {first.id} 培训")
+
+
+async def test_a_withdrawal_holds_in_every_line(lines):
+    from handlers.journeys import opt_out  # noqa: PLC0415
+
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+    async with lines.begin() as tx:
+        token = await tx.links.make(first.id + 1, "optout", "brand")
+    async with lines.begin() as tx:
+        await opt_out(tx, token, "邮件退订")
+
+    assert (await lead(lines, first.id)).opted_out_at is not None
+
+
+async def test_two_presses_at_once_make_one(lines):
+    first = await asked_for_both(lines)
+
+    said = await asyncio.gather(
+        *(says(lines, "lilei", f"新线 {first.id} 云客服") for _ in range(2))
+    )
+
+    assert sum("建好了" in one for one in said) == 1

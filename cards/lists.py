@@ -238,12 +238,27 @@ def amount_card(lead: Lead) -> Card:
     )
 
 
-def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int]]) -> Card:
-    """Whom to give it to; the ones with the fewest open leads first."""
+def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int, str]]) -> Card:
+    """Whom to give it to; the ones with the fewest open leads first. Member, open leads, why not."""
     return Card(
         title=f"#{lead.id} {shown_name(lead)} 给谁",
-        rows=tuple((m.name, f"手上 {load} 条") for m, load in suggested[:PAGE]),
-        buttons=give_buttons(lead, [m for m, _ in suggested[:PAGE]]),
+        rows=tuple(
+            (m.name, "，".join(filter(None, (f"手上 {load} 条", why))))
+            for m, load, why in suggested[:PAGE]
+        ),
+        buttons=give_buttons(lead, [m for m, _, _ in suggested[:PAGE]]),
+    )
+
+
+def full_card(lead: Lead, to: Member, why: str, others: Sequence[Member]) -> Card:
+    """``to`` should get nothing now: somebody else, or all the same."""
+    return Card(
+        title=f"{fit(to.name, 8)} {why}",
+        note=f"#{lead.id} {shown_name(lead)} 还没给，要给发「分配 {lead.id} {to.name} 照给」",
+        buttons=(
+            *give_buttons(lead, others[:2]),
+            Button("照给", f"/分配 {lead.id} {to.name} 照给", primary=not others),
+        ),
     )
 
 

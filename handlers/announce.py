@@ -15,7 +15,7 @@ from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
 from store.domain.quota import Rank
 from store.domain.routing import fits
-from store.domain.team import Channel, Member, Role
+from store.domain.team import Channel, Member, Role, off_duty
 from store.domain.told import Told, in_vain, workdays_ago
 from store.domain.undo import undoable
 from store.leads import Past
@@ -267,13 +267,14 @@ async def _list_card(tx: Tx, reader: Member) -> Card:
 
 
 async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[int, Member]]:
-    """The reps with the fewest open leads first, if a manager is among the readers."""
+    """Who can take one, the fewest open leads first, if a manager is among the readers."""
     team = await tx.members.all()
     if not any(team[m].manages for a in audiences for m in a.readers if m in team):
         return ()
     loads = await tx.leads.loads()
     reps = await tx.members.active(Role.REP)
-    return sorted(((loads.get(m.id, 0), m) for m in reps), key=lambda x: (x[0], x[1].id))
+    there = [m for m in reps if not off_duty(m, tx.now) and loads.get(m.id, 0) < m.capacity]
+    return sorted(((loads.get(m.id, 0), m) for m in there or reps), key=lambda x: (x[0], x[1].id))
 
 
 def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:

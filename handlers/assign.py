@@ -46,15 +46,21 @@ class Dispatcher:
         trace = _trace(choice)
         if choice.to is not None:
             self.sit(choice.to, choice.turn)
-            return [_told(lead.assign(choice.to, self.tx.now, why=choice.why), trace)]
+            return [lead.assign(choice.to, self.tx.now, why=choice.why).saying(trace)]
         if choice.grab:
-            return [_told(grab(lead, choice.grab, self.tx.now), trace)]
-        return [_told(lead.unsuitable(self.tx.now, choice.why), trace)]
+            return [grab(lead, choice.grab, self.tx.now).saying(trace)]
+        return [lead.unsuitable(self.tx.now, choice.why).saying(trace)]
 
     def may_take(self, member: Member) -> bool:
         """Whether one more lead may be given to ``member`` now."""
         desk = self.desks.get(member.id)
         return desk is not None and not desk.full and not desk.off
+
+    def seat(self, member: Member, load: int) -> Desk:
+        """The desk of ``member``, also of a manager who takes one personally."""
+        if member.id not in self.desks:
+            self.desks[member.id] = _desk(member, load, None, None, self.tx.now)
+        return self.desks[member.id]
 
     def sit(self, member: Member, turn: float | None = None) -> None:
         """``member`` has one lead more, and it was their turn."""
@@ -91,11 +97,6 @@ def _trace(choice: Choice) -> dict[str, Any]:
         "passed": [list(rule) for rule in choice.passed],
         "skipped": {reason: list(members) for reason, members in choice.skipped.items()},
     }
-
-
-def _told(change: Change, trace: dict[str, Any]) -> Change:
-    event = change.event
-    return Change(change.lead, replace(event, data={**event.data, **trace}))
 
 
 def grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:

@@ -19,6 +19,7 @@ from handlers import (
     details,
     duty,
     follow,
+    give,
     handover,
     known,
     lists,
@@ -30,6 +31,7 @@ from handlers import (
     score,
     undo,
     ways,
+    why,
     work,
 )
 from handlers.follow import About
@@ -82,8 +84,10 @@ class Command:
 
 def _ids(wanted: Any) -> tuple[LeadId, ...]:
     """The leads that a command is about."""
-    if isinstance(wanted, About):
+    if isinstance(wanted, About | score.Weight):
         return (wanted.lead_id,)
+    if isinstance(wanted, give.Give):
+        return wanted.ids
     return wanted if isinstance(wanted, tuple) else (wanted,)
 
 
@@ -108,6 +112,18 @@ def about(text: str) -> About:
         return About(number(glued[0]), text[glued.end() :].strip())
     first, words = _split(text)
     return About(number(first), words)
+
+
+def giving(text: str) -> give.Give:
+    """Numbers, then names: ``42 43 李雷 韩梅``, ``42李雷``. Raises ValueError."""
+    ids: list[LeadId] = []
+    rest = text.strip()
+    while found := (GLUED.match(rest) or ONE.match(rest)):
+        ids.append(number(found[0].strip(" ,，、")))
+        rest = rest[found.end() :].lstrip(" ,，、")
+    if not 0 < len(ids) <= MOST_GIVEN:
+        raise ValueError(text)
+    return give.Give(tuple(dict.fromkeys(ids)), rest.strip())
 
 
 def important(text: str) -> score.Weight:
@@ -217,8 +233,10 @@ COMMANDS = (
             roles=SALES, parse=about, handler=work.transfer, undo=True),
     Command(names=("延期", "extend"), usage="延期 42", does="晚几天回收，只能一次",
             roles=SALES, parse=number, handler=work.extend, undo=True),
+    Command(names=("为什么", "why"), usage="为什么 42", does="分数怎么来的，为什么是这个人",
+            roles=ALL, parse=number, handler=why.why),
     Command(names=("重要", "important"), usage="重要 42 高", does="高、中、低由我定，「自动」按规则",
-            roles=ALL, parse=important, handler=score.weigh),
+            roles=ALL, parse=important, handler=score.weigh, undo=True),
     Command(names=("认定", "qualify"), usage="认定 42 SQL 有预算，老板拍板", does="市场认 MQL，销售认 SQL",
             roles=ALL, parse=verdict, handler=score.qualify),
     Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
@@ -250,7 +268,7 @@ COMMANDS = (
     Command(names=("重复", "doubles", "疑似重复"), usage="重复", does="还没核对的疑似重复",
             roles=MARKET, parse=doubtful, handler=merge.doubts),
     Command(names=("分配", "assign"), usage="分配 42 李雷", does="给某个人",
-            roles=MANAGER, parse=about, handler=manage.assign, undo=True),
+            roles=MANAGER, parse=giving, handler=give.assign, undo=True),
     Command(names=("宽限", "grace", "再给一小时"), usage="宽限 42", does="超时没联系的，再给一小时",
             roles=MANAGER, parse=number, handler=manage.grace, undo=True),
     Command(names=("我来", "take", "接手"), usage="我来 42", does="我自己接过来跟",
@@ -286,6 +304,9 @@ LETTER = r"[\u4e00-\u9fff]"
 UNIT = "个條条点时号日月年天周次分秒万千百亿元块套台人位楼折页"
 GLUED = re.compile(rf"\s*[#＃]?[lLｌＬ]?\d{{1,9}}(?=(?![{UNIT}]){LETTER})")
 """A number with the words right behind it; 3点 and 12万 are no numbers of leads."""
+ONE = re.compile(r"[#＃]?[lLｌＬ]?\d{1,9}(?=[\s,，、]|$)")
+MOST_GIVEN = 50
+"""Leads that one line gives to somebody."""
 SEVERAL = re.compile(
     rf"\s*#?[l]?(\d{{1,6}})(?:\s*[,、和]\s*#?|\s+#?)[l]?(\d{{1,4}})"
     rf"(?=\s*$|[\s,、]+(?![{UNIT}]|[ap]m\b|min|hour|day))",

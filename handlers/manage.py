@@ -1,44 +1,13 @@
 """What managers decide and ask for."""
 
-from collections.abc import Mapping
-
 from cards.digest import digest_card
-from cards.lists import assign_card
 from cards.words import moment
 from handlers.announce import record
-from handlers.follow import About
 from handlers.reply import Reply
-from handlers.work import colleague
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
-from store.domain.lead import Lead, LeadId
-from store.domain.routing import fits
-from store.domain.team import Member, Platform, Role
-
-
-async def assign(tx: Tx, by: Member, about: About) -> Reply:
-    """To a person by name; without one, whom to choose from."""
-    lead = await tx.leads.get(about.lead_id)
-    if not lead.open:
-        raise Refused(f"#{lead.id} 已经结束，不用再分配")
-    await tx.lock("dispatch")
-    loads = await tx.leads.loads()
-    if not about.words:
-        reps = [m for m in await tx.members.active(Role.REP) if m.phone]
-        order = sorted(reps, key=lambda m: _unsuited(m, lead, loads))
-        card = assign_card(lead, [(m, loads.get(m.id, 0)) for m in order])
-        return Reply(card=card, asks=True, private=True)
-    to = await colleague(tx, about.words, f"分配 {lead.id} 李雷")
-    if lead.owner is not None and lead.accepted_at is not None:
-        change = lead.transfer(by, to, tx.now)
-        await tx.reminders.hand_over(lead.id, to.id)
-    else:
-        change = lead.assign(to, tx.now, why=f"{by.name} 分配", by=by)
-    await tx.journeys.stop(lead.id, "assigned")
-    await record(tx, change)
-    held = loads.get(to.id, 0)
-    full = f"，他手上已有 {held} 条" if held >= to.capacity else ""
-    return Reply(text=f"#{lead.id} 已给 {to.name}{full}", told=True)
+from store.domain.lead import LeadId
+from store.domain.team import Member, Platform
 
 
 async def grace(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
@@ -60,12 +29,6 @@ async def take(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     await tx.reminders.hand_over(lead.id, by.id)
     await record(tx, change)
     return Reply(text=f"#{lead.id} 由你接手，跟进和提醒一起过来了", told=True)
-
-
-def _unsuited(member: Member, lead: Lead, loads: Mapping[int, int]) -> tuple[bool, bool, int, int]:
-    """Who said no already comes last, then whom it does not fit, then who has many."""
-    refused = int(member.id) in lead.refused
-    return refused, not fits(member, lead), loads.get(member.id, 0), int(member.id)
 
 
 async def digest(tx: Tx, by: Member, _: str) -> Reply:

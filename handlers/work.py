@@ -25,7 +25,7 @@ from store.domain.lead import (
 )
 from store.domain.money import find_amount
 from store.domain.sop import missing
-from store.domain.team import Member, Role
+from store.domain.team import Member, Role, off_duty
 
 
 async def claim(tx: Tx, by: Member, ids: tuple[LeadId, ...]) -> Reply:
@@ -178,8 +178,9 @@ async def transfer(tx: Tx, by: Member, about: About) -> Reply:
     change = lead.transfer(by, to, tx.now)
     await tx.lock("dispatch")
     held = (await tx.leads.loads()).get(to.id, 0)
-    if held >= to.capacity:
-        raise Refused(f"{to.name} 手上已有 {held} 条，满了，换个人或请主管分配")
+    why = off_duty(to, tx.now) or (f"手上已有 {held} 条，满了" if held >= to.capacity else "")
+    if why:
+        raise Refused(f"{to.name} {why}，换个人或请主管分配")
     await tx.reminders.hand_over(lead.id, to.id)
     await record(tx, change)
     return Reply(text=f"#{lead.id} 已转给 {to.name}，跟进和提醒一起过去了", told=True)

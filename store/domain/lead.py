@@ -384,7 +384,7 @@ class Lead:
             replace(
                 self._placed(to, at),
                 accepted_at=None,
-                tries=self.tries + 1,
+                tries=1 if by else self.tries + 1,
                 why=why,
                 stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
             ),
@@ -793,6 +793,10 @@ class Change(NamedTuple):
 
     lead: Lead
     event: Event
+
+    def saying(self, more: Mapping[str, Any]) -> Change:
+        """The same, with ``more`` kept in its line."""
+        return Change(self.lead, replace(self.event, data={**self.event.data, **more}))
 
 
 class Mended(NamedTuple):

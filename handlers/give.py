@@ -1,0 +1,196 @@
+"""The manager gives leads to people: one, several, to one or in turns among some."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cards.lists import assign_card, full_card
+from handlers.announce import record
+from handlers.assign import Dispatcher
+from handlers.reply import Reply
+from handlers.work import colleague
+from store.db import Tx
+from store.domain.errors import Refused
+from store.domain.lead import Change, Lead, LeadId
+from store.domain.routing import Choice, Desk, choose, fits
+from store.domain.rules import RoutingRule
+from store.domain.team import Member, Role
+
+ANYWAY = ("照给", "超额", "强制", "anyway", "force")
+BY_RULE = ("自动", "按规则", "auto")
+WORDS = re.compile(r"[\s,，、]+")
+NOTE_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Leads, and to whom: names, then 照给 and a note when nothing else helps."""
+
+    ids: tuple[LeadId, ...]
+    words: str = ""
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What became of a batch, to be said in a few lines."""
+
+    given: dict[str, list[int]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        done = [
+            f"已给 {name}：{' '.join(f'#{n}' for n in ids)}" for name, ids in self.given.items()
+        ]
+        return "\n".join([*done, *self.kept])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What the manager said, and the team at its desks. ``anyway``: whoever is full or away."""
+
+    by: Member
+    people: tuple[Member, ...]
+    note: str
+    anyway: bool
+    dispatcher: Dispatcher
+
+    def next(self, lead: Lead) -> Change:
+        """To whoever of the named is next, of everybody it fits when nobody was named.
+
+        Raises Refused.
+        """
+        choice = self._chosen(lead)
+        to, turn = choice.to, choice.turn or None
+        if to is None and self.anyway and self.people:
+            to = min(self.people, key=lambda m: (self.dispatcher.desks[m.id].load, m.id))
+        if to is None:
+            who = "、".join(person.name for person in self.people) or "合适的人"
+            raise Refused(
+                f"#{lead.id} 没给：{who}不在或满了，要给就发「分配 {lead.id} 姓名 照给」"
+            )
+        return self.give(lead, to, turn)
+
+    def _chosen(self, lead: Lead) -> Choice:
+        names = tuple(person.name for person in self.people)
+        mine = [RoutingRule(name="主管分配", to=names)]
+        rules = mine if names else self.dispatcher.tx.rules.routing
+        desks = [d for d in self.dispatcher.desks.values() if not names or d.member.name in names]
+        # Among those the manager named it is their turn that counts, not the prospect's wish.
+        return choose(replace(lead, rep="") if names else lead, rules, desks)
+
+    def give(self, lead: Lead, to: Member, turn: float | None = None) -> Change:
+        """``to`` has it from now on; that nobody else would have given it is kept."""
+        over = in_the_way(self.dispatcher.desks[to.id])
+        if lead.owner is not None and lead.accepted_at is not None:
+            change = lead.transfer(self.by, to, self.dispatcher.tx.now)
+        else:
+            why = "，".join(filter(None, (f"{self.by.name} 分配", self.note)))
+            change = lead.assign(to, self.dispatcher.tx.now, why=why, by=self.by)
+        self.dispatcher.sit(to, turn)
+        kept = {name: said for name, said in (("note", self.note), ("over", over)) if said}
+        return change.saying(kept) if kept else change
+
+
+async def assign(tx: Tx, by: Member, wanted: Give) -> Reply:
+    """To one or several by name, each in turn; without a name, whom to choose from.
+
+    Who is away or full is given nothing unless the manager says 照给, and that is kept.
+    """
+    leads = [await tx.leads.get(lead_id) for lead_id in wanted.ids]
+    order = await _order(tx, by, wanted)
+    if len(leads) > 1 or _by_rule(wanted) or len(order.people) > 1:
+        return await _several(tx, leads, order)
+    _check_open(leads[0])
+    if not order.people:
+        return _ask(leads[0], order.dispatcher)
+    return await _one(tx, leads[0], order.people[0], order)
+
+
+def _by_rule(wanted: Give) -> bool:
+    return wanted.words.strip().casefold() in BY_RULE
+
+
+def _check_open(lead: Lead) -> None:
+    if not lead.open:
+        raise Refused(f"#{lead.id} 已经结束，不用再分配")
+
+
+async def _order(tx: Tx, by: Member, wanted: Give) -> _Order:
+    """The people named, and what follows them. Raises BadCommand, with the names there are."""
+    people: list[Member] = []
+    words = WORDS.split(wanted.words.strip())
+    if wanted.words.strip() and not _by_rule(wanted):
+        people = [await colleague(tx, words.pop(0), f"分配 {wanted.ids[0]} 李雷")]
+        sales = {m.name: m for m in await tx.members.active(Role.REP, Role.MANAGER) if m.phone}
+        while words and words[0].lstrip("@") in sales:
+            people.append(sales[words.pop(0).lstrip("@")])
+    dispatcher = await Dispatcher.open(tx)
+    loads = await tx.leads.loads()
+    for person in people:
+        dispatcher.seat(person, loads.get(person.id, 0))
+    anyway = bool(people and words) and words[0].casefold() in ANYWAY
+    note = " ".join(words[anyway:])[:NOTE_CHARS] if people else ""
+    return _Order(
+        by=by,
+        people=tuple(dict.fromkeys(people)),
+        note=note,
+        anyway=anyway,
+        dispatcher=dispatcher,
+    )
+
+
+def _ask(lead: Lead, dispatcher: Dispatcher) -> Reply:
+    desks = [desk for desk in dispatcher.desks.values() if desk.member.phone]
+    order = sorted(desks, key=lambda desk: _unsuited(desk, lead))
+    rows = [(d.member, d.load, d.off or ("满了" if d.full else "")) for d in order]
+    return Reply(card=assign_card(lead, rows), asks=True, private=True)
+
+
+def _unsuited(desk: Desk, lead: Lead) -> tuple[bool, bool, bool, int, int]:
+    """Who cannot take one comes last, then who said no, then whom it does not fit."""
+    refused = int(desk.member.id) in lead.refused
+    busy = bool(desk.off) or desk.full
+    return busy, refused, not fits(desk.member, lead), desk.load, int(desk.member.id)
+
+
+def in_the_way(desk: Desk) -> str:
+    """Why nothing more should be given to them; "" when it may."""
+    if desk.off:
+        return desk.off
+    return f"手上 {desk.load} 条，满了" if desk.full else ""
+
+
+async def _one(tx: Tx, lead: Lead, to: Member, order: _Order) -> Reply:
+    desks = order.dispatcher.desks
+    why = in_the_way(desks[to.id])
+    if why and not order.anyway:
+        others = sorted(desks.values(), key=lambda desk: _unsuited(desk, lead))
+        free = [d.member for d in others if not in_the_way(d) and d.member.id != to.id]
+        return Reply(card=full_card(lead, to, why, free), asks=True, private=True)
+    await _settle(tx, [order.give(lead, to)], order.dispatcher)
+    return Reply(
+        text=f"#{lead.id} 已给 {to.name}" + (f"（{why}，照给）" if why else ""), told=True
+    )
+
+
+async def _several(tx: Tx, leads: Sequence[Lead], order: _Order) -> Reply:
+    outcome, changes = _Outcome(), []
+    for lead in leads:
+        try:
+            _check_open(lead)
+            change = order.next(lead)
+        except Refused as refusal:
+            outcome.kept.append(str(refusal))
+            continue
+        changes.append(change)
+        name = change.lead.owner.name if change.lead.owner else ""
+        outcome.given.setdefault(name, []).append(int(lead.id))
+    await _settle(tx, changes, order.dispatcher)
+    return Reply(text=str(outcome), told=len(leads) == 1)
+
+
+async def _settle(tx: Tx, changes: Sequence[Change], dispatcher: Dispatcher) -> None:
+    await dispatcher.close()
+    if changes:
+        await tx.journeys.stop_all([change.lead.id for change in changes], "assigned")
+        await record(tx, *changes)

@@ -36,6 +36,12 @@ from store.migrate import migrate
 BATCH = 200
 PAGE = 500
 SOURCE_LIMIT = 64  # characters that are kept of a source's name
+PREVIEW = 3  # rows of which a dry run shows how they were understood
+LABELS = {
+    "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
+    "title": "职位", "region": "地区", "product": "产品", "message": "留言", "channel": "渠道",
+    "rep": "销售",
+}  # fmt: skip
 
 
 class BadFile(LeadbotError):
@@ -49,6 +55,7 @@ class Report:
     refused: list[tuple[str, str]] = field(default_factory=list)  # where, why
     read: list[str] = field(default_factory=list)  # names of the sheets
     unread: dict[str, str] = field(default_factory=dict)  # name of the sheet: why
+    preview: list[str] = field(default_factory=list)  # how the first rows were understood
 
     def count(self, taken: Iterable[Captured]) -> None:
         for captured in taken:
@@ -68,7 +75,8 @@ class Report:
 async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: bool) -> None:
     """Take in every row that can be read, and say of every other one why not.
 
-    Raises BadFile. Safe to run twice: a row whose person is known wakes their lead.
+    Raises BadFile. Safe to run twice: a known row says nothing new, unless its person's lead
+    sleeps and the list is a later one; then it wakes.
     """
     if not source.strip() or len(source) > SOURCE_LIMIT or not source.isprintable():
         raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
@@ -76,6 +84,8 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
     ready = list(_checked(_rows(file, report), source, report))
     if dry_run:
         await _try_all(settings, ready, report)
+        for line in report.preview:
+            typer.echo(line)
         typer.echo("只检查，没有写入")
     else:
         await prepare_database(settings)
@@ -108,9 +118,21 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
             report.refused.append((place, row.problem))
             continue
         try:
-            yield replace(read_fields(_numbered(row.values), source), others=row.others)
+            new = read_fields(_numbered(row.values), source)
         except BadFields as bad:
             report.refused.append((place, "；".join(bad.problems.values())))
+            continue
+        new = replace(new, others=row.others, listed=True)
+        if len(report.preview) < PREVIEW:
+            report.preview.append(f"{place} → {_read_as(new)}")
+        yield new
+
+
+def _read_as(new: NewLead) -> str:
+    """How a row was understood, for who knows what stands in it."""
+    texts = ((label, getattr(new, name)) for name, label in LABELS.items())
+    others = (("另有", "、".join(new.others)),)
+    return "，".join(f"{label} {text}" for label, text in (*texts, *others) if text)
 
 
 def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,7 +15,14 @@ from store.db import Tx
 from store.domain.channels import class_of, rule_for
 from store.domain.consent import withdraws
 from store.domain.custom import checked
-from store.domain.enquiry import ask_again, enrich, says_nothing_new, signalled, start
+from store.domain.enquiry import (
+    ask_again,
+    enrich,
+    listed_again,
+    says_nothing_new,
+    signalled,
+    start,
+)
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.lines import line_of
@@ -166,7 +173,8 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     if isinstance(verdict, Same):
         slot = _of_line(tx, book.slots[verdict.lead_id], candidates, new)
         # The same enquiry handed in twice is no second one: nobody is called again.
-        if verdict.by != "external" or not says_nothing_new(slot.lead, new):
+        heard = verdict.by == "external" and says_nothing_new(slot.lead, new)
+        if not heard or listed_again(slot.lead, new, tx.now):
             seen = signalled(slot.lead, new, tx.now)
             change = seen or _joined(slot, new, wanted, tx.now)
             slot.weigh(change, tx.rules.scale, asked=seen is None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
@@ -126,6 +126,20 @@ def says_nothing_new(lead: Lead, new: NewLead) -> bool:
         and new.message in {"", lead.message}
         and new.fields.keys() <= dict(lead.fields).keys()
     )
+
+
+LISTED_AGAIN = timedelta(days=1)
+"""A list that is handed in again within this is the same import run twice."""
+
+
+def listed_again(lead: Lead, new: NewLead, at: datetime) -> bool:
+    """Whether a list that names the person once more wakes the lead: only one that sleeps.
+
+    Who wanted to be left alone is not woken by somebody else's list.
+    """
+    asleep = lead.owner is None if lead.open else lead.stage in {Stage.LOST, Stage.INVALID}
+    fresh = at - lead.asked_at < LISTED_AGAIN
+    return new.listed and asleep and not fresh and lead.opted_out_at is None
 
 
 def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:

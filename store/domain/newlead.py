@@ -13,6 +13,7 @@ class NewLead:
     ``phone`` is E.164 when it could be understood, else the text as written;
     ``phone_sure`` tells which. ``external_userid`` is WeCom's id of the contact.
     ``others`` are the person's other numbers and mailboxes as written: they identify, too.
+    ``listed``: it stands in a list that is handed in again and again, not in the person's words.
     """
 
     source: str
@@ -38,6 +39,7 @@ class NewLead:
     utm: Mapping[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    listed: bool = False
 
     @property
     def event(self) -> str:

@@ -244,6 +244,25 @@ def counted(done: Ended) -> str:
     return done.stdout.splitlines()[-1]
 
 
+def test_a_dry_run_shows_how_the_first_rows_are_understood(run, place):
+    file = place / "list.csv"
+    file.write_text(
+        "姓名,手机,备用电话,城市,需求\n王五,199 1234 5678,0571-88888888,宁波,报价\n"
+        "赵六,1380O138000,,,\n钱七,+86-13912345678,,440305,\n",
+        encoding="utf-8",
+    )
+
+    done = run("import", file, "--source", "crm", "--dry-run")
+
+    assert done.stdout.splitlines() == [
+        "第 2 行 → 姓名 王五，电话 +8619912345678，地区 浙江宁波，留言 报价，另有 0571-88888888",
+        "第 4 行 → 姓名 钱七，电话 +8613912345678，地区 广东深圳",
+        "只检查，没有写入",
+        "第 3 行没有导入：号码里混进了字母，请核对",
+        "新线索 2 条，已有的人 0 条，没有导入 1 行",
+    ]
+
+
 def test_a_dry_run_counts_what_the_import_then_does(run, place):
     file = sample("salesforce_lead_export.csv")
 

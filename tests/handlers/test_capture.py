@@ -1,7 +1,9 @@
 """Taking in leads: one person is one lead, whatever arrives together."""
 
 import asyncio
+from dataclasses import replace
 
+import pytest
 from sqlalchemy import event, func, select
 
 from handlers.capture import capture
@@ -157,6 +159,54 @@ async def test_a_batch_costs_the_same_number_of_statements_whatever_its_size(sto
 
     await statements(10)  # the team is read, turns exist
     assert await statements(80) <= await statements(20) + 4
+
+
+async def test_people_who_ask_again_and_doubts_cost_no_statement_each(store):
+    async def statements(phones, names):
+        seen = []
+        engine = store.engine.sync_engine
+        listen = lambda *args: seen.append(args[2])  # noqa: E731
+        event.listen(engine, "before_cursor_execute", listen)
+        await take(store, *(enquiry(phone=p, name=n) for p, n in zip(phones, names, strict=True)))
+        event.remove(engine, "before_cursor_execute", listen)
+        return len(seen)
+
+    many, few = [f"1991234{n:04}" for n in range(60)], [f"1881234{n:04}" for n in range(10)]
+    await take(store, *(enquiry(phone=phone, name="张丽") for phone in (*many, *few)))
+    asked = await statements(few, ["张丽"] * 10), await statements(many, ["张丽"] * 60)
+    doubted = await statements(few, ["刘强"] * 10), await statements(many, ["刘强"] * 60)
+
+    assert asked[1] <= asked[0] + 10  # sixty people, and no sixty statements
+    assert doubted[1] <= doubted[0] + 10
+
+
+@pytest.mark.parametrize(("later", "woken"), [({"hours": 2}, False), ({"days": 40}, True)])
+async def test_a_list_imported_again_wakes_whose_lead_sleeps(store, clock, later, woken):
+    row = replace(enquiry(phone="19912345678", external_id="row-1"), listed=True)
+    [first] = await take(store, row)
+    await says(store, "lilei", f"领取 {first.id}")
+    await says(store, "lilei", f"退回 {first.id} 未到时机")
+
+    clock.tick(**later)
+    [again] = await take(store, row)
+
+    after = await lead(store, first.id)
+    assert (again.id, again.duplicate) == (first.id, True)
+    assert (
+        (await kinds(store, first.id)).count(Kind.ASKED_AGAIN),
+        after.place == Place.MARKETING,
+    ) == ((1, False) if woken else (0, True))
+
+
+async def test_a_list_imported_again_leaves_alone_who_is_worked_on(store, clock):
+    row = replace(enquiry(phone="19912345678", external_id="row-1"), listed=True)
+    [first] = await take(store, row)
+    await says(store, "lilei", f"领取 {first.id}")
+
+    clock.tick(days=2)
+    await take(store, row)
+
+    assert Kind.ASKED_AGAIN not in await kinds(store, first.id)
 
 
 async def test_somebody_outside_every_region_goes_to_the_manager(settings, store):

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 
-from bot.config import Journey, Policy, Routing, Scope, Scoring, Settings
+from bot.config import Dispatch, Journey, Policy, Routing, Scope, Scoring, Settings, Sop, stages
 from store.domain.calendar import WorkCalendar
 from store.domain.channels import CLASSES
 from store.domain.custom import KINDS
-from store.domain.lead import REASONS, STAGES, Stage
+from store.domain.lead import REASONS, Stage
+from store.domain.scoring import EVENTS
 
 HOW = {
     "named": "给客户指名的人",
@@ -23,6 +24,8 @@ FIELDS = {
     "channel": "渠道", "keyword": "关键词", "min_score": "分数不低于", "title": "职位",
     "campaign": "活动", "company": "公司", "message": "留言", "phone": "电话", "email": "邮箱",
     "wechat": "微信", "external_userid": "企业微信客户", "stage": "阶段",
+    "company_size": "公司规模", "min_size": "人数不少于", "max_size": "人数不多于", "grade": "级别",
+    "min_complete": "资料完整度不低于", "event": "行为",
 }  # fmt: skip
 DAYS = "一二三四五六日"
 CHANNELS = {"email": "邮件", "wecom": "企业群发"}
@@ -38,6 +41,7 @@ def explain(settings: Settings, today: date | None = None) -> str:
         ("分配", _routings(settings)),
         ("时限", _limits(settings)),
         ("公海", _pool(settings)),
+        ("阶段", _stages(settings)),
         ("自己的字段", _fields(settings)),
         ("培育", _nurture(settings)),
         ("渠道", _channels(settings)),
@@ -94,6 +98,10 @@ def _scores(settings: Settings) -> Iterator[str]:
         yield _scoring(rule)
     score = settings.score
     yield f"{score.hot} 分起是高分线索，{score.mql} 分起可以派给销售"
+    levels = "，".join(
+        f"{least} 分起 {name} 级" for name, least in zip("ABC", score.grades, strict=True)
+    )
+    yield f"{levels}，其余 D 级"
     yield f"行为的分 {_span(score.half_life)}减一半"
 
 
@@ -102,6 +110,7 @@ def _scoring(rule: Scoring) -> str:
 
 
 def _routings(settings: Settings) -> Iterator[str]:
+    yield from _gates(settings.dispatch)
     yield "客户指名的人、之前跟过的人先考虑"
     for place, rule in enumerate(settings.routing, 1):
         yield f"{place}. {_routing(rule)}"
@@ -110,8 +119,26 @@ def _routings(settings: Settings) -> Iterator[str]:
     yield "没有合适的人，请主管决定"
 
 
+def _gates(gates: Dispatch) -> Iterator[str]:
+    """What is waited for before a lead is given to anybody."""
+    asked = [
+        *(
+            [f"填了{'、'.join(FIELDS.get(name, name) for name in gates.required)}"]
+            if gates.required
+            else []
+        ),
+        *([f"满 {gates.min_score} 分"] if gates.min_score else []),
+        *(["同意联系"] if gates.consent else []),
+    ]
+    if asked:
+        yield f"{'、'.join(asked)}才分"
+    yield "下班后进来的，开门时按分数从高到低分" if gates.working_time else "下班后进来的也马上分"
+
+
 def _routing(rule: Routing) -> str:
-    to = f"（{'、'.join(rule.to)}）" if rule.to else ""
+    turns = {name: f"{name}×{times}" for name, times in rule.weights.items()}
+    people = [turns.pop(name, name) for name in rule.to] + list(turns.values())
+    to = f"（{'、'.join(people)}）" if people else ""
     return f"{rule.name}：{_when(rule.when)} → {HOW[rule.assign]}{to}"
 
 
@@ -124,11 +151,12 @@ def _value(name: str, value: object) -> str:
     if value is True:
         return "有填"
     values = value if isinstance(value, tuple) else (value,)
-    return "或".join(_stage(str(v)) if name == "stage" else str(v) for v in values)
+    names = {"stage": _stage, "event": lambda code: EVENTS.get(code, code)}
+    return "或".join(names.get(name, str)(str(v)) for v in values)
 
 
 def _stage(code: str) -> str:
-    return STAGES.get(Stage(code), code) if code in set(Stage) else code
+    return Stage(code).label
 
 
 def _limits(settings: Settings) -> Iterator[str]:
@@ -181,6 +209,30 @@ def _scope(scope: Scope) -> str:
     members = "、".join(scope.members) or "所有销售"
     admins = "、".join(scope.admins) or "主管"
     return f"「{scope.name}」：{_when(scope.when)}，{members}能领，{admins}分配"
+
+
+def _stages(settings: Settings) -> Iterator[str]:
+    kept = {stage.name for stage in settings.stage if stage.exempt}
+    named = (stage.label + ("（不回收）" if stage in kept else "") for stage in stages(settings))
+    yield f"分到以后：{' → '.join(named)} → 成交"
+    for sop in settings.sop:
+        yield _sop(sop)
+    for task in settings.task:
+        yield f"进入「{_stage(task.stage)}」{_span(task.after)}后提醒：{task.text}"
+    yield (
+        f"联系 {settings.attempts.most} 次、{settings.attempts.workdays} 个工作日还没联系上，建议退回"
+    )
+
+
+def _sop(sop: Sop) -> str:
+    asked = "、".join(question.label for question in sop.questions)
+    parts = [
+        f"每 {_span(sop.every)}跟一次" if sop.every else "",
+        f"用{sop.channel}" if sop.channel else "",
+        f"离开前要问：{asked}" if asked else "",
+    ]
+    from_score = f"（{sop.min_score} 分起）" if sop.min_score else ""
+    return f"「{_stage(sop.stage)}」{from_score}：{'，'.join(filter(None, parts))}"
 
 
 def _fields(settings: Settings) -> Iterator[str]:

@@ -38,7 +38,7 @@ from sqlalchemy.exc import ArgumentError
 
 from store.domain.conditions import FIELDS, NUMBERS
 from store.domain.errors import ConfigError
-from store.domain.lead import REASONS, STAGES, WORKING
+from store.domain.lead import REASONS, STAGES, WORKING, Stage
 from store.domain.scoring import EVENTS
 from store.domain.team import Role
 
@@ -377,11 +377,8 @@ ScoringConditions = Annotated[Wanted, AfterValidator(_scoring_conditions)]
 
 
 def _stage(name: str) -> str:
-    """A stage by its code or as the cards call it."""
-    known = next((s for s, label in STAGES.items() if name in {s.value, label}), None)
-    if known is None:
-        raise ValueError(f"unknown stage {name}; there are {', '.join(STAGES)}")
-    return known.value
+    """The code of a stage, which may be written as the cards call it."""
+    return next((str(code) for code, label in STAGES.items() if name in {code, label}), name)
 
 
 def _with_stages(when: dict[str, Any]) -> dict[str, Any]:
@@ -563,19 +560,30 @@ class Question(Section):
     options: tuple[str, ...] = ()
 
 
+class StageOfOwn(Section):
+    """A stage of the work, in the order they are written; none written: 跟进中, 意向, 已报价."""
+
+    name: StageName
+    exempt: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _work(cls, name: str) -> str:
+        if name in set(STAGES) - set(WORKING):
+            raise ValueError(f"{name} is no stage of the work: choose another name")
+        if name not in STAGES and not re.fullmatch(r"\S{1,8}", name):
+            raise ValueError("write a name of 1 to 8 characters without blanks")
+        return name
+
+
 class Sop(Section):
     """How a stage is worked. Leads below ``min_score`` have no such rule, or a milder one."""
 
-    stage: str
+    stage: StageName
     min_score: int = 0
     every: Duration | None = None
     channel: str = Field(default="", max_length=10)
     questions: tuple[Question, ...] = ()
-
-    @field_validator("stage")
-    @classmethod
-    def _a_stage(cls, stage: str) -> str:
-        return _working(stage)
 
     @field_validator("questions")
     @classmethod
@@ -589,20 +597,9 @@ class Sop(Section):
 class Task(Section):
     """What is to be done so long after a stage was entered."""
 
-    stage: str
+    stage: StageName
     after: Duration
     text: str = Field(min_length=1, max_length=100)
-
-    @field_validator("stage")
-    @classmethod
-    def _a_stage(cls, stage: str) -> str:
-        return _working(stage)
-
-
-def _working(stage: str) -> str:
-    if stage not in WORKING:
-        raise ValueError(f"unknown: {stage}; there are {', '.join(WORKING)}")
-    return stage
 
 
 def _quote_task() -> tuple[Task, ...]:
@@ -716,6 +713,7 @@ class Settings(BaseSettings):
     digest: Digest = Digest()
     nurture: Nurture = Nurture()
     journey: tuple[Journey, ...] = Field(default_factory=_wake_up)
+    stage: tuple[StageOfOwn, ...] = ()
     sop: tuple[Sop, ...] = ()
     task: tuple[Task, ...] = Field(default_factory=_quote_task)
     attempts: Attempts = Attempts()
@@ -759,6 +757,38 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _stages_are_known(self) -> Self:
+        work = stages(self)
+        mistakes = [
+            f"[[stage]] name: twice: {name}" for name in _twice(s.name for s in self.stage)
+        ]
+        if self.stage and work[0] != Stage.FOLLOWING:
+            mistakes.append("[[stage]] name: the first is following: the first call enters it")
+        named = [
+            *(("[[sop]] stage", sop.stage, work) for sop in self.sop),
+            *(
+                ("[[task]] stage", task.stage, work)
+                for task in self.task
+                if "task" in self.model_fields_set
+            ),
+            *(
+                ("[pool] exempt_stages", name, stage_names(self))
+                for name in self.pool.exempt_stages
+            ),
+            *(
+                ("[[pool.policy]] when.stage", name, stage_names(self))
+                for policy in self.pool.policy
+                for name in _several(policy.when.get("stage", ()))
+            ),
+        ]
+        for where, name, known in named:
+            if name not in known:
+                mistakes.append(f"{where}: unknown: {name}; there are {', '.join(known)}")
+        if mistakes:
+            raise ValueError("\n".join(mistakes))
+        return self
+
+    @model_validator(mode="after")
     def _fields_differ(self) -> Self:
         twice = _twice(field.name for field in self.field)
         if twice:
@@ -791,6 +821,21 @@ NO_RULES = frozenset({
 })  # fmt: skip
 RULES = frozenset(Settings.model_fields) - NO_RULES
 """The sections that say how leads are treated: each change of them is a version of its own."""
+
+
+def stages(settings: Settings) -> tuple[Stage, ...]:
+    """The stages of the work, in their order."""
+    return tuple(Stage(one.name) for one in settings.stage) or WORKING
+
+
+def stage_names(settings: Settings) -> tuple[str, ...]:
+    """Every stage a lead can be in, by its code."""
+    own = [stage for stage in stages(settings) if stage not in STAGES]
+    return tuple(str(stage) for stage in (*STAGES, *own))
+
+
+def _several(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _twice(values: Iterable[str]) -> list[str]:

@@ -10,13 +10,14 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.config import stage_names
 from bot.gather import Busy
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
 from bot.problems import problem
 from store.domain.custom import checked
 from store.domain.errors import NotFound
 from store.domain.intake import BadFields, read_fields
-from store.domain.lead import KINDS, Lead, Place, Stage
+from store.domain.lead import KINDS, Lead, Place
 from store.domain.merge import UNDO
 from store.domain.newlead import NewLead
 from store.leads import Past
@@ -170,8 +171,8 @@ def _wrong_query(request: web.Request) -> dict[str, str]:
             wrong[name] = "要是一个数字"
         elif name == "limit" and not int(value):
             wrong[name] = "至少 1"
-        elif name == "stage" and value not in list(Stage):
-            wrong[name] = f"可以是 {', '.join(Stage)}"
+        elif name == "stage" and value not in (known := stage_names(request.app[SETTINGS])):
+            wrong[name] = f"可以是 {', '.join(known)}"
         elif name == "place" and value not in list(Place):
             wrong[name] = f"可以是 {', '.join(Place)}"
         elif name == "source" and not value.isprintable():

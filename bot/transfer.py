@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import make_url
 
-from bot.config import Settings
+from bot.config import Settings, stage_names
 from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheets, neutralise, read_tables
 from bot.gather import take_together
 from bot.routes_api import GIVEN
@@ -29,7 +29,7 @@ from handlers.capture import Captured, capture
 from store.db import Clock, Store, open_store, utcnow
 from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import BadFields, read_fields
-from store.domain.lead import STAGES, Lead, Stage
+from store.domain.lead import Lead
 from store.domain.newlead import NewLead
 from store.migrate import migrate
 
@@ -246,8 +246,9 @@ def _wanted(settings: Settings, since: str, stage: str) -> tuple[datetime | None
             start = datetime.fromisoformat(since).replace(tzinfo=settings.zone).astimezone(UTC)
         except ValueError:
             mistakes.append("--since: write a day like 2026-03-01")
-    if stage and stage not in list(Stage):
-        mistakes.append(f"--stage: one of {', '.join(STAGES)}")
+    known = stage_names(settings)
+    if stage and stage not in known:
+        mistakes.append(f"--stage: one of {', '.join(known)}")
     if mistakes:
         raise ConfigError(mistakes)
     return start, {"stage": stage} if stage else {}

@@ -31,6 +31,7 @@ def rules(settings: Settings) -> Rules:
         limits=_limits(settings),
         routing=tuple(RoutingRule(**rule.model_dump()) for rule in settings.routing),
         scoring=tuple(ScoringRule(**rule.model_dump()) for rule in settings.scoring),
+        stages=config.stages(settings),
         fields=tuple(FieldRule(**one.model_dump()) for one in settings.field),
         journeys=_journeys(settings),
         quiet=span(settings.nurture.quiet) if settings.nurture.quiet else None,
@@ -102,11 +103,13 @@ def _calendar(settings: Settings) -> WorkCalendar:
 
 
 def _limits(settings: Settings) -> Limits:
-    pool = settings.pool.model_dump(exclude={"policy", "scope"})
+    pool = settings.pool.model_dump(exclude={"policy", "scope", "exempt_stages"})
+    own = (stage.name for stage in settings.stage if stage.exempt)
     return Limits(
         **settings.sla.model_dump(),
         **pool,
         hot=settings.score.hot,
+        exempt_stages=(*settings.pool.exempt_stages, *own),
         policies=tuple(map(_policy, settings.pool.policy)),
         scopes=tuple(Scope(**scope.model_dump()) for scope in settings.pool.scope),
     )

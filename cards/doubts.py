@@ -6,7 +6,7 @@ from cards.lead import dialled, shown_name
 from cards.limits import fit, plain
 from cards.lists import PAGE, ROW
 from cards.model import Button, Card
-from store.domain.lead import STAGES, Lead
+from store.domain.lead import Lead
 
 OTHERS = 2
 """Leads that have a button of their own beside 都不是 and 看."""
@@ -32,7 +32,7 @@ def _shared(lead: Lead, other: Lead) -> str:
 
 
 def _row(lead: Lead) -> tuple[str, str]:
-    whose = lead.owner.name if lead.owner else STAGES[lead.stage]
+    whose = lead.owner.name if lead.owner else lead.stage.label
     parts = (fit(shown_name(lead), 8), dialled(lead) or lead.email or lead.wechat, whose)
     return f"#{lead.id}", fit(plain(" ".join(part for part in parts if part)), ROW)
 

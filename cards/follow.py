@@ -9,7 +9,7 @@ from cards.lists import ROW
 from cards.model import Button, Card
 from cards.words import dated, money
 from store.domain.followup import METHODS, OBJECTIONS, OUTCOMES, FollowUp
-from store.domain.lead import STAGES, Lead
+from store.domain.lead import Lead
 from store.domain.mend import FIELDS
 from store.domain.money import find_amounts
 from store.domain.rules import Rules
@@ -136,7 +136,7 @@ def asked_card(lead: Lead, questions: Sequence[Question], *, done: str = "", to:
     options = first.options[: MOST - 1]
     return Card(
         title=title,
-        note=f"离开「{STAGES[lead.stage]}」之前还要问：{names}",
+        note=f"离开「{lead.stage.label}」之前还要问：{names}",
         why=f"问到就发：答 {lead.id} {first.label} …" + (f"，然后 {to}" if to else ""),
         buttons=(
             *(

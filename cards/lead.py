@@ -9,16 +9,7 @@ from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
-from store.domain.lead import (
-    REASONS,
-    STAGES,
-    WORKING,
-    Lead,
-    Place,
-    Stage,
-    may_see,
-    spelled,
-)
+from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
 from store.domain.rules import Rules
@@ -171,10 +162,14 @@ def _working(lead: Lead, view: View) -> Card:
 
 def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
     """Title, note and the first two buttons: what somebody does after the last contact."""
-    title, note = f"{STAGES[lead.stage]} {_who(lead)}", _appointment(lead, view)
+    title, note = f"{lead.stage.label} {_who(lead)}", _appointment(lead, view)
     again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
     if again:
-        return f"又来咨询 {_who(lead)}", note, (_reached(lead, primary=True), _onward(lead))
+        return (
+            f"又来咨询 {_who(lead)}",
+            note,
+            (_reached(lead, primary=True), _onward(lead, view.rules.stages)),
+        )
     if view.missed:
         tired = view.missed >= view.rules.reach_attempts
         days = view.rules.reach_workdays
@@ -182,8 +177,8 @@ def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
         note = why if tired else f"没接通，{note}"
         return f"再打一次 {_who(lead)}", note, (_reached(lead, primary=not tired), _missed(lead))
     if lead.next_at is None:
-        return title, note, (_tomorrow(lead), _onward(lead))
-    return title, note, (_reached(lead, primary=True), _onward(lead))
+        return title, note, (_tomorrow(lead), _onward(lead, view.rules.stages))
+    return title, note, (_reached(lead, primary=True), _onward(lead, view.rules.stages))
 
 
 def _appointment(lead: Lead, view: View) -> str:
@@ -200,7 +195,7 @@ def _done(lead: Lead, view: View) -> Card:
     reason = (("原因", lead.reason),) if lead.reason else ()
     closed = lead.closed_at or view.now
     return Card(
-        title=f"{STAGES[lead.stage]} {_who(lead)}",
+        title=f"{lead.stage.label} {_who(lead)}",
         note=f"{dated(closed, view.rules.zone)} 记下",
         rows=(*_facts(lead)[:4], *amount, *reason),
         buttons=(Button("查看", f"/线索 {lead.id} 详情"), Button("我的线索", "/我的")),
@@ -240,7 +235,7 @@ def _extended(lead: Lead, view: View) -> str:
 
 def _taken(lead: Lead, reader: Member, view: View) -> Card:
     owner = lead.owner.name if lead.owner else ""
-    state = "等对方接受" if lead.offered else STAGES[lead.stage]
+    state = "等对方接受" if lead.offered else lead.stage.label
     sees = may_see(lead, reader)
     since = dated(lead.placed_at, view.rules.zone)
     # A colleague's card stays the same whatever the owner does next: no phone is rewritten for it.
@@ -263,7 +258,7 @@ def _helping(lead: Lead, reader: Member, view: View) -> Card:
     return Card(
         title=f"{owner} 请你帮忙 {_who(lead)}",
         note=fit(plain(lead.experts[str(reader.id)]), WORDS_CHARS),
-        rows=(*_facts(lead)[:4], ("阶段", STAGES[lead.stage]), *said),
+        rows=(*_facts(lead)[:4], ("阶段", lead.stage.label), *said),
         quote=_words(lead),
         why=f"知道的写给他：备注 {lead.id} …",
         buttons=(Button("查看", f"/线索 {lead.id} 详情", primary=True),),
@@ -274,7 +269,7 @@ def _closed(lead: Lead, reader: Member) -> Card:
     if lead.merged_into is not None:
         return _merged(lead, reader)
     return Card(
-        title=f"{STAGES[lead.stage]} {_who(lead, reader)}",
+        title=f"{lead.stage.label} {_who(lead, reader)}",
         rows=_facts_for(lead, reader)[:3],
         buttons=(POOL_BUTTON,),
     )
@@ -459,19 +454,19 @@ def _missed(lead: Lead) -> Button:
     return Button("没接通", f"/跟进 {lead.id} 电话 没接通")
 
 
-def _onward(lead: Lead) -> Button:
+def _onward(lead: Lead, stages: Sequence[Stage]) -> Button:
     """The next stage after this one; from the last one, the deal."""
-    later = WORKING[WORKING.index(lead.stage) + 1 :] if lead.stage in WORKING else WORKING[:1]
+    later = stages[stages.index(lead.stage) + 1 :] if lead.stage in stages else stages[:1]
     if not later:
         return Button("成交了", f"/成交 {lead.id}")
-    caption = "有意向" if later[0] == Stage.INTENT else STAGES[later[0]]
-    return Button(caption, f"/阶段 {lead.id} {STAGES[later[0]]}")
+    caption = "有意向" if later[0] == Stage.INTENT else later[0].label
+    return Button(caption, f"/阶段 {lead.id} {later[0].label}")
 
 
 def detail_text(lead: Lead, reader: Member, lines: tuple[str, ...]) -> str:
     """Everything about the lead as plain text, so that the phone number can be tapped."""
     facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader, whole=True))
     full = f"#{lead.id} {lead.name}" if lead.name and may_see(lead, reader) else _who(lead, reader)
-    head = f"{full}｜{STAGES[lead.stage]}｜{lead.score} 分 {lead.grade}"
+    head = f"{full}｜{lead.stage.label}｜{lead.score} 分 {lead.grade}"
     said = f"“{lead.message}”" if lead.message and may_see(lead, reader) else ""
     return "\n".join(part for part in (head, facts, said, *lines) if part)

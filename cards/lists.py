@@ -8,7 +8,7 @@ from cards.limits import fit, plain
 from cards.model import Button, Card
 from cards.words import money, source_name, stamp
 from store.domain.deadlines import accept_by, respond_by
-from store.domain.lead import HANDED_OVER, REASONS, STAGES, Lead
+from store.domain.lead import HANDED_OVER, REASONS, Lead
 from store.domain.team import Member
 
 PAGE = 4
@@ -100,9 +100,9 @@ def _state(lead: Lead, view: View) -> str:
     elif lead.waits:
         what = f"待联系 {_by(respond_by(lead, limits, calendar), view)}"
     elif lead.next_at is not None:
-        what = f"{STAGES[lead.stage]} {stamp(lead.next_at, view.now, view.rules.zone)}"
+        what = f"{lead.stage.label} {stamp(lead.next_at, view.now, view.rules.zone)}"
     else:
-        what = STAGES[lead.stage]
+        what = lead.stage.label
     return _line(lead, what)
 
 
@@ -123,7 +123,7 @@ def found_card(leads: Sequence[Lead], words: str) -> Card:
 
 
 def _whose(lead: Lead) -> str:
-    return f"{lead.owner.name} {STAGES[lead.stage]}" if lead.owner else STAGES[lead.stage]
+    return f"{lead.owner.name} {lead.stage.label}" if lead.owner else lead.stage.label
 
 
 ROWS = 6

@@ -6,7 +6,7 @@ from cards.lead import dialled, shown_name
 from cards.limits import fit
 from cards.lists import ROW
 from cards.model import Button, Card
-from store.domain.lead import STAGES, Lead
+from store.domain.lead import Lead
 
 SHOWN = 4
 
@@ -20,7 +20,7 @@ def reminder_card(lead: Lead, text: str, *, again: bool = False) -> Card:
         ("电话" if lead.phone else "联系", reach),
         ("公司", fit(lead.company, ROW)),
         ("想要", fit(lead.product, ROW)),
-        ("阶段", STAGES[lead.stage]),
+        ("阶段", lead.stage.label),
     )
     return Card(
         title=f"到点了 #{lead.id} {shown_name(lead)}",

@@ -7,7 +7,7 @@ from handlers.capture import recognise
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.conditions import BIG_REGIONS
-from store.domain.lead import STAGES, Lead, Place, may_see
+from store.domain.lead import Lead, Place, may_see
 from store.domain.match import Ask, Same
 from store.domain.newlead import NewLead
 from store.domain.team import Member
@@ -31,7 +31,7 @@ async def verdict(tx: Tx, new: NewLead, by: Member) -> str:
 def where(tx: Tx, lead: Lead, by: Member) -> str:
     """Who has it and how fresh it is. Who may not see the lead learns no name and no number."""
     if may_see(lead, by):
-        return f" #{lead.id}，{_place(lead)}，{STAGES[lead.stage]}，{_last(tx, lead)}"
+        return f" #{lead.id}，{_place(lead)}，{lead.stage.label}，{_last(tx, lead)}"
     if lead.owner is None:
         return "，在公海里" if lead.place == Place.POOL else "，市场在培育"
     return f"，{team_of(lead.owner)}在跟，{_last(tx, lead)}"

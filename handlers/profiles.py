@@ -5,7 +5,7 @@ from typing import Any
 
 from cards.contacts import remark
 from store.db import Tx
-from store.domain.lead import STAGES, Lead
+from store.domain.lead import Lead
 from store.domain.team import Channel
 from store.outbox import Put
 
@@ -47,4 +47,4 @@ def _remark(tx: Tx, lead: Lead) -> dict[str, Any]:
 
 
 def _tag(tx: Tx, lead: Lead) -> str:
-    return STAGES[lead.stage] if tx.rules.tags else ""
+    return lead.stage.label if tx.rules.tags else ""

@@ -1,5 +1,7 @@
 """What a rep does with a lead."""
 
+from collections.abc import Sequence
+
 from cards.follow import asked_card
 from cards.lead import dialled
 from cards.lists import amount_card, reason_card
@@ -77,17 +79,17 @@ async def _check_claim(tx: Tx, by: Member) -> None:
 async def move(tx: Tx, by: Member, about: About) -> Reply:
     """To another stage, named in Chinese or English."""
     lead = await tx.leads.get(about.lead_id)
-    stage = _stage(about.words)
+    stage = _stage(about.words, tx.rules.stages)
     if stage == Stage.WON:
         return await won(tx, by, About(lead.id, ""))
     if stage == Stage.LOST:
         return await lost(tx, by, About(lead.id, ""))
-    change = lead.move(by, stage, tx.now)
+    change = lead.move(by, stage, tx.now, tx.rules.stages)
     if ask := missing(lead, tx.rules.sops):
-        then = f"阶段 {lead.id} {STAGES[stage]}"
+        then = f"阶段 {lead.id} {stage.label}"
         return Reply(card=asked_card(lead, ask, to=then), private=True)
     await record(tx, change._replace(lead=await tasks.enter(tx, change.lead)))
-    return Reply(text=f"#{lead.id} 已到「{STAGES[stage]}」{await _task(tx, lead)}", told=True)
+    return Reply(text=f"#{lead.id} 已到「{stage.label}」{await _task(tx, lead)}", told=True)
 
 
 async def _task(tx: Tx, lead: Lead) -> str:
@@ -97,12 +99,14 @@ async def _task(tx: Tx, lead: Lead) -> str:
     return "".join(f"，{one}" for one in said)
 
 
-def _stage(words: str) -> Stage:
+def _stage(words: str, stages: Sequence[Stage]) -> Stage:
     folded = words.strip().casefold()
-    for stage, label in STAGES.items():
-        if folded and (folded in {stage.value, label} or label.removeprefix("已") == folded):
+    for stage in dict.fromkeys([*stages, *STAGES]):
+        names = {stage.casefold(), stage.label.casefold(), stage.label.removeprefix("已")}
+        if folded and folded in names:
             return stage
-    raise BadCommand("阶段可以是跟进中、意向、已报价，例如：阶段 42 意向")
+    named = "、".join(stage.label for stage in stages)
+    raise BadCommand(f"阶段可以是{named}，例如：阶段 42 {stages[-1].label}")
 
 
 async def won(tx: Tx, by: Member, about: About) -> Reply:
@@ -130,7 +134,7 @@ async def invalid(tx: Tx, by: Member, about: About) -> Reply:
 
 async def _close(tx: Tx, by: Member, about: About, stage: Stage, example: str) -> Reply:
     lead = await tx.leads.get(about.lead_id)
-    label = STAGES[stage]
+    label = stage.label
     if not about.words:
         raise BadCommand(f"为什么{label}？例如：{label} {lead.id} {example}")
     await _end(tx, lead.close(by, stage, tx.now, text=about.words))

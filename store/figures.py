@@ -12,16 +12,13 @@ from store import tables as t
 from store.domain.channels import ChannelFigures, Group, report
 from store.domain.deadlines import first_response, respond_by
 from store.domain.figures import Figures, PersonFigures, SourceFigures
-from store.domain.lead import CLOSED, STAGES, Kind, Place, Stage
+from store.domain.lead import CLOSED, Kind, Place, Stage
 from store.domain.rules import Rules
 from store.domain.team import Role
 from store.domain.undo import WINDOW
 from store.leads import lead_of, open_loads
 from store.members import Members
 
-FUNNEL = (
-    Stage.NEW, Stage.ASSIGNED, Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED, Stage.WON,
-)  # fmt: skip
 CHANGES = (
     Kind.ASKED_AGAIN, Kind.STAGE, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED,
     Kind.TRANSFERRED, Kind.RECLAIMED, Kind.IDLE, Kind.LAPSED, Kind.CLICKED, Kind.OPTED_OUT,
@@ -183,15 +180,17 @@ class FiguresQuery:
             .where(t.leads.c.captured_at >= start, t.leads.c.captured_at < end)
             .group_by(t.leads.c.stage, reached, won)
         )
+        funnel = (Stage.NEW, Stage.ASSIGNED, *self.rules.stages, Stage.WON)
         counts: Counter[Stage] = Counter()
         for row in rows:
             stage = Stage.WON if row.won else Stage(row.stage)
             if stage in {Stage.LOST, Stage.INVALID}:
                 stage = Stage.FOLLOWING if row.reached else Stage.ASSIGNED
-            counts[stage] += row.n
+            # A stage nobody uses any more was work all the same.
+            counts[stage if stage in funnel else Stage.FOLLOWING] += row.n
         return tuple(
-            (STAGES[stage], sum(counts[later] for later in FUNNEL[i:]))
-            for i, stage in enumerate(FUNNEL)
+            (stage.label, sum(counts[later] for later in funnel[i:]))
+            for i, stage in enumerate(funnel)
         )
 
     async def _people(

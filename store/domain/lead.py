@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, NewType
+from typing import Any, ClassVar, NamedTuple, NewType
 
 from store.domain.errors import AlreadyOffered, AlreadyTaken, NotAllowed, NotYours, Refused
 from store.domain.followup import FollowUp
@@ -16,17 +16,30 @@ from store.domain.team import Member, MemberId, Role
 LeadId = NewType("LeadId", int)
 
 
-class Stage(StrEnum):
-    NEW = "new"
-    ASSIGNED = "assigned"
-    FOLLOWING = "following"
-    INTENT = "intent"
-    QUOTED = "quoted"
-    WON = "won"
-    LOST = "lost"
-    INVALID = "invalid"
-    MERGED = "merged"  # its person turned out to be another lead's
+class Stage(str):
+    """How far a lead has come. The ones named here are everybody's; a company's own are their names."""
 
+    __slots__ = ()
+    NEW: ClassVar[Stage]
+    ASSIGNED: ClassVar[Stage]
+    FOLLOWING: ClassVar[Stage]
+    INTENT: ClassVar[Stage]
+    QUOTED: ClassVar[Stage]
+    WON: ClassVar[Stage]
+    LOST: ClassVar[Stage]
+    INVALID: ClassVar[Stage]
+    MERGED: ClassVar[Stage]  # its person turned out to be another lead's
+
+    @property
+    def label(self) -> str:
+        """As people call it."""
+        return STAGES.get(self, str(self))
+
+
+for _code in (
+    "new", "assigned", "following", "intent", "quoted", "won", "lost", "invalid", "merged",
+):  # fmt: skip
+    setattr(Stage, _code.upper(), Stage(_code))
 
 STAGES: Mapping[Stage, str] = {
     Stage.NEW: "新线索",
@@ -41,6 +54,7 @@ STAGES: Mapping[Stage, str] = {
 }
 CLOSED = frozenset({Stage.WON, Stage.LOST, Stage.INVALID, Stage.MERGED})
 WORKING = (Stage.FOLLOWING, Stage.INTENT, Stage.QUOTED)
+"""The stages of the work where [[stage]] names no others."""
 
 
 class Place(StrEnum):
@@ -577,13 +591,16 @@ class Lead:
             replace(self, experts={**self.experts, str(expert.id): question[:200]}), event
         )
 
-    def move(self, by: Member, stage: Stage, at: datetime) -> Change:
+    def move(
+        self, by: Member, stage: Stage, at: datetime, stages: Sequence[Stage] = WORKING
+    ) -> Change:
+        """To one of ``stages``."""
         self.check_mine(by)
-        if stage not in WORKING:
-            raise Refused(f"阶段可以是{'、'.join(STAGES[s] for s in WORKING)}")
+        if stage not in stages:
+            raise Refused(f"阶段可以是{'、'.join(s.label for s in stages)}")
         if stage == self.stage:
-            raise Refused(f"#{self.id} 已经在「{STAGES[stage]}」")
-        was, now = STAGES[self.stage], STAGES[stage]
+            raise Refused(f"#{self.id} 已经在「{stage.label}」")
+        was, now = self.stage.label, stage.label
         moved = replace(
             self,
             stage=stage,
@@ -780,7 +797,7 @@ class Lead:
     def _ended(self) -> str:
         if self.merged_into is not None:
             return f"#{self.id} 已并入 #{self.merged_into}"
-        return f"#{self.id} 已经{STAGES[self.stage]}"
+        return f"#{self.id} 已经{self.stage.label}"
 
     def _not_yours(self) -> Refused:
         if self.owner is None and self.place == Place.MARKETING:

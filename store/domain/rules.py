@@ -10,6 +10,7 @@ from store.domain.channels import ChannelRule
 from store.domain.custom import FieldRule
 from store.domain.deadlines import Limits
 from store.domain.directory import RoleRule
+from store.domain.lead import WORKING, Stage
 from store.domain.lines import LineRule
 from store.domain.quota import METERS, Api, Meter
 from store.domain.sop import Sop, StageTask
@@ -101,6 +102,7 @@ class Rules:
     remarks: bool = False  # new contacts get a remark
     tags: bool = False  # contacts are tagged with their lead's stage
     fields: tuple[FieldRule, ...] = ()  # of the company's own
+    stages: tuple[Stage, ...] = WORKING  # of the work, in their order
     version: int = 0  # of the rules of this installation; 0 = not kept
     channels: tuple[ChannelRule, ...] = ()
     margin: float = 1  # of what is won, what is left as gross profit

@@ -4,9 +4,11 @@ from datetime import date
 
 import pytest
 
+from bot import check
 from bot.check import explain
 from bot.config import RULES, Step, parse
 from cards.mail import templates
+from store.domain.conditions import FIELDS
 from store.domain.errors import ConfigError
 from tests.conftest import team
 
@@ -102,10 +104,15 @@ TOLD = {
     },
     "routing": [{"name": "东边", "when": {"region": ["华东"]}, "assign": "least_load"}],
     "scoring": [{"name": "总监", "when": {"title": ["总监"]}, "points": 25}],
-    "score": {"mql": 55, "hot": 75, "half_life": "10d"},
+    "dispatch": {"required": ["phone"], "min_score": 20, "consent": True, "working_time": False},
+    "score": {"mql": 55, "hot": 75, "half_life": "10d", "grades": [90, 70, 50]},
     "digest": {"at": "17:30"},
     "nurture": {"quiet": "22:00-08:00", "per_day": 2},
     "journey": [{"name": "唤醒", "steps": [{"after": "2d", "channel": "email", "template": "case"}]}],
+    "stage": [{"name": "following"}, {"name": "演示", "exempt": True}],
+    "sop": [{"stage": "following", "every": "3d", "questions": [{"id": "budget", "label": "预算"}]}],
+    "task": [{"stage": "intent", "after": "2d", "text": "发案例"}],
+    "attempts": {"most": 7, "workdays": 9},
     "field": [{"name": "预算", "type": "number", "required": True}],
     "channel": [{"name": "展会", "kind": "paid", "per_month": 8000, "sources": ["expo"]}],
     "roi": {"margin": 0.3},
@@ -136,3 +143,7 @@ def test_check_warns_of_a_year_whose_holidays_nobody_knows():
 
     assert warning in explain(parse({}), date(2034, 12, 1))
     assert "放假安排还没有" not in explain(parse({}), date(2026, 3, 2))
+
+
+def test_every_condition_there_is_has_a_name_people_know():
+    assert set(FIELDS) | {"event", "stage"} <= set(check.FIELDS)

@@ -151,8 +151,13 @@ def _value(name: str, value: object) -> str:
     if value is True:
         return "有填"
     values = value if isinstance(value, tuple) else (value,)
-    names = {"stage": _stage, "event": lambda code: EVENTS.get(code, code)}
-    return "或".join(names.get(name, str)(str(v)) for v in values)
+    return "或".join(_named(name, str(v)) for v in values)
+
+
+def _named(name: str, code: str) -> str:
+    if name == "stage":
+        return _stage(code)
+    return EVENTS.get(code, code) if name == "event" else code
 
 
 def _stage(code: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from handlers.doubts import ask_about
-from handlers.journeys import hush
+from handlers.journeys import hush, leave_alone
 from handlers.lines import propose
 from handlers.score import happened
 from store.db import Tx
@@ -291,6 +291,8 @@ async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, L
         if slot.hushed is not None:
             await tx.consents.withdrawn(slot.lead, slot.hushed.text)
             await hush(tx, slot.lead.id)
+            linked = await tx.leads.many(slot.lead.linked, lock=True)
+            await leave_alone(tx, linked, slot.hushed.text)
 
 
 async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> Lead:

@@ -1,5 +1,6 @@
 """Nurturing: who is written to, when, and what makes it stop."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -153,12 +154,17 @@ async def opt_out(tx: Tx, token: str, how: str) -> bool:
     await tx.links.use(token)
     lead = await tx.leads.current(link.lead_id)
     # The same person in another business line wants to be left alone as well.
-    for each in (lead, *await tx.leads.many(lead.linked, lock=True)):
-        if each.opted_out_at is None:
-            await tx.consents.withdrawn(each, how)
-            await hush(tx, each.id)
-            await record(tx, each.opt_out(tx.now, how))
+    await leave_alone(tx, [lead, *await tx.leads.many(lead.linked, lock=True)], how)
     return True
+
+
+async def leave_alone(tx: Tx, leads: Sequence[Lead], how: str) -> None:
+    """The person of ``leads`` took their consent back; ``how``: the words or the way."""
+    for lead in leads:
+        if lead.opted_out_at is None:
+            await tx.consents.withdrawn(lead, how)
+            await hush(tx, lead.id)
+            await record(tx, lead.opt_out(tx.now, how))
 
 
 async def hush(tx: Tx, lead_id: int) -> None:

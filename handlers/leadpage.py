@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from cards.lead import detail_text
+from cards.words import source_name
 from store.db import Tx
 from store.domain.errors import NotFound
 from store.domain.lead import KINDS, LeadId, may_see
@@ -29,7 +30,18 @@ async def lead_page(tx: Tx, by: Member, lead_id: LeadId) -> LeadPage:
     if not may_see(lead, by):
         return LeadPage(heading, tuple(facts), ())
     past = await tx.leads.story(lead.id)
-    return LeadPage(heading, tuple(facts), tuple(_line(tx, one) for one in past))
+    ledger = await consents(tx, lead.id)
+    return LeadPage(heading, (*facts, *ledger), tuple(_line(tx, one) for one in past))
+
+
+async def consents(tx: Tx, lead_id: LeadId) -> tuple[str, ...]:
+    """What the person agreed to and took back, in their words, when and where."""
+    entries = await tx.consents.of(await tx.leads.with_merged(lead_id))
+    return tuple(
+        f"{'同意' if entry.given else '不再同意'}：{entry.at.astimezone(tx.rules.zone):%Y-%m-%d %H:%M} "
+        f"{source_name(entry.source)} {entry.text}".strip()
+        for entry in entries
+    )
 
 
 def _line(tx: Tx, past: Past) -> str:

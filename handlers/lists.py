@@ -8,6 +8,7 @@ from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unse
 from cards.own import own_rows
 from cards.words import moment
 from handlers.announce import show
+from handlers.leadpage import consents
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, NotFound
@@ -85,9 +86,11 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
         await show(tx, lead, by)
         return Reply()
     lines = await tx.leads.story(lead.id)
-    told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if may_see(lead, by) else ()
+    sees = may_see(lead, by)
+    told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if sees else ()
+    ledger = await consents(tx, lead.id) if sees else ()
     own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
-    return Reply(text=detail_text(lead, by, (*own, *told)), private=True)
+    return Reply(text=detail_text(lead, by, (*own, *ledger, *told)), private=True)
 
 
 def _line(tx: Tx, lead: Lead, past: Past) -> str:

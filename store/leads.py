@@ -429,11 +429,15 @@ class Leads:
 
     async def story(self, lead_id: int) -> Sequence[Past]:
         """The history of the lead and of those that were merged into it, oldest first."""
+        lines = await self.history(await self.with_merged(lead_id))
+        return sorted((past for ps in lines.values() for past in ps), key=lambda p: (p.at, p.id))
+
+    async def with_merged(self, lead_id: int) -> Sequence[int]:
+        """The lead and all that were merged into it, and into those."""
         ids = last = [lead_id]
         while last := await self._merged_into(last):
             ids = [*ids, *last]
-        lines = await self.history(ids)
-        return sorted((past for ps in lines.values() for past in ps), key=lambda p: (p.at, p.id))
+        return ids
 
     async def _merged_into(self, ids: Sequence[int]) -> list[int]:
         rows = await self.conn.execute(select(t.leads.c.id).where(t.leads.c.merged_into.in_(ids)))

@@ -145,6 +145,16 @@ async def test_a_withdrawal_holds_in_every_line(lines):
     assert (await lead(lines, first.id)).opted_out_at is not None
 
 
+async def test_plain_words_to_one_line_stop_the_other_too(lines):
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+
+    await captured(lines, phone=PHONE, message="外呼就算了，别再联系我")
+
+    assert (await lead(lines, first.id)).opted_out_at is not None
+    assert (await lead(lines, first.id + 1)).opted_out_at is not None
+
+
 async def test_two_presses_at_once_make_one(lines):
     first = await asked_for_both(lines)
 

@@ -219,6 +219,18 @@ async def test_a_merge_keeps_the_strictest_consent(store):
     ]  # fmt: skip
 
 
+async def test_the_ledger_is_shown_with_the_lead_that_stays(store):
+    one, other = await two(store, two={"consent": {"text": "同意联系我"}})
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    await withdraw(store, one.id)
+
+    told = await says(store, "chenzg", f"线索 {one.id} 详情")
+
+    assert "同意：2026-03-02 10:00 官网 同意联系我" in told
+    assert "不再同意：2026-03-02 10:00 官网 邮件退订" in told
+    assert "同意联系我" not in await says(store, "hanmei", f"线索 {one.id} 详情")
+
+
 async def test_asking_again_with_a_new_consent_does_not_take_back_a_withdrawal(store):
     first = await captured(store, phone=PHONE)
     await withdraw(store, first.id)

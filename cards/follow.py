@@ -60,7 +60,7 @@ def _values(log: FollowUp) -> tuple[tuple[str, str], ...]:
     )
 
 
-def more_card(lead: Lead, log: FollowUp, now: datetime, rules: Rules, *, more: bool) -> Card:
+def more_card(lead: Lead, log: FollowUp, *, more: bool) -> Card:
     """Which part of the follow-up is wrong?"""
     known = dict(_values(log)) | {"结果": log.outcome}
     names = SECOND if more else FIRST

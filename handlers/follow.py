@@ -59,8 +59,8 @@ def _worth_a_card(follow_up: FollowUp) -> bool:
 
 
 def _timed(tx: Tx, follow_up: FollowUp) -> FollowUp:
-    if follow_up.next_at is None:
-        return follow_up
+    if follow_up.next_at is None or follow_up.question:  # what is doubtful is asked, not guessed
+        return replace(follow_up, next_at=None, next_date_only=False)
     at = tasks.moment(tx, follow_up.next_at, date_only=follow_up.next_date_only)
     return replace(follow_up, next_at=at)
 
@@ -81,9 +81,7 @@ async def correct(tx: Tx, by: Member, about: About) -> Reply:
     name, _, words = about.words.partition(" ")
     last = await _last(tx, lead, by)
     if not name or name in {"更多", "more"}:
-        return Reply(
-            card=more_card(lead, last.log, tx.now, tx.rules, more=bool(name)), private=True
-        )
+        return Reply(card=more_card(lead, last.log, more=bool(name)), private=True)
     field = field_of(name)
     if field is None:
         raise BadCommand(f"可以改：{'、'.join(FIELDS)}，例如：改 {lead.id} 时间 明天9点")

@@ -296,6 +296,10 @@ def every_workday(match: re.Match[str], today: date) -> Iterator[Days]:
     return (days for days in every_day(match, today) if is_public_workday(days.first))
 
 
+def next_workday(match: re.Match[str], today: date) -> Iterator[Days]:
+    return one(_workdays_on(today, 1))
+
+
 def is_public_workday(day: date) -> bool:
     if day in PUBLIC_HOLIDAYS:
         return False
@@ -322,7 +326,10 @@ NTH_FESTIVALS = {"母亲节": (5, 6, 2), "父亲节": (6, 6, 3), "感恩节": (1
 LAST_OF_YEAR = {"除夕", "大年三十", "年三十"}
 FESTIVALS = [*FIXED_FESTIVALS, *LUNAR_FESTIVALS, *NTH_FESTIVALS, *LAST_OF_YEAR]
 HOLIDAY_LENGTH = {"春节": 7, "过年": 7, "农历新年": 7, "国庆": 7, "五一": 5, "劳动节": 5}
-AROUND = r"(?:假期|长假|当天|那天|期间|前后)?(?:(?P<after>(?:之|以|过)?后)|(?P<before>(?:之|以)?前(?!后)))?"
+AROUND = (
+    r"(?:假期|长假|当天|那天|期间|前后)?(?:(?:(?P<after>(?:之|以|过)?后)|(?P<before>(?:之|以)?前(?!后)))"
+    r"(?:的?(?P<count>\d{1,2}|[一二两三四五六七八九十])个?(?P<span>天|日|周|星期|礼拜|月)(?![一二三四五六日天\d]))?)?"
+)
 
 
 def festival(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -351,6 +358,10 @@ def _festivals(name: str, year: int) -> Iterator[date]:
 
 
 def _around(match: re.Match[str], day: date) -> date:
+    said = match.groupdict()
+    if said.get("count"):  # 春节前一周, 国庆后三天
+        days = int(number(said["count"])) * {"天": 1, "日": 1, "月": 30}.get(said["span"], 7)
+        return day + (days if match["after"] else -days) * DAY
     if match["before"]:
         return day - DAY
     return _back_at_work(day, match.groupdict().get("name") or "春节") if match["after"] else day
@@ -397,6 +408,7 @@ QUANTITY = (
     r"(?P<n>半|几|\d{1,4}(?:\.\d)?|[一二两俩三四五六七八九十百]{1,4})[多来]?(?P<of>个)?(?P<half>半)?多?"
 )
 SHIFT = r"(?P<half_after>半)?(?:(?P<ahead>(?:之|以)?[后内])|(?P<back>(?:之|以)?前))?"
+ABOUT = re.compile(r"[一二两三四五六七八九]{2}")  # 三四天后, 两三个小时后
 SPANS = {"未来", "今后", "接下来", "往后"}
 WORKDAY_UNITS = {"工作日", "交易日"}
 
@@ -408,7 +420,8 @@ def quantity(match: re.Match[str]) -> float:
     """
     if not (match["lead"] or match["ahead"] or match["back"]):
         raise ValueError("a span, not a moment")
-    count = {"半": 0.5, "几": 3.0}.get(match["n"]) or float(number(match["n"]))
+    said = match["n"][:1] if ABOUT.fullmatch(match["n"]) else match["n"]
+    count = {"半": 0.5, "几": 3.0}.get(said) or float(number(said))
     count += 0.5 if match["half"] or match["half_after"] else 0
     return -count if match["back"] else count
 
@@ -527,6 +540,9 @@ DAY_OF_WEEK = (
     rf"(?P<day>{ONE}|[二三四五六](?!次|天)|日(?!程|报|常|记)|天|末|[1-7](?![\d点:.个天万千次%/-]))"
 )
 NO_DAY = r"(?![\d点时:个天周年月%.,万千百台套人件家次条楼分])"
+TIME_OF_DAY = (
+    r"(?:[上下中]午|早|晚|傍晚|凌晨|\d{1,2}(?:[点:]))"  # 12.5下午3点 is a date, 12.5万 is none
+)
 NO_HOUSE = r"(?!楼|线|店|门|机|院|库|厂|馆|厅|仓|铺|房|桥|井|车|文|码|位|称|召|角)"
 COUNT = rf"(?:\d{{1,3}}|an|{'|'.join(ENGLISH_COUNTS)})"
 MONTHS = (
@@ -577,6 +593,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d{2})(?!\d)", numeric),
     _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})[日号]?(?![\d/万千%])", numeric),
+    _rule(
+        rf"(?<![\d.])(?P<month>\d{{1,2}})\.(?P<day>\d{{1,2}})(?=[日号]|\s*{TIME_OF_DAY})[日号]?",
+        numeric,
+    ),
     _rule(r"(?<![\d-])(?P<month>\d\d)-(?P<day>\d\d)(?![\d万千%-])", numeric),
     _rule(rf"{MONTH}(?P<day>{N})(?:[日号]|{NO_DAY})", day_of_month),
     _rule(
@@ -619,6 +639,7 @@ RULES: tuple[Rule, ...] = (
     _rule(r"明后(?:两?天|日)", tomorrow_or_after),
     _rule(r"每(?:天|日(?!程)|(?=[早晚]))", every_day),
     _rule(r"每(?:个|周的?|天的?)?工作日", every_workday),
+    _rule(r"下一?个工作日", next_workday),
     _rule(
         rf"(?:{YEAR})?(?:国际|农历)?(?P<name>{'|'.join(FESTIVALS)})(?!路|广场)(?:国际劳动)?节?{AROUND}",
         festival,

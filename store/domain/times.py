@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
 from store.domain.dates import (
+    ABOUT,
     COUNT,
     DAY,
     QUANTITY,
@@ -72,9 +73,13 @@ PARTS = {
     word: hours
     for words, hours in {
         "凌晨 黎明": Hours(5, 7, frozenset()),
-        "清晨 大清早 一大早": Hours(8, 10, frozenset()),
+        "清晨 大清早 一大早 清早": Hours(8, 10, frozenset()),
         "早上 早晨 早间 上午 白天 早 晨": Hours(9, 12, frozenset()),
-        "中午 正午 午间": Hours(12, 14, frozenset({1, 2, 3})),
+        "上班前": Hours(8, 9, frozenset()),
+        "午饭后 午休后": Hours(13, 15, frozenset()),
+        "下班前": Hours(17, 18, AFTERNOON),
+        "下班后": Hours(18, 20, AFTERNOON),
+        "中午 正午 午间 晌午": Hours(12, 14, frozenset({1, 2, 3})),
         "下午 午后 晏昼": Hours(14, 18, AFTERNOON),
         "傍晚": Hours(18, 19, AFTERNOON),
         "晚上 晚间 夜里 夜间 夜晚 晚 夜": Hours(19, 22, frozenset(range(5, 12))),
@@ -83,17 +88,16 @@ PARTS = {
     for word in words.split()
 }
 LATE = frozenset(word for word in PARTS if "夜" in word or "晚" in word) - {"傍晚"}
-ALONE = (
-    "清晨|大清早|一大早|早上|早晨|上午|中午|下午|午后|傍晚|晚上|晚间"  # means today or tomorrow
-)
+ALONE = "下班前|下班后|午饭后|午休后|清早|晌午|清晨|大清早|一大早|早上|早晨|上午|中午|下午|午后|傍晚|晚上|晚间"  # means today or tomorrow
 
+HALF_SAID = r"(?:[一二三四五六七八九](?=[二三四五六七八九十]点))"  # 三四点 begins at three
 HOUR = r"(?:\d{1,2}|二?十[一二三四五六七八九]?|[零一二两三四五六七八九])"
 MINUTE = r"(?:\d{1,2}|零[一二三四五六七八九]|[二三四五]?十[一二三四五六七八九]?)"
 WORDS = "|".join(sorted((word for word in PARTS if len(word) > 1), key=len, reverse=True))
 # 明天晚点再打 names no evening, 早会 no morning.
 PART = rf"(?:{WORDS}|[早晚晨夜](?!点|一点|些|一些|会|期|安|饭|餐|日|于))"
 CLOCK = re.compile(
-    rf"(?:(?P<part>{PART})[的 ]?)?(?:(?P<from>{HOUR})点?(?:[-~—–]+|到|至)(?={HOUR}[点:]))?"
+    rf"(?:(?P<part>{PART})[的 ]?)?(?:(?P<from>{HALF_SAID}|{HOUR}(?=点?(?:[-~—–到至])))(?:点?(?:[-~—–]+|到|至))?(?={HOUR}[点:]))?"
     rf"(?P<hour>{HOUR})(?::(?P<colon>\d{{2}})(?::(?P<second>\d{{2}}))?(?!\d)(?:\s*(?P<half_day>[ap]m?(?![a-z])))?"
     rf"|[点时](?!候|间|代|节)(?:钟|整)?(?:(?P<half>半)|(?P<quarter>[一二三123])刻"
     rf"|(?P<minute>{MINUTE})(?:分|(?![万千百个%折元块天年月\d.])))?)"
@@ -103,7 +107,12 @@ WORD_ALONE = re.compile(rf"(?<![天日])(?P<part>{ALONE})(?!好)")
 NOT_A_CLOCK = re.compile(
     r"[点时]\s*(?:意见|要求|建议|问题|原因|需求|想法|疑问|顾虑|内容|说明|优势|不足|好处|儿|以上|是)"
 )
+LESS = re.compile(
+    rf"(?:还?差)(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)(?:就?到)?"
+)
+OR = re.compile(r"\s*(?:或者?|还是|要么|/)\s*")
 A_LITTLE = re.compile(r"(?:[一两]|几)点(?!钟|半|整|\d|[一二三四五十零]|左右|前|后|再|见|开|打)")
+ALL_OF_IT = re.compile(r"[一两]点(?:\s|$)")  # 两点 打电话 begins with an hour
 BEFORE_CLOCK = re.compile(r"[\d.第有差这那快慢多少好贵便宜几早晚]$")
 INSIDE_NUMBER = re.compile(r"[\d.]\d")
 BETWEEN = re.compile(r"[\s的,，、T()-]{0,3}")
@@ -111,9 +120,9 @@ TOUCHING = re.compile(r"[\s的,()]{0,3}")
 TO = re.compile(r"\s*(?:到|至|~|-+|—+|–)\s*")
 EVERY = re.compile(r"每(?:年的?|个?(?=月[初中底末])|个?月的?|(?=个?(?:周|星期|礼拜)))")
 SHORTLY = re.compile(
-    rf"{QUANTITY}(?P<unit>秒钟?|分钟?|刻钟?|小时|钟头|钟|天(?=半)|(?<=半)天){SHIFT}"
+    rf"{QUANTITY}(?P<unit>秒钟?|分钟?|刻钟?|小时|钟头|钟|天(?=半)|(?<=半)天|mins?|hrs?|[hm](?=[后内])){SHIFT}"
 )
-SECONDS = {"秒": 1, "分": 60, "刻": 900, "小": 3600, "钟": 3600, "天": 86_400}
+SECONDS = {"秒": 1, "分": 60, "刻": 900, "小": 3600, "钟": 3600, "天": 86_400, "m": 60, "h": 3600}
 ENGLISH_PARTS = {
     "morning": Hours(9, 12, frozenset()),
     "afternoon": Hours(14, 18, AFTERNOON),
@@ -136,6 +145,7 @@ COUNTED_AT = re.compile(
 )
 ON = re.compile(r",? (?:on )?")
 VAGUE = re.compile(r"改天|过[一几]?(?:阵子?|段时间|些天)")
+INEXACT = re.compile(r"几|[一二两三四五六七八九]{2}个?(?:天|日|周|星期|礼拜|月)")
 WHICH_DAY = "具体哪一天？可以写「周四」或「3天后」"
 
 
@@ -178,7 +188,15 @@ def _at(text: str, start: int, now: datetime) -> Found | None:
 
 
 def _through(text: str, found: Found, now: datetime) -> Found:
-    """Take the other end of a range with it: 9月1日到9月5日, 13:20~次日05:40."""
+    """Take the other end of a range with it: 9月1日到9月5日, 13:20~次日05:40.
+
+    Of 周三或者周四 neither is meant before somebody has said which.
+    """
+    either = OR.match(text, found.end)
+    other = _at(text, either.end(), now) if either else None
+    if other is not None and not (found.past or other.past):
+        one, two = (text[f.start : f.end] for f in (found, other))
+        return replace(found, end=other.end, ambiguous=f"是{one}，还是{two}？")
     to = TO.match(text, found.end)
     end = _at(text, to.end(), now) if to else None
     return replace(found, end=end.end) if end else found
@@ -194,7 +212,10 @@ def _shortly(text: str, start: int, now: datetime) -> Found | None:
         at = now.astimezone(UTC) + span
     except (ValueError, OverflowError):
         return None
-    return _unless_over(Found(at, False, start, match.end()), now)
+    found = Found(at, False, start, match.end())
+    if ABOUT.match(match["n"]):
+        found = replace(found, ambiguous="具体几点？可以写「下午3点」或「2小时后」")
+    return _unless_over(found, now)
 
 
 def _english_shortly(text: str, start: int, now: datetime) -> Found | None:
@@ -233,7 +254,7 @@ def _dated(text: str, start: int, now: datetime) -> Found | None:
     found = _timed(start, phrase, clock, now) if clock else _day(start, phrase, now)
     if text[start] == "每":
         return replace(found, recurring=True, ambiguous="")
-    vague = WHICH_DAY if "几" in text[start : phrase.end] else ""
+    vague = WHICH_DAY if INEXACT.search(text, start, phrase.end) else ""
     return replace(found, ambiguous=doubt or vague or found.ambiguous)
 
 
@@ -323,7 +344,8 @@ def _clock_first(text: str, start: int, now: datetime) -> Found | None:
 def _bare_clock(text: str, start: int) -> Clock | None:
     if word := WORD_ALONE.match(text, start):
         return _clock_at(text, start) or _part_clock(word)
-    if A_LITTLE.match(text, start) or BEFORE_CLOCK.search(text, max(0, start - 1), start):
+    little = A_LITTLE.match(text, start) and not (start == 0 and ALL_OF_IT.match(text))
+    if little or BEFORE_CLOCK.search(text, max(0, start - 1), start):
         return None
     return None if COUNTED_AT.match(text, start) else _clock_at(text, start)
 
@@ -360,7 +382,15 @@ def _english_clock(text: str, start: int) -> Clock | None:
 
 
 def _clock_at(text: str, start: int) -> Clock | None:
+    if less := LESS.match(text, start):  # 差5分3点
+        clock = _english_clock(text, less.end()) or _chinese_clock(text, less.end())
+        minutes = _fewer(less)
+        return clock and clock._replace(since=clock.since - timedelta(minutes=minutes))
     return _english_clock(text, start) or _chinese_clock(text, start)
+
+
+def _fewer(match: re.Match[str]) -> int:
+    return value(match["quarter"]) * 15 if match["quarter"] else value(match["minute"])
 
 
 def _chinese_clock(text: str, start: int) -> Clock | None:

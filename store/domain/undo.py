@@ -47,8 +47,10 @@ def obstacle(lead_id: int, since: Sequence[Line], by: Member) -> str:
     for line in since:
         if line.kind in {Kind.MERGED, Kind.SPLIT}:
             return f"#{lead_id} 之后{KINDS[line.kind]}过，撤不回来了"
-        if line.kind in HARMLESS or (line.by is not None and line.by.id == by.id):
+        if line.kind in HARMLESS:
             continue
+        if line.by is not None and line.by.id == by.id:
+            return f"你之后又动过 #{lead_id}（{KINDS[line.kind]}），撤不回来了"
         if line.by is None:
             return f"#{lead_id} 之后有了变化（{KINDS[line.kind]}），撤不回来了"
         return (

@@ -8,9 +8,12 @@ import pytest
 
 from cards.contacts import parted_card
 from cards.doubts import doubt_card, doubts_card, merged_card
+from cards.follow import asked_card, choice_card, followed_card, more_card
+from cards.handover import Word, word_card
 from cards.lead import View, lead_card
 from cards.lines import line_card
 from cards.lists import (
+    amount_card,
     assign_card,
     calendar_card,
     found_card,
@@ -27,7 +30,10 @@ from handlers.commands import BY_NAME, COMMANDS, about, number, page, single, un
 from handlers.lists import Page
 from handlers.work import About
 from store.domain.errors import BadCommand
+from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
+from store.domain.mend import FIELDS
+from store.domain.sop import Question
 from tests.handlers.people import answers, captured, says
 from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES, ZHOU, lead
 
@@ -49,6 +55,22 @@ SITUATIONS = [
 VIEW = View(
     now=CALENDAR_NOW + timedelta(hours=1), rules=RULES, last="聊了报价", suggested=(LI, HAN)
 )
+
+
+def follow_cards(one):
+    text = "电话 聊了报价 12万 对账太慢 #急 #老客户 下周三下午3点再约"
+    log = read_follow_up(text, CALENDAR_NOW, RULES.zone)
+    budget = Question(id="budget", label="预算", options=("10万以内", "10万以上"))
+    yield followed_card(one, log, CALENDAR_NOW, RULES)
+    yield from (more_card(one, log, more=more) for more in (False, True))
+    yield from (choice_card(one, field, log, CALENDAR_NOW, RULES) for field in FIELDS)
+    yield asked_card(one, [budget, replace(budget, id="who", label="谁决定", options=())])
+    yield amount_card(replace(one, amount=1_234_500))
+    yield reminder_card(one, "回访", again=True)
+    yield reminder_card(replace(one, stage=Stage.WON), "生日（5月12日）")
+    yield word_card(one, LI, Word(CHEN, "点评", "先问清楚谁决定"))
+    yield from (lead_card(one, reader, replace(VIEW, undo=True)) for reader in (LI, HAN, CHEN))
+    yield lead_card(replace(one, experts={str(HAN.id): "想问接口"}), HAN, VIEW)
 
 
 def every_card():
@@ -74,6 +96,7 @@ def every_card():
         reminder_card(many[0], "打电话"),
         morning_card([(one, "打电话") for one in many]),
         parted_card(many[0], "你"),
+        *follow_cards(many[0]),
         doubt_card(many[0], many[1:2]),
         doubt_card(many[0], many[1:5]),
         doubts_card([(many[1], many[0])], 9, 1),

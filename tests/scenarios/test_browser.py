@@ -130,7 +130,7 @@ async def works(visitor: Visitor, rep: str, name: str) -> None:
     await visitor.sees(rep, f"请联系 #6 {name}")
 
     await visitor.types(rep, "跟进 6 电话 聊了报价 12万 今天11点再约")
-    await visitor.sees(rep, "记下 #6：电话")
+    await visitor.sees(rep, f"记下 #6 {name}：电话")
     await visitor.sees(rep, "下次联系 11:00")
     await visitor.moves("+1 小时")
     await visitor.sees(rep, f"到点了 #6 {name}")

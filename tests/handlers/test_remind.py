@@ -1,0 +1,185 @@
+"""Reminders: to the minute, coming round, one card a morning, tasks of a stage, days to remember."""
+
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from handlers.sweeps import reminders
+from store.db import open_store
+from tests.handlers.people import answers, captured, lead, says
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+@pytest.fixture
+async def mine(store):
+    new = await captured(store, rep="李雷")
+    await says(store, "lilei", f"领取 {new.id}")
+    return new.id
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
+
+
+async def ring(store, clock, text):
+    """The clock comes by at that minute; what is on phones because of it, by key."""
+    clock.now = at(text)
+    async with store.begin() as tx:
+        while await reminders(tx):
+            pass
+    return {
+        key: str(row.payload)
+        for key, row in (await answers(store)).items()
+        if key.startswith(("remind:", "morning:"))
+    }
+
+
+async def due(store, number):
+    async with store.read() as tx:
+        return [(r.kind, r.due_at) for r in await tx.reminders.of(number)]
+
+
+async def test_it_rings_at_that_minute_and_once(store, clock, mine):
+    await says(store, "lilei", f"提醒 {mine} 明天9点05 打电话")
+
+    assert await ring(store, clock, "2026-03-03 09:04") == {}
+    [first] = (await ring(store, clock, "2026-03-03 09:05")).values()
+    assert "打电话" in first
+    assert len(await ring(store, clock, "2026-03-03 09:06")) == 1
+    assert await due(store, mine) == []
+
+
+async def test_a_restart_loses_no_reminder(store, clock, mine, settings):
+    await says(store, "lilei", f"提醒 {mine} 明天9点 打电话")
+    await store.close()
+
+    again = open_store(settings.database.url, store.rules, clock)
+    rung = await ring(again, clock, "2026-03-03 11:00")
+    await again.close()
+
+    assert len(rung) == 1
+
+
+async def test_it_comes_round_until_it_is_stopped(store, clock, mine):
+    answer = await says(store, "lilei", f"提醒 {mine} 每周一9点 回访")
+    assert "每周一9点 提醒你" in answer
+
+    [first] = (await ring(store, clock, "2026-03-09 09:00")).values()
+    assert f"/提醒 {mine} 取消" in first
+    assert await due(store, mine) == [("asked", at("2026-03-16 09:00"))]
+    assert len(await ring(store, clock, "2026-03-16 09:00")) == 2
+
+    await says(store, "lilei", f"提醒 {mine} 取消")
+    assert len(await ring(store, clock, "2026-03-23 09:00")) == 2
+
+
+async def test_what_was_missed_while_nothing_ran_rings_once(store, clock, mine):
+    await says(store, "lilei", f"提醒 {mine} 每天9点 回访")
+
+    assert len(await ring(store, clock, "2026-03-13 10:00")) == 1
+    assert await due(store, mine) == [("asked", at("2026-03-14 09:00"))]
+
+
+@pytest.mark.parametrize("words", ["每隔三天 回访", "每小时 看看", "改天 回访", "8点 打电话"])
+async def test_what_can_mean_two_things_is_asked_back(store, clock, mine, words):
+    clock.tick(hours=-1)  # at nine, 8点 may be this evening's
+
+    answer = await says(store, "lilei", f"提醒 {mine} {words}")
+
+    assert "提醒你" not in answer
+    assert await due(store, mine) == []
+
+
+async def test_a_hundred_dates_are_one_card_a_morning(store, clock):
+    for _ in range(12):
+        new = await captured(store, rep="李雷")
+        async with store.begin() as tx:
+            for _ in range(10):
+                await tx.reminders.add(
+                    new.id, new.owner.id, at("2026-03-04 09:00"), "回访", "asked", date_only=True
+                )
+
+    rung = await ring(store, clock, "2026-03-04 09:00")
+
+    [card] = rung.values()
+    assert "今天要联系 120 位" in card
+
+
+async def test_a_date_on_a_holiday_rings_on_the_next_working_day(store, clock, mine):
+    await says(store, "lilei", f"提醒 {mine} 4月5日 回访")  # 清明, and a Sunday
+
+    assert await due(store, mine) == [("asked", at("2026-04-07 09:00"))]
+
+
+async def test_a_quote_is_asked_about_three_days_on(store, clock, mine):
+    await says(store, "lilei", f"跟进 {mine} 电话 聊了需求")
+
+    answer = await says(store, "lilei", f"阶段 {mine} 已报价")
+
+    assert "提醒你问问报价" in answer
+    assert await due(store, mine) == [("task", at("2026-03-05 09:00"))]
+    assert (await lead(store, mine)).next_at == at("2026-03-05 09:00")
+
+
+async def test_the_task_of_a_stage_ends_with_it(store, clock, mine):
+    await says(store, "lilei", f"阶段 {mine} 已报价")
+
+    await says(store, "lilei", f"阶段 {mine} 意向")
+
+    assert await due(store, mine) == []
+
+
+@pytest.mark.parametrize(
+    "end", ["流失 {} 选了别家", "无效 {} 空号", "放回 {}", "退回 {} 未到时机"]
+)
+async def test_nobody_is_reminded_of_what_is_over(store, clock, mine, end):
+    await says(store, "lilei", f"提醒 {mine} 每周一9点 回访")
+
+    await says(store, "lilei", end.format(mine))
+
+    assert await due(store, mine) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "rings"),
+    [
+        ("5月12日", "2026-05-12 09:00"),
+        ("1990-05-12", "2026-05-12 09:00"),
+        ("3月7日", "2026-03-06 09:00"),  # a Saturday: told on Friday
+        ("农历五月初五", "2026-06-18 09:00"),  # 19 June is a public holiday
+    ],
+)
+async def test_a_birthday_is_told_that_morning_or_before_the_weekend(
+    store, clock, mine, said, rings
+):
+    await says(store, "lilei", f"生日 {mine} {said}")
+
+    assert await due(store, mine) == [("birthday", at(rings))]
+    [card] = (await ring(store, clock, rings)).values()
+    assert "生日" in card
+    [(kind, again)] = await due(store, mine)
+    assert (kind, again.year) == ("birthday", 2027)
+
+
+async def test_a_birthday_that_came_with_the_enquiry_is_known_to_the_owner(store, clock):
+    new = await captured(store, rep="李雷", fields={"生日": "1990-05-12"})
+    await says(store, "lilei", f"领取 {new.id}")
+
+    assert await due(store, new.id) == [("birthday", at("2026-05-12 09:00"))]
+
+
+async def test_a_deal_has_its_anniversary(store, clock, mine):
+    await says(store, "lilei", f"成交 {mine} 12万")
+
+    [(kind, when)] = await due(store, mine)
+    assert (kind, when) == ("anniversary", at("2027-03-02 09:00"))
+    [card] = (await ring(store, clock, "2027-03-02 09:00")).values()
+    assert "1 周年" in card
+    assert "记得问候" in card
+    assert (await due(store, mine))[0][1].astimezone(SHANGHAI).date() == date(2028, 3, 2)
+
+
+async def test_a_birthday_nobody_understands_is_asked_back(store, mine):
+    assert "哪一天" in await says(store, "lilei", f"生日 {mine} 2月30日")

@@ -11,7 +11,7 @@ from tests.handlers.test_undo import live
 from tests.handlers.test_work import card
 
 MOVES = {
-    "owner", "placed_at", "accepted_at", "why", "version", "due_at", "due", "swept_at",
+    "owner", "placed_at", "accepted_at", "called_at", "why", "version", "due_at", "due", "swept_at",
 }  # fmt: skip
 
 

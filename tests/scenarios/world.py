@@ -103,8 +103,9 @@ class Phone:
         return "\n--\n".join(map(shown, self.messages()))
 
     def card_of(self, lead: int) -> str:
-        """The newest card whose title names the lead."""
-        found = [shown(m) for m in self.cards() if re.search(rf"#{lead}\b", title(m))]
+        """The newest card whose title names the lead; what was logged is said back on another."""
+        titled = ((m, title(m)) for m in self.cards())
+        found = [shown(m) for m, t in titled if re.search(rf"#{lead}\b", t) and t[:2] != "记下"]
         return found[-1] if found else ""
 
     async def sees(self, *words: str, within: float | None = None) -> str:

@@ -1,7 +1,7 @@
 """The numbers of the digest, the chat and the dashboard: one query for all of them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -12,8 +12,9 @@ from store import tables as t
 from store.domain.channels import ChannelFigures, Group, report
 from store.domain.deadlines import first_response, respond_by
 from store.domain.figures import Figures, PersonFigures, SourceFigures
-from store.domain.lead import CLOSED, Kind, Place, Stage
+from store.domain.lead import CLOSED, QUALIFICATIONS, Kind, Place, Stage
 from store.domain.rules import Rules
+from store.domain.shares import Distribution, Share, Step, Steps
 from store.domain.team import Role
 from store.domain.undo import WINDOW
 from store.leads import lead_of, open_loads
@@ -95,6 +96,75 @@ class FiguresQuery:
             for row in rows
         ]
         return report(groups, self.rules.channels, days, self.rules.margin)
+
+    async def steps(self, days: int, now: datetime) -> Steps:
+        """How far the leads of the last ``days`` came, UQL to won, and who took them there."""
+        start = now - timedelta(days=days)
+        rows = await self.conn.execute(
+            select(t.leads.c.qualification, func.count().label("n"))
+            .where(t.leads.c.captured_at >= start, t.leads.c.merged_into.is_(None))
+            .group_by(t.leads.c.qualification)
+        )
+        counts = {row.qualification: row.n for row in rows}
+        said = await self._qualified(start)
+        return Steps(
+            days=days,
+            steps=tuple(
+                Step(
+                    name=name,
+                    count=sum(counts.get(later, 0) for later in QUALIFICATIONS[place:]),
+                    by=tuple(said[name].most_common()),
+                )
+                for place, name in enumerate(QUALIFICATIONS)
+            ),
+            stages=await self._funnel(start, now),
+        )
+
+    async def _qualified(self, start: datetime) -> Mapping[str, Counter[str]]:
+        """Qualification → who made leads captured since ``start`` that, by their last word."""
+        team = await self.members.all()
+        rows = await self.conn.execute(
+            select(t.events.c.lead_id, t.events.c.kind, t.events.c.by_id, t.events.c.data)
+            .join(t.leads, t.leads.c.id == t.events.c.lead_id)
+            .where(t.events.c.kind.in_([Kind.QUALIFIED, Kind.STAGE, Kind.WON]))
+            .where(t.events.c.at >= start, t.leads.c.captured_at >= start)
+        )
+        said: dict[str, Counter[str]] = {name: Counter() for name in QUALIFICATIONS}
+        for row in rows:
+            to = "won" if row.kind == Kind.WON else (row.data.get("qualification") or ("", ""))[1]
+            who = team[row.by_id].name if row.by_id in team else "分数"
+            if to in said:
+                said[to][who] += 1
+        return said
+
+    async def distribution(self, start: datetime, end: datetime) -> Distribution:
+        """Who was offered how many leads, and what their weight would have given them."""
+        rows = await self.conn.execute(
+            select(t.events.c.kind, t.events.c.by_id, t.events.c.data)
+            .where(t.events.c.kind.in_([Kind.ASSIGNED, Kind.ACCEPTED]))
+            .where(t.events.c.at >= start, t.events.c.at <= end)
+        )
+        given: Counter[int] = Counter()
+        accepted: Counter[int] = Counter()
+        by_hand = 0
+        for row in rows:
+            if row.kind == Kind.ACCEPTED:
+                accepted[row.by_id] += 1
+            else:
+                given[row.data.get("to")] += 1
+                by_hand += row.by_id is not None
+        reps = await self.members.active(Role.REP)
+        total, weights = sum(given[m.id] for m in reps), sum(m.weight for m in reps)
+        shares = [
+            Share(
+                name=m.name,
+                given=given[m.id],
+                accepted=accepted[m.id],
+                due=total * m.weight / weights,
+            )
+            for m in reps
+        ]
+        return Distribution(shares=tuple(shares), by_hand=by_hand)
 
     async def _captured(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
         captured = t.leads.c.captured_at

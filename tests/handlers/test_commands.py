@@ -26,6 +26,7 @@ from cards.lists import (
     waiting_card,
 )
 from cards.reminders import morning_card, reminder_card
+from cards.shares import distribution_card, funnel_card
 from handlers.commands import BY_NAME, COMMANDS, about, number, page, single, understand
 from handlers.lists import Page
 from handlers.work import About
@@ -33,10 +34,12 @@ from store.domain.errors import BadCommand
 from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
 from store.domain.mend import FIELDS
+from store.domain.shares import Distribution, Share, Step, Steps
 from store.domain.sop import Question
 from tests.handlers.people import answers, captured, says
 from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES, ZHOU, lead
 
+SHARE = Share(name="李雷", given=3, accepted=1, due=2.0)
 SITUATIONS = [
     lead(),
     lead(owner=LI),
@@ -97,6 +100,8 @@ def every_card():
         morning_card([(one, "打电话") for one in many]),
         parted_card(many[0], "你"),
         *follow_cards(many[0]),
+        funnel_card(Steps(days=30, steps=(Step(name="UQL", count=4), Step(name="MQL", count=2)))),
+        distribution_card(Distribution(shares=(SHARE,)), 7),
         doubt_card(many[0], many[1:2]),
         doubt_card(many[0], many[1:5]),
         doubts_card([(many[1], many[0])], 9, 1),

@@ -1,6 +1,7 @@
 """Two leads that may be one person: those who may decide are asked, once."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from cards import render
 from cards.doubts import doubt_card, doubts_card
@@ -12,7 +13,10 @@ from store.domain.team import Member, Role
 from store.outbox import Put
 
 AT_ONCE = 5
-"""More questions than this at once are one list."""
+"""More questions than this within ``LATELY`` are one list."""
+LATELY = timedelta(minutes=1)
+GATHER = timedelta(seconds=5)
+"""How long the list waits for what comes right behind."""
 SHOWN = 4
 
 
@@ -29,7 +33,7 @@ async def ask_about(tx: Tx, fresh: Sequence[Lead]) -> None:
     others = await tx.leads.many({other for lead in fresh for other in lead.doubles})
     by_id = {int(lead.id): lead for lead in others}
     readers = await _readers(tx)
-    if len(fresh) > AT_ONCE:
+    if await tx.doubts.asked_since(tx.now - LATELY) > AT_ONCE:
         await _put_lists(tx, [m for m in readers if m.manages])
         return
     puts = [put for lead in fresh for put in _questions(tx, lead, by_id, readers)]
@@ -68,5 +72,7 @@ async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
     for reader in readers:
         channel, account = reader.phone  # type: ignore[misc]  # readers have one
         key = f"doubts:{day}/{reader.id}"
-        puts.append(Put(key=key, channel=channel, account=account, payload=render(card, channel)))
+        payload, later = render(card, channel), tx.now + GATHER
+        put = Put(key=key, channel=channel, account=account, payload=payload, not_before=later)
+        puts.append(put)
     await tx.outbox.put(puts)

@@ -28,6 +28,11 @@ class Doubts:
                 [{"lead_id": a, "other_id": b, "asked_at": self.now} for a, b in pairs],
             )
 
+    async def asked_since(self, since: datetime) -> int:
+        """How many pairs have been asked about since then and wait for an answer."""
+        waiting = and_(t.doubts.c.settled_at.is_(None), t.doubts.c.asked_at >= since)
+        return int(await self.conn.scalar(select(func.count()).where(waiting)) or 0)
+
     async def of(self, lead_id: int) -> Sequence[int]:
         """The leads that this one is still compared with."""
         mine = or_(t.doubts.c.lead_id == lead_id, t.doubts.c.other_id == lead_id)

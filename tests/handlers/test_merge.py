@@ -87,6 +87,18 @@ async def test_many_questions_at_once_are_one_list(store):
     assert "疑似重复 7 对" in await says(store, "chenzg", "重复")
 
 
+async def test_questions_that_come_one_by_one_in_a_minute_become_a_list_too(store):
+    """A hundred questions in a minute were a hundred cards, more than a phone takes."""
+    for n in range(9):
+        await captured(store, phone=f"1991234567{n}", name="张丽", rep="李雷")
+        await captured(store, phone=f"1991234567{n}", name="刘强", rep="韩梅")
+
+    asked = phones_of(await answers(store), "chenzg")
+
+    assert len([key for key in asked if key.startswith("doubt:")]) == 5
+    assert "疑似重复 9 对" in str(asked)
+
+
 async def test_not_the_same_is_said_once_and_shown_everywhere(store):
     one, other = await two(store)
 

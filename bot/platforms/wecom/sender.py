@@ -1,5 +1,6 @@
 """The relay's senders: what the outbox holds, as WeCom messages."""
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -262,12 +263,17 @@ def unreachable(code: int, account: str) -> Alarm | None:
 
 @dataclass(frozen=True, slots=True)
 class GroupSender:
-    """The managers' group, through the robot's webhook; 20 messages a minute (D:99110)."""
+    """The managers' group, through the robot's webhook; 20 messages a minute (D:99110).
+
+    One after the other: the digest's picture would come before its text else.
+    """
 
     client: WeComClient
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def show(self, due: Due) -> None:
-        await self.client.post_to_group(due.payload)
+        async with self.turn:
+            await self.client.post_to_group(due.payload)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import re
 from datetime import timedelta
@@ -422,6 +423,16 @@ async def test_the_group_gets_the_payload_as_it_is(client, gateway):
 
     assert kept is None
     assert gateway.bodies("webhook/send") == [payload]
+
+
+async def test_messages_of_the_robot_stay_in_their_order(client, gateway):
+    """The digest's picture stood above its text."""
+    robot = GroupSender(client)
+
+    await asyncio.gather(*(robot.show(due(payload={"n": n})) for n in range(5)))
+
+    assert [body["n"] for body in gateway.bodies("webhook/send")] == [0, 1, 2, 3, 4]
+    assert gateway.most_at_once["webhook/send"] == 1
 
 
 @pytest.mark.parametrize("error", [93000, 93004, 45009])

@@ -16,6 +16,9 @@ from store.domain.quota import Api
 
 log = structlog.get_logger()
 
+BODY_BYTES = 1024 * 1024
+"""Of a callback: the platforms decide how long it is, and the 2,500 members of a tag take 70 kB."""
+
 
 @web.middleware
 async def strict(request: web.Request, handler):  # type: ignore[no-untyped-def]
@@ -29,6 +32,11 @@ async def strict(request: web.Request, handler):  # type: ignore[no-untyped-def]
         raise web.HTTPBadRequest from None  # a body that is not what its encoding says
 
 
+async def _body(request: web.Request) -> bytes:
+    """Up to ``BODY_BYTES``, whatever the limit of the other routes is; 413 for more."""
+    return await request.clone(client_max_size=BODY_BYTES).read()
+
+
 async def verify_wecom(request: web.Request) -> web.Response:
     """The console's check of our URL: the decrypted text and nothing else (D:90930)."""
     return web.Response(text=request.app[WECOM].verify(request.query))
@@ -36,7 +44,7 @@ async def verify_wecom(request: web.Request) -> web.Response:
 
 async def hear_wecom(request: web.Request) -> web.Response:
     callback = request.app[WECOM]
-    heard = callback.read(request.query, await request.read())
+    heard = callback.read(request.query, await _body(request))
     if heard is None:
         return web.Response()
     answer = await hear(request.app[STORE], heard)
@@ -50,7 +58,7 @@ async def hear_wecom(request: web.Request) -> web.Response:
 async def hear_robot(request: web.Request) -> web.Response:
     """A robot message in HTTP mode; the words go back through its session (D:receive-message)."""
     store = request.app[STORE]
-    body = await request.read()
+    body = await _body(request)
     said = request.app[DINGTALK].read_robot_post(request.headers, body, store.clock())
     request.app[TALLY].add(Api.DINGTALK_PUSHES)
     if said is not None:
@@ -61,7 +69,7 @@ async def hear_robot(request: web.Request) -> web.Response:
 
 async def hear_event(request: web.Request) -> web.Response:
     """DingTalk's event push; what means nothing to us is acknowledged (D:http-callback-overview)."""
-    event, reply = request.app[DINGTALK].read_event(request.query, await request.read())
+    event, reply = request.app[DINGTALK].read_event(request.query, await _body(request))
     if not event_type(event).startswith(FREE_EVENTS):
         request.app[TALLY].add(Api.DINGTALK_PUSHES)
     heard = request.app[DINGTALK].heard(event)
@@ -73,7 +81,7 @@ async def hear_event(request: web.Request) -> web.Response:
 
 async def hear_press(request: web.Request) -> web.StreamResponse:
     """A press on an interactive card: the answer is the card's new look (D:event-callback-card)."""
-    store, body = request.app[STORE], await request.read()
+    store, body = request.app[STORE], await _body(request)
     pressed = request.app[DINGTALK].read_press(request.headers, body, store.clock())
     request.app[TALLY].add(Api.DINGTALK_PUSHES)
     answer = Answer()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
@@ -298,8 +299,29 @@ async def test_a_broken_body_is_refused(one, path, body):
 
 @pytest.mark.parametrize("path", ["/wecom/callback", "/dingtalk/events", "/dingtalk/robot"])
 async def test_a_body_over_the_limit_is_too_large(one, path):
-    async with one.client.post(path, data=b"<xml>" + b"a" * 70_000) as answer:
+    async with one.client.post(path, data=BytesIO(b"a" * 1_100_000)) as answer:
         assert answer.status == 413
+
+
+async def test_a_tag_of_2500_members_is_heard_and_was_answered_413(one):
+    people = ",".join(f"zhangsan.north.{n:05}" for n in range(2500))
+    event = (
+        "<xml><FromUserName>sys</FromUserName><CreateTime>1</CreateTime><MsgType>event</MsgType>"
+        "<Event>change_contact</Event><ChangeType>update_tag</ChangeType><TagId>1</TagId>"
+        f"<AddUserItems>{people}</AddUserItems></xml>"
+    )
+    sealed = parse_xml(CRYPTO.encrypt_reply(event))
+    query = {"msg_signature": sealed["MsgSignature"], "timestamp": sealed["TimeStamp"]}
+    body = f"<xml><Encrypt>{sealed['Encrypt']}</Encrypt></xml>"
+
+    async with one.client.post(
+        "/wecom/callback", params={**query, "nonce": sealed["Nonce"]}, data=body
+    ) as answer:
+        said = answer.status, await answer.text()
+
+    assert len(body) > 65536
+    assert said == (200, "")
+    assert await one.count(t.inbox) == 1
 
 
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD)

@@ -65,6 +65,10 @@ IDENTITY = (
     "AddUserItems",
     "DelUserItems",
     "EffectTime",
+    # Somebody who adds, deletes and adds a member within one second (D:92130).
+    "WelcomeCode",
+    "Source",
+    "FailReason",
 )
 TEXT_REPLY = (
     "<xml><ToUserName>{to}</ToUserName><FromUserName>{corp}</FromUserName>"

@@ -202,6 +202,13 @@ def test_two_contacts_of_one_second_are_two():
     assert read(CONTACT).id != read(CONTACT.replace("wmEXAMPLE", "wmOTHER")).id
 
 
+def test_who_is_added_twice_in_one_second_is_two_events_and_the_second_was_dropped():
+    again = CONTACT.replace("<WelcomeCode>WC1", "<WelcomeCode>WC2")
+
+    assert read(CONTACT).id != read(again).id
+    assert read(again).id == read(again).id
+
+
 def test_a_new_contact_is_heard_with_the_channel_of_its_code():
     heard = read(CONTACT)
 

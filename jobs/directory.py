@@ -115,14 +115,16 @@ class Following:
             if alarm is not None:
                 await sound(tx, alarm)
             await ask_directory(tx, platform, tx.now + AGAIN)
-            if alarm is not None:
-                await sound(tx, alarm)
 
     async def _apply(self, snapshot: Snapshot) -> int:
         for _ in range(TRIES):
             with suppress(Stale):
                 async with self.store.begin() as tx:
-                    await over(tx, f"{snapshot.platform}_directory:")
+                    if snapshot.alarm is None:
+                        await over(tx, f"{snapshot.platform}_directory:")
+                    else:
+                        await sound(tx, snapshot.alarm)
+                        await ask_directory(tx, snapshot.platform, tx.now + AGAIN)
                     return await follow(tx, snapshot)
         raise LeadbotError("too many changes at once")
 

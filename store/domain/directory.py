@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from store.domain.errors import Alarm
 from store.domain.team import Platform, Role
 
 EVERYWHERE = "*"
@@ -27,13 +28,15 @@ class Snapshot:
     """A directory as it was at ``at``, when reading it began.
 
     ``left``: accounts the platform itself says are gone. An account that is in neither
-    is unknown, which is no reason to take anything from anybody.
+    is unknown, which is no reason to take anything from anybody. ``alarm``: what looks so
+    wrong that it was not believed.
     """
 
     platform: Platform
     at: datetime
     people: Sequence[Colleague]
     left: Collection[str] = ()
+    alarm: Alarm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

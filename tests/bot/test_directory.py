@@ -298,6 +298,25 @@ async def test_a_directory_out_of_range_is_told_and_told_over(lite, clock):
     assert await keys(lite) == []
 
 
+async def test_a_visible_range_that_is_empty_throws_nobody_out_and_is_told(lite, clock):
+    staff = lite.sandbox.wecom.staff
+    hidden = [person for person in staff.people.values() if person.seen]
+    for person in hidden:
+        person.seen = False
+    clock.tick(hours=1)
+    await lite.read()
+    told, there = await keys(lite), await lite.member("lilei")
+    for person in hidden:
+        person.seen = True
+    clock.tick(minutes=11)
+
+    await lite.step()
+
+    assert told == ["wecom_directory:range"]
+    assert there is not None
+    assert await keys(lite) == []
+
+
 async def keys(firm):
     """Of the alarms that are on."""
     async with firm.service.store.read() as tx:

@@ -2,20 +2,28 @@
 The people within the app's visible range, read from WeCom (D:90196 to D:90208, D:90227).
 
 The range is departments, tags, and people put in one by one, who are in no list of a
-department and are asked for by name. A refusal carries empty lists (D:90313): whatever does not answer whole raises, so
-that nobody is taken for gone because a call failed.
+department and are asked for by name. A refusal carries empty lists (D:90313): whatever
+does not answer whole raises, so that nobody is taken for gone because a call failed.
+What is refused of one person, or of one department that somebody brings along, is
+about them alone.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from bot.platforms.wecom.client import WeComClient, WeComError
+from bot.platforms.wecom.client import Unmended, WeComClient, WeComError
+from bot.platforms.wecom.errcodes import (
+    NO_SUCH_DEPARTMENT,
+    NO_SUCH_TAG,
+    UNKNOWN_MEMBER,
+    UNSEEN_MEMBER,
+)
 from store.domain.directory import Colleague, Department, RoleRule, Snapshot, Tree
-from store.domain.errors import Later
+from store.domain.errors import Alarm, Later
 from store.domain.team import Platform
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -23,9 +31,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 LEFT = frozenset({2, 5})  # disabled, left (D:90196); 4 has not activated the account yet
 WAITING = 4
 RANGE = (("allow_userinfos", "user"), ("allow_partys", "partyid"), ("allow_tags", "tagid"))
-NO_RIGHT, NO_SUCH_DEPARTMENT = 60011, 60003
-NO_SUCH_USER = frozenset({60111, 50002, 60021})  # deleted, or outside the visible range
-
+NOT_OURS = UNKNOWN_MEMBER | UNSEEN_MEMBER | NO_SUCH_DEPARTMENT
+"""Of one member or department: there is none, or it is outside the visible range."""
+NOBODY_SEEN = Alarm(
+    "wecom_directory:range",
+    "企业微信说团队里没有一个人在应用的可见范围里，名单先不动。到应用页「可见范围」看看，把他们所在的部门加回来",
+)
 
 Users = Mapping[str, dict[str, Any]]
 """By account, which knows no case."""
@@ -59,10 +70,15 @@ class WeComDirectory:
         tree, users = await self._people(await self._range())
         tags = await self._tags(users)
         missing = [account for account in known if account.casefold() not in users]
-        left = [account for account in missing if await self._has_left(account)]
+        left, unseen = await self._absent(missing)
         left += [user["userid"] for user in users.values() if user.get("status") in LEFT]
         people = [_colleague(user, tree, tags) for user in users.values() if _works(user)]
-        return Snapshot(platform=self.platform, at=at, people=people, left=left)
+        snapshot = Snapshot(platform=self.platform, at=at, people=people, left=left)
+        out = {account.casefold() for account in (*left, *unseen)}
+        if unseen and out.issuperset(account.casefold() for account in known):
+            # The app has lost its right, rather than everybody theirs.
+            return replace(snapshot, alarm=NOBODY_SEEN)
+        return replace(snapshot, left=[*left, *unseen])
 
     async def _range(self) -> Visible:
         app = await self.client.call("agent/get", params={"agentid": str(self.agent_id)})
@@ -80,12 +96,12 @@ class WeComDirectory:
         named = list(visible.accounts)
         carried: list[int] = []
         for tag in visible.tags:
-            accounts, departments = await self._tag(tag)
+            accounts, departments = await self._of_range(tag)
             named += accounts
             carried += departments
         found = await self._departments() if visible.departments else {}
         for top in carried:
-            found |= {} if top in found else await self._departments(id=str(top))
+            found |= {} if top in found else await self._carried(top)
         users = await self._users(found)
         users |= await self._named(account for account in named if account.casefold() not in users)
         found |= await self._theirs(users, found)
@@ -100,19 +116,34 @@ class WeComDirectory:
             found[int(entry["id"])] = _department(about)
         return found
 
+    async def _carried(self, top: int) -> dict[int, Department]:
+        """What a tag brings along; a department that is gone or closed to us is nothing."""
+        try:
+            return await self._departments(id=str(top))
+        except WeComError as error:
+            if error.code not in NOT_OURS:
+                raise
+            log.warning("wecom_department_unseen", code=error.code)
+            return {}
+
     async def _named(self, accounts: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Who was put into the range one by one; who has gone meanwhile is left out."""
         users = {}
         for account in {account.casefold(): account for account in accounts}.values():
-            try:
-                user = await self.client.call("user/get", params={"userid": account})
-            except WeComError as error:
-                if error.code not in NO_SUCH_USER | {NO_RIGHT}:
-                    raise
-                log.warning("wecom_member_unseen", code=error.code)
-                continue
-            users[account.casefold()] = user
+            user, _ = await self._asked(account)
+            if user is not None:
+                users[account.casefold()] = user
         return users
+
+    async def _asked(self, account: str) -> tuple[dict[str, Any] | None, int]:
+        """What WeCom says of one person, or why not. Raises what stops every call of the kind."""
+        try:
+            return await self.client.call("user/get", params={"userid": account}), 0
+        except Unmended:
+            raise
+        except WeComError as error:
+            log.warning("wecom_member_unseen", code=error.code)
+            return None, error.code
 
     async def _theirs(
         self, users: Users, known: Mapping[int, Department]
@@ -124,7 +155,7 @@ class WeComDirectory:
                 about = await self.client.call("department/get", params={"id": str(id_)})
             except WeComError as error:
                 # Anything else may pass, and who has no department may lose their role.
-                if error.code not in {NO_RIGHT, NO_SUCH_DEPARTMENT}:
+                if error.code not in NOT_OURS:
                     raise
                 continue
             found[id_] = _department(about)
@@ -156,25 +187,35 @@ class WeComDirectory:
         named = {account.casefold() for account in accounts}
         return named | {account for account, user in users.items() if carried & set(_ids(user))}
 
+    async def _of_range(self, tag: str) -> tuple[Sequence[str], Sequence[int]]:
+        """Of a tag in the visible range; who had one that is gone is asked for by name."""
+        try:
+            return await self._tag(tag)
+        except WeComError as error:
+            if error.code not in UNSEEN_MEMBER | {NO_SUCH_TAG}:
+                raise
+            log.warning("wecom_tag_unseen", code=error.code)
+            return (), ()
+
     async def _tag(self, tag: str) -> tuple[Sequence[str], Sequence[int]]:
         """The accounts and the departments that carry it."""
         answer = await self.client.call("tag/get", params={"tagid": tag})
         accounts = [str(user["userid"]) for user in _list(answer, "userlist")]
         return accounts, [int(id_) for id_ in answer.get("partylist") or ()]
 
-    async def _has_left(self, account: str) -> bool:
-        """Asked of WeCom itself: not being in a list is no proof.
+    async def _absent(self, missing: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Who is gone, and who is outside the visible range.
 
-        60011 is none either: it also means that the app may not ask at all.
+        Asked of WeCom itself: not being in a list is no proof, nor is any other refusal.
         """
-        try:
-            user = await self.client.call("user/get", params={"userid": account})
-        except WeComError as error:
-            if error.code in NO_SUCH_USER:
-                return True
-            log.warning("wecom_member_unclear", code=error.code)
-            return False
-        return user.get("status") in LEFT
+        left, unseen = [], []
+        for account in missing:
+            user, code = await self._asked(account)
+            if code in UNSEEN_MEMBER:
+                unseen.append(account)
+            elif code in UNKNOWN_MEMBER or (user or {}).get("status") in LEFT:
+                left.append(account)
+        return left, unseen
 
 
 def _works(user: Mapping[str, Any]) -> bool:

@@ -24,6 +24,8 @@ UNTRUSTED_ADDRESS = 60020
 UNKNOWN_MEMBER = frozenset({40003, 60111, 60123, 301021})
 UNSEEN_MEMBER = frozenset({50002, 60011, 60021, 81013, 92000})
 UNREADY_MEMBER = frozenset({40098, 41054})
+NO_SUCH_DEPARTMENT = frozenset({60003, 60123})
+NO_SUCH_TAG = 40068
 TEMPLATE_CARD = range(42014, 42052)
 """Everything that can be wrong with a template card's fields or its task_id."""
 

@@ -121,7 +121,7 @@ async def test_people_and_departments_of_a_tag_in_the_range_are_read(directory, 
     assert [seen.query["id"] for seen in gateway.calls("department/simplelist")] == ["2"]
 
 
-@pytest.mark.parametrize("code", [60111, 50002, 60011])
+@pytest.mark.parametrize("code", [60111, 40003, 301021, 50002, 60011, 60021, 92000, 41054])
 async def test_whoever_cannot_be_asked_for_holds_up_nobody(directory, gateway, code):
     gateway.always["agent/get"] = app(["lilei"], [2])
     gateway.always["user/get"] = {"errcode": code, "errmsg": "no", "department": []}
@@ -145,12 +145,81 @@ async def test_a_department_without_a_name_is_no_directory(directory, gateway):
         await directory.read([])
 
 
+@pytest.mark.parametrize("code", [60011, 60003, 60123, 60021, 50002, 301021])
+async def test_a_department_the_app_may_not_see_holds_up_nobody(directory, gateway, code):
+    """All but the first two were an error that stopped the whole reading."""
+    gateway.always["agent/get"] = app(["lilei"])
+    gateway.always["department/get"] = {"errcode": code, "errmsg": "no"}
+    gateway.always["user/get"] = OK | {"userid": "lilei", "department": [9], "status": 1}
+
+    snapshot = await directory.read([])
+
+    assert [(p.account, p.departments) for p in snapshot.people] == [("lilei", ())]
+
+
+@pytest.mark.parametrize("code", [60003, 60011, 60123])
+async def test_a_department_that_only_a_tag_brought_along_may_be_gone(directory, gateway, code):
+    gateway.always["agent/get"] = app(["lilei"], tags=[7])
+    gateway.always["tag/get"] = OK | {"userlist": [], "partylist": [2]}
+    gateway.always["department/simplelist"] = {"errcode": code, "errmsg": "no"}
+    gateway.always["user/get"] = OK | {"userid": "lilei", "department": [], "status": 1}
+
+    snapshot = await directory.read([])
+
+    assert [p.account for p in snapshot.people] == ["lilei"]
+
+
+async def test_a_deleted_tag_of_the_range_holds_up_nobody(client, clock, directory, gateway):
+    gateway.always["agent/get"] = app(tags=[7], departments=[2])
+    gateway.always["tag/get"] = {"errcode": 40068, "errmsg": "invalid tagid"}
+
+    snapshot = await WeComDirectory(client, AGENT, (), clock).read([])
+
+    assert [p.account for p in snapshot.people] == ["ZhangSan"]
+
+
+@pytest.mark.parametrize("code", [60011, 50002, 60021, 92000])
+async def test_when_everybody_is_out_of_sight_at_once_it_is_the_app_that_lost_its_right(
+    directory, gateway, code
+):
+    gateway.always["agent/get"] = app()
+    gateway.always["user/get"] = {"errcode": code, "errmsg": "no privilege"}
+
+    snapshot = await directory.read(["lilei", "hanmei"])
+
+    assert list(snapshot.left) == []
+    assert snapshot.alarm.key == "wecom_directory:range"
+
+
+async def test_who_was_deleted_is_gone_whoever_else_is_out_of_sight(directory, gateway):
+    gateway.always["agent/get"] = app()
+    gateway.answers("user/get", {"errcode": 60111, "errmsg": "no such userid"})
+    gateway.always["user/get"] = {"errcode": 60011, "errmsg": "no privilege"}
+
+    snapshot = await directory.read(["lilei", "hanmei"])
+
+    assert (list(snapshot.left), snapshot.alarm is not None) == (["lilei"], True)
+
+
+async def test_a_right_that_is_missing_altogether_makes_no_leaver(directory, gateway):
+    gateway.always["user/get"] = {"errcode": 48002, "errmsg": "api forbidden"}
+
+    with pytest.raises(Undeliverable):
+        await directory.read(["lilei"])
+
+
 @pytest.mark.parametrize(
     ("answer", "left"),
     [
         ({"errcode": 60111, "errmsg": "userid not found"}, True),
         ({"errcode": 50002, "errmsg": "out of range"}, True),
-        ({"errcode": 60011, "errmsg": "no privilege"}, False),
+        ({"errcode": 40003, "errmsg": "invalid userid"}, True),
+        ({"errcode": 301021, "errmsg": "userid error"}, True),
+        ({"errcode": 60011, "errmsg": "no privilege"}, True),
+        ({"errcode": 60021, "errmsg": "out of range"}, True),
+        ({"errcode": 92000, "errmsg": "out of range"}, True),
+        ({"errcode": 84084, "errmsg": "not a follow user"}, False),
+        ({"errcode": 99999, "errmsg": "what is this"}, False),
         (OK | {"userid": "lilei", "status": 1}, False),
         (OK | {"userid": "lilei", "status": 4}, False),
         (OK | {"userid": "lilei", "status": 2}, True),

@@ -125,11 +125,14 @@ def export(
     config: Config = None,
     since: Annotated[str, typer.Option(help="只要这天以后进来的，如 2026-03-01")] = "",
     stage: Annotated[str, typer.Option(help="只要这个阶段，如 won")] = "",
+    unmasked: Annotated[
+        bool, typer.Option("--unmasked", help="公海里没人领的也写出电话和姓名")
+    ] = False,
 ) -> None:
     """导出 CSV 或 Excel。Export leads."""
     from bot.transfer import export_leads  # noqa: PLC0415 - keeps --help quick
 
-    _run(export_leads(_settings(config), file, since, stage))
+    _run(export_leads(_settings(config), file, since, stage, unmasked=unmasked))
 
 
 @app.command()

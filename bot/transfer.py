@@ -30,6 +30,7 @@ from store.db import Clock, Store, open_store, utcnow
 from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import Lead
+from store.domain.masking import hidden
 from store.domain.newlead import NewLead
 from store.migrate import migrate
 
@@ -222,15 +223,20 @@ def _clock(settings: Settings) -> Clock:
 HEADINGS = (*GIVEN, "stage", "score", "grade", "owner", "place", "captured_at")
 
 
-async def export_leads(settings: Settings, file: Path, since: str, stage: str) -> None:
-    """Everything, or what came in since a day, or one stage. Raises BadFile, ConfigError."""
+async def export_leads(
+    settings: Settings, file: Path, since: str, stage: str, *, unmasked: bool = False
+) -> None:
+    """Everything, or what came in since a day, or one stage. Raises BadFile, ConfigError.
+
+    Whom nobody has claimed is masked as everywhere, unless ``unmasked``.
+    """
     start, conditions = _wanted(settings, since, stage)
     if file.suffix.casefold() not in {".csv", ".xlsx"}:
         raise ConfigError([f"{file.name}: write .csv or .xlsx"])
     await prepare_database(settings)
     store = open_store(settings.database.url, rules(settings))
     try:
-        count = await _write(store, file, start, conditions)
+        count = await _write(store, file, start, conditions, unmasked=unmasked)
     except OSError as error:
         raise BadFile(f"{file}：{error.strerror or error}") from error
     finally:
@@ -255,14 +261,20 @@ def _wanted(settings: Settings, since: str, stage: str) -> tuple[datetime | None
 
 
 async def _write(
-    store: Store, file: Path, start: datetime | None, conditions: dict[str, str]
+    store: Store,
+    file: Path,
+    start: datetime | None,
+    conditions: dict[str, str],
+    *,
+    unmasked: bool,
 ) -> int:
     rows = [[*HEADINGS]]
     after = 0
     while True:
         async with store.read() as tx:
             leads = await tx.leads.page(None, after, PAGE, conditions)
-        rows += [_cells(lead) for lead in leads if start is None or lead.captured_at >= start]
+        wanted = [lead for lead in leads if start is None or lead.captured_at >= start]
+        rows += [_cells(lead if unmasked else hidden(lead)) for lead in wanted]
         if len(leads) < PAGE:
             break
         after = leads[-1].id

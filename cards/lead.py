@@ -10,8 +10,10 @@ from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
 from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
+from store.domain.masking import redacted, sees_whole
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
+from store.domain.pools import claimable_at, may_distribute
 from store.domain.rules import Rules
 from store.domain.sop import missing, sop_for
 from store.domain.team import Member, Role
@@ -325,12 +327,12 @@ def _why_here(lead: Lead, reason: str) -> tuple[str, str]:
 
 
 def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
-    if reader.manages:
+    if may_distribute(reader, lead, view.rules.limits):
         return Card(
-            title=f"请分配 {_who(lead)}",
+            title=f"请分配 {_who(lead, reader)}",
             note=lead.why or "在公海里",
-            rows=_facts(lead),
-            quote=_words(lead),
+            rows=_facts_for(lead, reader),
+            quote=redacted(_words(lead), lead),
             buttons=(
                 *give_buttons(lead, view.suggested[:3]),
                 Button("查看", f"/线索 {lead.id} 详情"),
@@ -338,10 +340,16 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
         )
     return Card(
         title=f"{'抢单' if lead.grab else '公海'} {_who(lead, reader)}",
-        note=lead.why,
+        note=_fresh(lead, view) or lead.why,
         rows=_facts_for(lead, reader),
         buttons=_take_buttons(lead, reader),
     )
+
+
+def _fresh(lead: Lead, view: View) -> str:
+    """When it may be claimed, if that is still to come."""
+    at = claimable_at(lead, view.rules.limits)
+    return f"{stamp(at, view.now, view.rules.zone)} 起可以领" if at > view.now else ""
 
 
 def _take_buttons(lead: Lead, reader: Member) -> tuple[Button, ...]:
@@ -356,7 +364,7 @@ def _take_buttons(lead: Lead, reader: Member) -> tuple[Button, ...]:
 
 
 def _who(lead: Lead, reader: Member | None = None) -> str:
-    hidden = reader is not None and not may_see(lead, reader)
+    hidden = reader is not None and not sees_whole(lead, reader)
     return f"#{lead.id} {shown_name(lead, hidden=hidden)}"
 
 
@@ -424,11 +432,11 @@ def _doubles(lead: Lead) -> str:
 
 
 def _facts_for(lead: Lead, reader: Member, *, whole: bool = False) -> tuple[tuple[str, str], ...]:
-    if may_see(lead, reader):
+    if sees_whole(lead, reader):
         return _facts(lead, whole=whole)
     hidden = masked(lead.phone or lead.wechat or lead.email)
     return tuple(
-        (name, hidden if name in {"电话", "微信", "邮箱"} else value)
+        (name, hidden if name in {"电话", "微信", "邮箱"} else redacted(value, lead))
         for name, value in _facts(lead, whole=whole)
         if name not in {"公司", "关联", "疑似重复"}
     )
@@ -466,7 +474,10 @@ def _onward(lead: Lead, stages: Sequence[Stage]) -> Button:
 def detail_text(lead: Lead, reader: Member, lines: tuple[str, ...]) -> str:
     """Everything about the lead as plain text, so that the phone number can be tapped."""
     facts = "\n".join(f"{name}：{value}" for name, value in _facts_for(lead, reader, whole=True))
-    full = f"#{lead.id} {lead.name}" if lead.name and may_see(lead, reader) else _who(lead, reader)
+    full = (
+        f"#{lead.id} {lead.name}" if lead.name and sees_whole(lead, reader) else _who(lead, reader)
+    )
     head = f"{full}｜{lead.stage.label}｜{lead.score} 分 {lead.grade}"
-    said = f"“{lead.message}”" if lead.message and may_see(lead, reader) else ""
+    message = lead.message if sees_whole(lead, reader) else redacted(lead.message, lead)
+    said = f"“{message}”" if message and may_see(lead, reader) else ""
     return "\n".join(part for part in (head, facts, said, *lines) if part)

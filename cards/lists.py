@@ -9,6 +9,7 @@ from cards.model import Button, Card
 from cards.words import money, source_name, stamp
 from store.domain.deadlines import accept_by, respond_by
 from store.domain.lead import HANDED_OVER, REASONS, Lead
+from store.domain.masking import redacted
 from store.domain.team import Member
 
 PAGE = 4
@@ -21,8 +22,9 @@ def _line(lead: Lead, *parts: str, hidden: bool = False) -> str:
     return fit(" ".join((fit(shown_name(lead, hidden=hidden), 8), *filter(None, parts))), ROW)
 
 
-def _wants(lead: Lead) -> str:
-    wish = fit(plain(lead.product or lead.message), 12)
+def _wants(lead: Lead, *, hidden: bool = False) -> str:
+    said = lead.product or lead.message
+    wish = fit(plain(redacted(said, lead) if hidden else said), 12)
     parts = (wish, lead.region, source_name(lead.source))
     return " ".join(part for part in parts if part)
 
@@ -57,7 +59,9 @@ def pool_card(
     return Card(
         title=f"公海 {count} 条" + (f"（{fit(words, 12)}）" if words else ""),
         note=f"点一条就{does}，也可以发「{usage}」" + _page_of(page, count),
-        rows=tuple((f"#{lead.id}", _line(lead, _wants(lead), hidden=True)) for lead in shown),
+        rows=tuple(
+            (f"#{lead.id}", _line(lead, _wants(lead, hidden=True), hidden=True)) for lead in shown
+        ),
         buttons=(
             *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in shown),
             *_next(f"/公海 {words}".strip(), page, more=more),
@@ -180,7 +184,8 @@ def unseen_card(leads: Sequence[Lead], count: int, page: int) -> Card:
 
 
 def _unseen_row(lead: Lead) -> tuple[str, str]:
-    return f"#{lead.id}", _line(lead, _wants(lead), hidden=lead.owner is None)
+    hidden = lead.owner is None
+    return f"#{lead.id}", _line(lead, _wants(lead, hidden=hidden), hidden=hidden)
 
 
 def nurtured_card(leads: Sequence[Lead], count: int) -> Card:
@@ -203,7 +208,9 @@ def waiting_card(leads: Sequence[Lead], count: int) -> Card:
     return Card(
         title=f"{count} 条线索{'要交接' if left else '没有合适的人'}",
         note="已放进公海，可以直接分配",
-        rows=tuple((f"#{lead.id}", _line(lead, lead.region, lead.why)) for lead in leads),
+        rows=tuple(
+            (f"#{lead.id}", _line(lead, lead.region, lead.why, hidden=True)) for lead in leads
+        ),
         buttons=tuple(Button(f"分配 #{lead.id}", f"/分配 {lead.id}") for lead in leads[:PAGE]),
     )
 
@@ -240,8 +247,9 @@ def amount_card(lead: Lead) -> Card:
 
 def assign_card(lead: Lead, suggested: Sequence[tuple[Member, int, str]]) -> Card:
     """Whom to give it to; the ones with the fewest open leads first. Member, open leads, why not."""
+    hidden = lead.owner is None
     return Card(
-        title=f"#{lead.id} {shown_name(lead)} 给谁",
+        title=f"#{lead.id} {shown_name(lead, hidden=hidden)} 给谁",
         rows=tuple(
             (m.name, "，".join(filter(None, (f"手上 {load} 条", why))))
             for m, load, why in suggested[:PAGE]
@@ -254,7 +262,7 @@ def full_card(lead: Lead, to: Member, why: str, others: Sequence[Member]) -> Car
     """``to`` should get nothing now: somebody else, or all the same."""
     return Card(
         title=f"{fit(to.name, 8)} {why}",
-        note=f"#{lead.id} {shown_name(lead)} 还没给，要给发「分配 {lead.id} {to.name} 照给」",
+        note=f"#{lead.id} {shown_name(lead, hidden=lead.owner is None)} 还没给，要给发「分配 {lead.id} {to.name} 照给」",
         buttons=(
             *give_buttons(lead, others[:2]),
             Button("照给", f"/分配 {lead.id} {to.name} 照给", primary=not others),

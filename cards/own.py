@@ -5,7 +5,8 @@ from dataclasses import replace
 from cards.limits import plain
 from cards.model import Card
 from store.domain.custom import FieldRule, missing, said
-from store.domain.lead import Lead, may_see
+from store.domain.lead import Lead
+from store.domain.masking import sees_whole
 from store.domain.team import Member
 
 ROWS = 6
@@ -24,7 +25,7 @@ def own_rows(
     lead: Lead, reader: Member, rules: tuple[FieldRule, ...]
 ) -> tuple[tuple[str, str], ...]:
     """What is filled in; a hidden one only for who may see the whole lead."""
-    seen = may_see(lead, reader)
+    seen = sees_whole(lead, reader)
     return tuple(
         (rule.name, plain(value))
         for rule in rules

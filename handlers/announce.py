@@ -13,6 +13,7 @@ from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
+from store.domain.pools import distributors, may_give
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role, off_duty
@@ -121,7 +122,8 @@ async def _readers(
         rings = bool(kinds & OWNER_HEARS) and lead.owner.id not in {event.by for event in events}
         readers[lead.owner.id] = rings
     if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
-        readers |= {m.id: True for m in await tx.members.active(Role.MANAGER)}
+        people = distributors((await tx.members.all()).values(), lead, tx.rules.limits)
+        readers |= {m.id: True for m in people}
     if kinds & MANAGERS_SEE:
         # A deadline that has passed rings; an extension is only to be known.
         readers |= dict.fromkeys(await _answering(tx, lead), Kind.LATE in kinds)
@@ -193,7 +195,7 @@ def _view(
         rules=tx.rules,
         last=logs[-1].log.text if logs else "",
         missed=len(tries) if logs and logs[-1].log.missed else 0,
-        suggested=_suited(loads, lead) if reader.manages else (),
+        suggested=_suited(loads, lead) if _gives(tx, reader) else (),
         undo=last is not None and undoable(last, reader.id, tx.now),
     )
 
@@ -263,18 +265,24 @@ async def _list_card(tx: Tx, reader: Member) -> Card:
     unseen, count = await tx.leads.unseen(reader, ROWS + NUMBERED)
     if unseen:
         return many_card(unseen, count)
-    return pool_card(*await tx.leads.pool(reader, "", tx.now, PAGE), "", 1)
+    limits = tx.rules.limits
+    pooled = await tx.leads.pool(reader, "", limits, tx.now, (PAGE, 0))
+    return pool_card(*pooled, "", 1, manages=may_give(reader, limits))
 
 
 async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[int, Member]]:
     """Who can take one, the fewest open leads first, if a manager is among the readers."""
     team = await tx.members.all()
-    if not any(team[m].manages for a in audiences for m in a.readers if m in team):
+    if not any(_gives(tx, team[m]) for a in audiences for m in a.readers if m in team):
         return ()
     loads = await tx.leads.loads()
     reps = await tx.members.active(Role.REP)
     there = [m for m in reps if not off_duty(m, tx.now) and loads.get(m.id, 0) < m.capacity]
     return sorted(((loads.get(m.id, 0), m) for m in there or reps), key=lambda x: (x[0], x[1].id))
+
+
+def _gives(tx: Tx, reader: Member) -> bool:
+    return may_give(reader, tx.rules.limits)
 
 
 def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:

@@ -1,9 +1,10 @@
 """What a member is told who opens the chat: what to do now, once a working day."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from cards.greeting import SHOWN, greeting, kept_back
 from cards.lead import View
+from handlers.lists import agenda
 from store.db import Tx
 from store.domain.team import Member, Role
 
@@ -21,9 +22,7 @@ async def greet(tx: Tx, by: Member) -> str:
         leads, count = await tx.leads.waiting(3)
         return greeting(by, leads, count, view)
     if by.role == Role.REP:
-        leads = await tx.leads.today(
-            by, _midnight(tx, tx.now.astimezone(tx.rules.zone).date()), 50
-        )
+        leads = await agenda(tx, by)
         return greeting(by, leads, len(leads), view)
     return greeting(by, (), 0, view)
 
@@ -33,13 +32,9 @@ async def without_words(tx: Tx, by: Member) -> str:
     if by.manages:
         leads, _ = await tx.leads.waiting(SHOWN)
     else:
-        leads = await tx.leads.today(by, _midnight(tx, _today(tx)), SHOWN)
+        leads = (await agenda(tx, by))[:SHOWN]
     pages = [(lead, f"{tx.rules.public_url}/app/leads/{lead.id}") for lead in leads]
     return kept_back(pages, wecom=bool(by.wecom and tx.rules.wecom))
-
-
-def _today(tx: Tx) -> date:
-    return tx.now.astimezone(tx.rules.zone).date()
 
 
 def _working_day(tx: Tx) -> datetime:
@@ -48,7 +43,3 @@ def _working_day(tx: Tx) -> datetime:
     while not tx.rules.calendar.is_workday(day):
         day -= DAY
     return datetime.combine(day, time(), tx.rules.zone)
-
-
-def _midnight(tx: Tx, day: date) -> datetime:
-    return datetime.combine(day, time(23, 59, 59), tx.rules.zone)

@@ -7,6 +7,7 @@ from cards.words import source_name
 from store.db import Tx
 from store.domain.errors import NotFound
 from store.domain.lead import KINDS, LeadId, may_see
+from store.domain.masking import redacted, sees_whole
 from store.domain.team import Member
 from store.leads import Past
 
@@ -29,9 +30,12 @@ async def lead_page(tx: Tx, by: Member, lead_id: LeadId) -> LeadPage:
     heading, *facts = detail_text(lead, by, ()).split("\n")
     if not may_see(lead, by):
         return LeadPage(heading, tuple(facts), ())
-    past = await tx.leads.story(lead.id)
+    story = [_line(tx, one) for one in await tx.leads.story(lead.id)]
     ledger = await consents(tx, lead.id)
-    return LeadPage(heading, (*facts, *ledger), tuple(_line(tx, one) for one in past))
+    if not sees_whole(lead, by):
+        story = [redacted(line, lead) for line in story]
+        ledger = tuple(redacted(line, lead) for line in ledger)
+    return LeadPage(heading, (*facts, *ledger), tuple(story))
 
 
 async def consents(tx: Tx, lead_id: LeadId) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cards.lead import View, detail_text
 from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unseen_card
@@ -11,12 +12,17 @@ from handlers.announce import show
 from handlers.leadpage import consents
 from handlers.reply import Reply
 from store.db import Tx
+from store.domain.agenda import in_working_order, rates
 from store.domain.errors import BadCommand, NotFound
 from store.domain.lead import KINDS, Lead, LeadId, may_see
+from store.domain.masking import redacted, sees_whole
+from store.domain.pools import may_give
 from store.domain.team import Member
 from store.leads import Past
 
 Read = Callable[[int], Awaitable[tuple[Sequence[Lead], int]]]
+YEAR = timedelta(days=365)
+"""What a source has come to lately says more than all that it ever has."""
 LINES = 8
 """The newest lines of a history that a phone screen holds."""
 
@@ -62,17 +68,25 @@ async def unseen(tx: Tx, by: Member, page: Page) -> Reply:
 
 
 async def today(tx: Tx, by: Member, _: str) -> Reply:
-    local = tx.now.astimezone(tx.rules.zone)
-    midnight = local.replace(hour=23, minute=59, second=59)
-    leads = await tx.leads.today(by, midnight, 50)
+    leads = await agenda(tx, by)
     return Reply(card=today_card(leads, View(now=tx.now, rules=tx.rules)), private=True)
 
 
+async def agenda(tx: Tx, by: Member) -> Sequence[Lead]:
+    """What is to be done today, the first thing first."""
+    local = tx.now.astimezone(tx.rules.zone)
+    leads = await tx.leads.today(by, local.replace(hour=23, minute=59, second=59))
+    rate = rates(await tx.leads.conversion(tx.now - YEAR)) if leads else {}
+    return in_working_order(leads, tx.rules.limits, tx.rules.calendar, rate)
+
+
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
+    limits = tx.rules.limits
     leads, count, page = await _turned(
-        page, lambda skip: tx.leads.pool(by, page.words, tx.now, PAGE, skip)
+        page, lambda skip: tx.leads.pool(by, page.words, limits, tx.now, (PAGE, skip))
     )
-    return Reply(card=pool_card(leads, count, page.words, page.number, manages=by.manages))
+    gives = may_give(by, limits)
+    return Reply(card=pool_card(leads, count, page.words, page.number, manages=gives))
 
 
 async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
@@ -89,6 +103,9 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
     sees = may_see(lead, by)
     told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if sees else ()
     ledger = await consents(tx, lead.id) if sees else ()
+    if not sees_whole(lead, by):
+        told = tuple(redacted(line, lead) for line in told)
+        ledger = tuple(redacted(line, lead) for line in ledger)
     own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
     return Reply(text=detail_text(lead, by, (*own, *ledger, *told)), private=True)
 
@@ -104,6 +121,6 @@ async def _search(tx: Tx, by: Member, words: str) -> Reply:
     """What the reader may not see whole can only be found by its number."""
     if not words:
         raise BadCommand("找哪一条？发「线索 42」，或「线索 张三」按名字找")
-    found = await tx.leads.search(words, 50)
-    seen = [lead for lead in found if may_see(lead, by)]
+    found = await tx.leads.search(by, words, 50)
+    seen = [lead for lead in found if sees_whole(lead, by)]
     return Reply(card=found_card(seen, words), private=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cards.follow import asked_card
 from cards.lead import dialled
 from cards.lists import amount_card, reason_card
-from cards.words import moment, money
+from cards.words import dated, moment, money
 from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on
@@ -26,6 +26,7 @@ from store.domain.lead import (
     spelled,
 )
 from store.domain.money import find_amount
+from store.domain.pools import check_scope, claimable_at
 from store.domain.sop import missing
 from store.domain.team import Member, Role, off_duty
 
@@ -47,9 +48,9 @@ async def _claim(tx: Tx, by: Member, lead_id: LeadId, *, alone: bool) -> str:
 
 async def _claim_one(tx: Tx, by: Member, lead_id: LeadId) -> str:
     lead = await tx.leads.get(lead_id)
-    if lead.owner is None:
-        await _check_claim(tx, by)
     change = lead.claim(by, tx.now)
+    if lead.owner is None:
+        await _check_claim(tx, by, lead)
     await tx.journeys.stop(lead_id, "claimed")
     await record(tx, change)
     verb = "接受" if change.event.kind == Kind.ACCEPTED else "领取"
@@ -63,10 +64,12 @@ def _reach(lead: Lead) -> str:
     return f"{lead.name or '客户'} {reach}".strip()
 
 
-async def _check_claim(tx: Tx, by: Member) -> None:
-    """The private cap and the claims of the local day."""
+async def _check_claim(tx: Tx, by: Member, lead: Lead) -> None:
+    """Whose pool it is, who had it lately, the private cap and the claims of the local day."""
     await tx.lock("dispatch")
     limits = tx.rules.limits
+    if not lead.grab:
+        await _check_pool(tx, by, lead)
     held = (await tx.leads.loads()).get(by.id, 0)
     if held >= by.capacity:
         raise Refused(f"手上已有 {held} 条，上限 {by.capacity}，先放回或推进几条再领")
@@ -74,6 +77,27 @@ async def _check_claim(tx: Tx, by: Member) -> None:
     claimed = await tx.leads.claims_since(by, midnight)
     if limits.daily_claims and claimed >= limits.daily_claims:
         raise Refused(f"今天已领 {claimed} 条，每天最多 {limits.daily_claims} 条，明天再来")
+
+
+async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
+    """What is no grab belongs to a pool, is not taken while fresh, and not by who just had it."""
+    limits, zone = tx.rules.limits, tx.rules.zone
+    check_scope(by, lead, limits)
+    free = claimable_at(lead, limits)
+    if free > tx.now:
+        raise Refused(f"#{lead.id} 刚进公海，{dated(free, zone)} 起可以领，先看看其他的")
+    had = await tx.leads.parted(lead.id, by, tx.now - limits.cooldown)
+    if had is not None:
+        again = dated(had + limits.cooldown, zone)
+        raise Refused(f"#{lead.id} 之前是你跟的，{again} 之后可以再领，先让给同事")
+
+
+async def delete(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
+    """Nothing is lost: what a rep does not want any more goes to the pool with its history."""
+    lead = await tx.leads.get(lead_id)
+    await tx.reminders.drop(lead_id)
+    await record(tx, lead.release(by, tx.now, "删除"))
+    return Reply(text=f"#{lead_id} 不删，进了公海，历史都在", told=True)
 
 
 async def move(tx: Tx, by: Member, about: About) -> Reply:

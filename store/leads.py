@@ -1,5 +1,6 @@
 """Leads and their history."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -9,11 +10,13 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     RowMapping,
+    Text,
     and_,
     bindparam,
     case,
     delete,
     exists,
+    false,
     func,
     insert,
     or_,
@@ -27,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
 from store.domain.conditions import BIG_REGIONS
+from store.domain.deadlines import Limits
 from store.domain.enquiry import recalled
 from store.domain.errors import NotFound, Stale
 from store.domain.lead import (
@@ -44,8 +48,9 @@ from store.domain.lead import (
 )
 from store.domain.match import Key
 from store.domain.newlead import NewLead
+from store.domain.pools import may_give, visible
 from store.domain.scoring import DID, Signal, signals
-from store.domain.team import Member, MemberId
+from store.domain.team import Member, MemberId, Role
 from store.domain.told import Told, told
 from store.members import Members
 from store.upsert import upsert
@@ -55,6 +60,8 @@ BY_HAND = case({"A": 0, "B": 1, "D": 3}, value=t.leads.c.importance, else_=2)
 BEST = (BY_HAND, t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
 KEYS_PER_QUERY = 400
+PARTING = {Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED}
+"""What ends somebody's ownership: it names them as ``from``, or they did it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,19 +252,27 @@ class Leads:
     # -- lists ---------------------------------------------------------------
 
     async def pool(
-        self, by: Member, words: str, before: datetime, limit: int, skip: int = 0
+        self, by: Member, words: str, limits: Limits, now: datetime, page: tuple[int, int]
     ) -> tuple[Sequence[Lead], int]:
-        """A page of what ``by`` may claim, best first, and how many there are."""
+        """What ``by`` may claim or give to somebody, best first, and how many there are.
+
+        ``page``: how many of them, and after how many. What is masked is not searched.
+        """
+        limit, skip = page
+        scopes = visible(by, limits)
+        fresh = t.leads.c.placed_at > now - limits.embargo
+        free = and_(t.leads.c.hold == "", or_(~fresh, t.leads.c.grab))
         found = and_(
             t.leads.c.place == Place.POOL,
             OPEN,
-            t.leads.c.placed_at <= before,
-            true() if by.manages else t.leads.c.hold == "",
-            *_about(words, ("region", "product", "industry", "source", "message")),
+            true() if scopes is None else t.leads.c.scope.in_(scopes),
+            true() if may_give(by, limits) else free,
+            *_unmasked(words, ("region", "product", "industry", "source")),
         )
         count = await self.conn.scalar(select(func.count()).where(found))
-        page = select(t.leads).where(found)
-        ordered = page.order_by(*BEST, t.leads.c.id).offset(skip).limit(limit)
+        ordered = (
+            select(t.leads).where(found).order_by(*BEST, t.leads.c.id).offset(skip).limit(limit)
+        )
         return await self._read(ordered), int(count or 0)
 
     async def mine(self, by: Member, limit: int, skip: int = 0) -> tuple[Sequence[Lead], int]:
@@ -272,18 +287,23 @@ class Leads:
         )
         return await self._read(page), int(count or 0)
 
-    async def today(self, by: Member, until: datetime, limit: int) -> Sequence[Lead]:
-        """What ``by`` should work on until ``until``: what is due, what waits for a first call."""
-        first = t.leads.c.contacted_at.is_(None)
-        due = or_(first, t.leads.c.next_at < until, t.leads.c.due_at < until)
-        at = func.coalesce(t.leads.c.next_at, t.leads.c.due_at, t.leads.c.placed_at)
-        query = (
-            select(t.leads)
-            .where(t.leads.c.owner_id == by.id, OPEN, due)
-            .order_by(first.desc(), at, t.leads.c.score.desc(), t.leads.c.id)
-            .limit(limit)
+    async def today(self, by: Member, until: datetime) -> Sequence[Lead]:
+        """What ``by`` should work on until ``until``: what is due, what waits for a call."""
+        called = t.leads.c.called_at
+        waits = or_(called.is_(None), called < t.leads.c.asked_at)
+        due = or_(waits, t.leads.c.next_at < until, t.leads.c.due_at < until)
+        query = select(t.leads).where(t.leads.c.owner_id == by.id, OPEN, due)
+        return await self._read(query.order_by(t.leads.c.id))
+
+    async def conversion(self, since: datetime) -> Mapping[str, tuple[int, int]]:
+        """Of each source, how many leads captured since then were won, and how many there were."""
+        won = func.sum(case((t.leads.c.qualification == "won", 1), else_=0))
+        rows = await self.conn.execute(
+            select(t.leads.c.source, won.label("won"), func.count().label("n"))
+            .where(t.leads.c.captured_at >= since)
+            .group_by(t.leads.c.source)
         )
-        return await self._read(query)
+        return {row.source: (int(row.won or 0), row.n) for row in rows}
 
     async def left_behind(self, owners: Sequence[int], limit: int) -> Sequence[Lead]:
         """Open leads of ``owners``, who are no longer with us."""
@@ -301,10 +321,11 @@ class Leads:
         query = select(t.leads).where(t.leads.c.id > lead_id, timed, OPEN)
         return await self._read(query.order_by(t.leads.c.id).limit(limit).with_for_update())
 
-    async def search(self, words: str, limit: int) -> Sequence[Lead]:
-        """Leads whose name, company or phone contains ``words``; rights are the caller's."""
+    async def search(self, by: Member, words: str, limit: int) -> Sequence[Lead]:
+        """Leads that ``by`` may see whole and whose name, company or phone contains ``words``."""
         query = (
             select(t.leads)
+            .where(_seen_by(by))
             .where(*_about(words, ("name", "company", "phone", "email", "wechat")))
             .order_by(t.leads.c.id.desc())
             .limit(limit)
@@ -523,6 +544,18 @@ class Leads:
         row = _row(lead) | {"id": lead.id} | dict(values)
         return lead_of(row, await self.members.all())
 
+    async def parted(self, lead_id: int, by: Member, since: datetime) -> datetime | None:
+        """When ``by`` last ceased to be its owner, if that was after ``since``."""
+        rows = await self.conn.execute(
+            select(t.events).where(
+                t.events.c.lead_id == lead_id,
+                t.events.c.at > since,
+                t.events.c.kind.in_(list(PARTING)),
+            )
+        )
+        ends = [row.at for row in rows if (row.data.get("from") or row.by_id) == by.id]
+        return max(ends, default=None)
+
     async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
         """Everybody who had the lead (since then); who had it last is last."""
         return (await self.owners_of([lead_id], since)).get(lead_id, ())
@@ -559,6 +592,22 @@ class Leads:
             )
         )
         return [row.by_id for row in rows if row.by_id is not None]
+
+
+def _seen_by(by: Member) -> ColumnElement[bool]:
+    """The leads that may be theirs to see; ``may_see`` decides about each."""
+    masked = and_(t.leads.c.place == Place.POOL, t.leads.c.owner_id.is_(None))
+    if by.manages:
+        return ~masked
+    if by.role == Role.MARKETING:
+        return t.leads.c.place == Place.MARKETING
+    helping = t.leads.c.experts.cast(Text) != "{}"
+    return or_(t.leads.c.owner_id == by.id, helping)
+
+
+def _unmasked(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
+    """A number that may be somebody's finds nothing, wherever it is written."""
+    return [false()] if re.search(r"\d{4}", words) else _about(words, columns)
 
 
 def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:

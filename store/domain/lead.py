@@ -650,12 +650,14 @@ class Lead:
         data = {"reason": reason}
         return Change(returned, Event(kind=Kind.RETURNED, by=by.id, at=at, text=text, data=data))
 
-    def release(self, by: Member, at: datetime) -> Change:
+    def release(self, by: Member, at: datetime, verb: str = "放回") -> Change:
+        """To the pool, with its history. ``verb``: how the owner called it."""
         self.check_mine(by)
-        return Change(
-            replace(self._placed(None, at), place=Place.POOL, next_at=None, why=f"{by.name} 放回"),
-            Event(kind=Kind.RELEASED, by=by.id, at=at),
+        released = replace(
+            self._placed(None, at), place=Place.POOL, next_at=None, why=f"{by.name} {verb}"
         )
+        text = "" if verb == "放回" else verb
+        return Change(released, Event(kind=Kind.RELEASED, by=by.id, at=at, text=text))
 
     def extend(self, by: Member, at: datetime, span: timedelta) -> Change:
         """Reclaimed ``span`` later, once."""

@@ -13,11 +13,12 @@ UNDOABLE = frozenset(
         Kind.ACCEPTED, Kind.CLAIMED, Kind.DECLINED, Kind.FOLLOWED, Kind.CORRECTED, Kind.STAGE,
         Kind.WON, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED, Kind.TRANSFERRED,
         Kind.EXTENDED, Kind.REMINDER, Kind.ASSIGNED, Kind.ANSWERED, Kind.ASSISTED, Kind.DATED,
+        Kind.GRACE,
     }
 )  # fmt: skip
 HARMLESS = frozenset(
     {
-        Kind.WARNED, Kind.REMINDED, Kind.MAILED, Kind.CLICKED, Kind.SPOKE, Kind.FRIENDED,
+        Kind.WARNED, Kind.NUDGED, Kind.LATE, Kind.RETIMED, Kind.REMINDED, Kind.MAILED, Kind.CLICKED, Kind.SPOKE, Kind.FRIENDED,
         Kind.GREETED, Kind.UNGREETED, Kind.UNFRIENDED, Kind.DROPPED, Kind.HANDOVER_FAILED,
         Kind.ENRICHED, Kind.DOUBLE, Kind.ASKED_AGAIN, Kind.OPTED_OUT, Kind.NOTED, Kind.COMMENTED,
     }

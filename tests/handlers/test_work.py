@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from handlers.announce import record
 from store.domain.team import Platform
 from tests.handlers.people import answers, captured, lead, says
 
@@ -14,10 +15,12 @@ async def card(store, lead_id, account):
     return str(row.payload)
 
 
-async def pooled(store):
-    new = await captured(store, rep="李雷")
-    await says(store, "lilei", f"放回 {new.id}")
-    return new.id
+async def pooled(store, **values):
+    """A lead that nobody had."""
+    new = await captured(store, **values)
+    async with store.begin() as tx:
+        [after] = await record(tx, (await tx.leads.get(new.id)).unsuitable(tx.now, "没有合适的人"))
+    return after.id
 
 
 async def test_everybody_presses_at_once_and_exactly_one_wins(store):

@@ -91,12 +91,12 @@ async def test_a_bound_group_gets_it_too(store, clock):
 
 
 async def test_the_figures_count_what_happened_that_day(store, clock):
-    one, two, _ = [await captured(store) for _ in range(3)]
+    one, _, three = [await captured(store) for _ in range(3)]
     clock.tick(minutes=10)
     await says(store, "lilei", f"跟进 {one.id} 电话 聊了报价和周期")
     await says(store, "lilei", f"成交 {one.id} 12万")
-    await says(store, "hanmei", f"放回 {two.id}")
-    await says(store, "hanmei", f"领取 {two.id}")
+    await says(store, "wangqiang", f"放回 {three.id}", Platform.DINGTALK)
+    await says(store, "hanmei", f"领取 {three.id}")
     clock.tick(hours=1)
 
     async with store.read() as tx:

@@ -206,7 +206,7 @@ async def test_the_likelier_one_stands_first_in_the_pool_and_keeps_its_score(sto
 
     async with store.begin() as tx:
         rep = await tx.members.by_name("李雷")
-        listed, _ = await tx.leads.pool(rep, "", tx.now, 10)
+        listed, _ = await tx.leads.pool(rep, "", tx.rules.limits, tx.now, (10, 0))
 
     assert [one.id for one in listed] == [fair.id, web.id]
     assert listed[0].score < listed[1].score

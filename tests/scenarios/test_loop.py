@@ -169,7 +169,7 @@ async def managers_read_the_digest(world: World) -> None:
     day = f"{world.now.month}月{world.now.day}日"
     assert "林知夏" in await wecom.sees(day, "超时")
     picture = await eventually(
-        lambda: next((m for m in wecom.messages()[-1:] if m.kind == "image"), None), wecom.text
+        lambda: next((m for m in wecom.messages()[-2:] if m.kind == "image"), None), wecom.text
     )
     is_drawn(await fetch(world, f"{world.url}/sandbox/media/{picture.body['media']}"))
     text = await dingtalk.sees(day, "/p/")

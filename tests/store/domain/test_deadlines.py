@@ -3,7 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from store.domain.deadlines import accept_by, reclaim_at, respond_by, schedule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store.domain.deadlines import Policy, accept_by, reclaim_at, respond_by, schedule
+from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
 from tests.store.domain.leads import CALENDAR_NOW as NOW
 from tests.store.domain.leads import LI, RULES, lead
@@ -133,3 +137,100 @@ def test_an_offer_does_not_wait_for_who_goes_on_leave():
     absent = away(NOW + timedelta(minutes=2), NOW + DAY)
 
     assert accept_by(lead(owner=absent), LIMITS, CALENDAR) == NOW + timedelta(minutes=2)
+
+
+# -- policies, and days shown = days enforced ---------------------------------------
+
+
+def with_policies(*policies, **limits):
+    return replace(LIMITS, policies=policies, **limits)
+
+
+def test_a_policy_has_its_own_spans_for_its_stage_score_and_source():
+    expo = Policy(
+        name="expo",
+        when={"source": "expo", "stage": ("following",), "min_score": 60},
+        spans={"no_conversion": 5 * DAY, "no_follow_up": 3 * DAY, "protect": DAY},
+    )
+    limits = with_policies(expo)
+    worked = lead(
+        owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING, source="expo", score=70
+    )
+
+    assert reclaim_at(worked, limits, CALENDAR) == (NOW + 3 * DAY, "太久没有跟进")
+    for other in ({"source": "website"}, {"score": 50}, {"stage": Stage.QUOTED}):
+        assert reclaim_at(replace(worked, **other), limits, CALENDAR)[0] == NOW + 14 * DAY
+
+
+def test_an_exempt_stage_is_never_reclaimed():
+    quoted = planned(lead(owner=LI, accepted=True, contacted=True, stage=Stage.QUOTED))
+    limits = replace(LIMITS, exempt_stages=("quoted",))
+    vip = with_policies(Policy(name="vip", when={"min_score": 0}, exempt=True))
+
+    assert quoted.due_at is not None
+    for exempt in (limits, vip):
+        assert reclaim_at(quoted, exempt, CALENDAR) is None
+        assert schedule(quoted, exempt, CALENDAR).due == Due.NONE
+
+
+def test_a_word_does_not_protect_and_a_talk_does():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    at = NOW + 9 * DAY
+    word = worked.follow(LI, read_follow_up("打通了", at, RULES.zone), at).lead
+    talk = worked.follow(LI, read_follow_up("电话 聊了报价和实施计划", at, RULES.zone), at).lead
+
+    assert reclaim_at(word, LIMITS, CALENDAR)[0] == NOW + 14 * DAY
+    assert reclaim_at(talk, LIMITS, CALENDAR)[0] == NOW + 19 * DAY
+
+
+def test_never_followed_is_not_stale_for_ever():
+    """Whoever was only called once is stale 15 days after that, not since the beginning of time."""
+    once = replace(
+        lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING), followed_at=None
+    )
+
+    assert reclaim_at(once, replace(LIMITS, no_conversion=99 * DAY, hard_max=99 * DAY), CALENDAR) == (
+        NOW + 15 * DAY, "太久没有跟进",
+    )  # fmt: skip
+
+
+def test_a_protection_longer_than_the_follow_up_limit_holds():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+
+    assert reclaim_at(worked, replace(LIMITS, no_follow_up=3 * DAY), CALENDAR)[0] == NOW + 10 * DAY
+
+
+moments = st.integers(0, 40 * 24).map(lambda hours: NOW + timedelta(hours=hours))
+
+
+@given(
+    contacted=st.none() | moments, followed=st.none() | moments, extended=st.booleans(),
+    spare=st.none() | moments, days=st.integers(1, 30),
+)  # fmt: skip
+def test_days_shown_are_days_enforced(contacted, followed, extended, spare, days):
+    """Whatever happened, the sweep takes a lead at the moment its card has shown, not before."""
+    limits = replace(LIMITS, no_follow_up=days * DAY)
+    one = lead(
+        owner=LI, accepted=True, late_at=NOW, contacted_at=contacted, called_at=contacted,
+        followed_at=followed if contacted else None, extended=extended, spare_at=spare,
+    )  # fmt: skip
+    shown, _ = reclaim_at(one, limits, CALENDAR)
+
+    swept = schedule(one, limits, CALENDAR)
+    warnings = 0
+    while swept.due == Due.WARN:
+        warnings += 1
+        assert swept.due_at < shown
+        swept = schedule(swept.warn(swept.due_at).lead, limits, CALENDAR)
+
+    assert (swept.due, swept.due_at) == (Due.RECLAIM, shown)
+    assert warnings <= len(limits.warn_before) + 1
+
+
+@given(followed=moments, contacted=moments)
+def test_nothing_protects_past_the_hard_maximum(followed, contacted):
+    one = lead(
+        owner=LI, accepted=True, contacted_at=contacted, called_at=followed, followed_at=followed
+    )
+
+    assert reclaim_at(one, LIMITS, CALENDAR)[0] <= contacted + LIMITS.hard_max

@@ -1,0 +1,262 @@
+"""The pool: whose it is, what it hides, who may claim and when."""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.config import parse
+from bot.transfer import export_leads
+from bot.wiring import rules
+from handlers.announce import record
+from store.db import Store
+from store.domain.lead import Change, Event, Kind, Place
+from store.domain.team import Platform
+from tests.conftest import team
+from tests.handlers.people import answers, captured, lead, says
+
+DAY = timedelta(days=1)
+PHONE = "19912345678"
+
+
+def under(store, **pool) -> Store:
+    """The same installation with another ``[pool]``."""
+    given = rules(parse(team(pool=pool)))
+    return Store(store.engine, replace(store.rules, limits=given.limits), store.clock)
+
+
+async def pooled(store, **values):
+    """A lead that nobody had."""
+    new = await captured(store, **values)
+    async with store.begin() as tx:
+        [after] = await record(tx, (await tx.leads.get(new.id)).unsuitable(tx.now, "没有合适的人"))
+    return after.id
+
+
+async def history(store, lead_id):
+    async with store.read() as tx:
+        return (await tx.leads.history([lead_id]))[lead_id]
+
+
+# -- what is hidden ------------------------------------------------------------
+
+
+async def test_a_masked_phone_is_not_found_by_its_digits(store):
+    number = await pooled(store, name="欧阳静", phone=PHONE, message=f"我是欧阳静，打 {PHONE}")
+
+    for who in ("lilei", "chenzg", "zhousc"):
+        for words in (PHONE, "欧阳静", "9912345678"):
+            assert "没找到" in await says(store, who, f"线索 {words}")
+    for words in (PHONE, "5678", "欧阳静"):
+        assert "没有和" in await says(store, "lilei", f"公海 {words}")
+
+    await says(store, "lilei", f"领取 {number}")
+    assert "找到 1 条" in await says(store, "lilei", f"线索 {PHONE}")
+
+
+@pytest.mark.parametrize("who", ["lilei", "chenzg", "zhousc"])
+async def test_nobody_reads_name_or_number_before_it_is_claimed(store, who):
+    number = await pooled(
+        store, name="欧阳静", phone=PHONE, email="ouyang@example.com",
+        message=f"我是欧阳静，打 199 1234 5678 或 {PHONE}，信到 ouyang@example.com",
+    )  # fmt: skip
+
+    said = [await says(store, who, line) for line in (f"线索 {number} 详情", "公海")]
+    await says(store, who, f"线索 {number}")
+    cards = [str(row.payload) for row in (await answers(store)).values()]
+
+    for text in (*said, *cards):
+        for secret in ("欧阳静", PHONE, "12345678", "1234 5678", "ouyang@"):
+            assert secret not in text
+
+
+async def test_who_claims_it_sees_everything(store):
+    number = await pooled(store, name="欧阳静", phone=PHONE)
+
+    assert PHONE in await says(store, "lilei", f"领取 {number}")
+    assert "欧阳静" in await says(store, "lilei", f"线索 {number} 详情")
+
+
+async def test_an_export_masks_what_nobody_has_claimed(store, settings, tmp_path):
+    await pooled(store, name="欧阳静", phone=PHONE, message=f"打 {PHONE}")
+    other = await pooled(store, name="司马光", phone="19987654321")
+    await says(store, "lilei", f"领取 {other}")
+
+    await export_leads(settings, tmp_path / "x.csv", "", "")
+    await export_leads(settings, tmp_path / "all.csv", "", "", unmasked=True)
+
+    masked, whole = [(tmp_path / name).read_text("utf-8") for name in ("x.csv", "all.csv")]
+    assert ("欧阳静" in masked, PHONE in masked, "199****5678" in masked) == (False, False, True)
+    assert ("司马光" in masked, "19987654321" in masked) == (True, True)
+    assert ("欧阳静" in whole, PHONE in whole) == (True, True)
+
+
+# -- claiming ------------------------------------------------------------------
+
+
+async def test_two_claims_have_one_winner(store):
+    number = await pooled(store)
+
+    said = await asyncio.gather(
+        says(store, "lilei", f"领取 {number}"),
+        says(store, "wangqiang", f"领取 {number}", Platform.DINGTALK),
+    )
+
+    owner = (await lead(store, number)).owner.name
+    assert sum("已领取" in answer for answer in said) == 1
+    assert any(f"已被 {owner} 领取" in answer for answer in said)
+
+
+async def test_claim_return_claim_does_not_evade_the_daily_limit(store):
+    few = under(store, daily_claims=2, cooldown="0s")
+    number = await pooled(few)
+
+    for _ in range(2):
+        assert "已领取" in await says(few, "lilei", f"领取 {number}")
+        await says(few, "lilei", f"放回 {number}")
+
+    assert "今天已领 2 条" in await says(few, "lilei", f"领取 {number}")
+
+
+async def test_what_is_returned_at_23_59_and_claimed_at_00_01_counts_on_the_new_day(store, clock):
+    few = under(store, daily_claims=1, cooldown="0s")
+    one, two = await pooled(few), await pooled(few)
+    clock.now = datetime(2026, 3, 2, 15, 58, tzinfo=UTC)  # 23:58 in Shanghai, still 2 March in UTC
+    assert "已领取" in await says(few, "lilei", f"领取 {one}")
+    clock.tick(minutes=1)
+    await says(few, "lilei", f"放回 {one}")
+
+    clock.tick(minutes=2)
+
+    assert "已领取" in await says(few, "lilei", f"领取 {one}")
+    await says(few, "lilei", f"放回 {one}")
+    assert "今天已领 1 条" in await says(few, "lilei", f"领取 {two}")
+
+
+async def test_every_owner_of_the_last_week_waits_before_claiming_again(store, clock):
+    number = await pooled(store)
+    for who in ("lilei", "hanmei"):
+        await says(store, who, f"领取 {number}")
+        clock.tick(hours=1)
+        await says(store, who, f"放回 {number}")
+
+    for who, until in (("lilei", "3月9日 周一 11:00"), ("hanmei", "3月9日 周一 12:00")):
+        assert f"{until} 之后可以再领" in await says(store, who, f"领取 {number}")
+    assert (await lead(store, number)).place == Place.POOL
+
+    clock.now = datetime(2026, 3, 9, 3, 0, tzinfo=UTC)
+    assert "之后可以再领" in await says(store, "hanmei", f"领取 {number}")
+    assert "已领取" in await says(store, "lilei", f"领取 {number}")
+
+
+async def test_whom_a_manager_took_it_from_waits_too(store):
+    number = await pooled(store)
+    await says(store, "lilei", f"领取 {number}")
+    await says(store, "chenzg", f"分配 {number} 韩梅")
+    await says(store, "hanmei", f"放回 {number}")
+
+    assert "之后可以再领" in await says(store, "lilei", f"领取 {number}")
+
+
+async def test_fresh_ones_are_not_claimed_and_an_edit_makes_none_fresh_again(store, clock):
+    slow = under(store, embargo="2h")
+    number = await pooled(slow, name="王五", phone=PHONE)
+    assert "3月2日 周一 12:00 起可以领" in await says(slow, "lilei", f"领取 {number}")
+    assert "现在是空的" in await says(slow, "lilei", "公海")
+    assert f"分配 #{number}" in await says(slow, "chenzg", "公海")
+
+    clock.tick(hours=1, minutes=59)
+    async with slow.begin() as tx:
+        edited = replace(await tx.leads.get(number), company="云栖制造", region="浙江杭州")
+        await record(tx, Change(edited, Event(kind=Kind.ENRICHED, at=tx.now)))
+    clock.tick(minutes=1)
+
+    assert f"领取 #{number}" in await says(slow, "lilei", "公海")
+    assert "已领取" in await says(slow, "lilei", f"领取 {number}")
+
+
+async def test_several_are_claimed_each_told(store):
+    one, two, three = [await pooled(store) for _ in range(3)]
+    await says(store, "hanmei", f"领取 {two}")
+
+    said = (await says(store, "lilei", f"领取 {one} {two} {three} 999")).split("\n")
+
+    assert [f"#{n}" in line for n, line in zip((one, two, three, 999), said, strict=True)] == [
+        True
+    ] * 4
+    assert ["已领取" in line for line in said] == [True, False, True, False]
+
+
+# -- scopes --------------------------------------------------------------------
+
+EAST = {
+    "name": "华东公海",
+    "when": {"region": ["华东"]},
+    "members": ["李雷"],
+    "admins": ["韩梅"],
+}
+
+
+async def test_a_rep_sees_and_claims_only_from_the_pools_of_their_scope(store):
+    scoped = under(store, scope=[EAST])
+    east = await pooled(scoped, region="上海")
+    common = await pooled(scoped, region="广东深圳")
+
+    mine = await says(scoped, "lilei", "公海")
+    theirs = await says(scoped, "wangqiang", "公海", Platform.DINGTALK)
+    refused = await says(scoped, "wangqiang", f"领取 {east}", Platform.DINGTALK)
+
+    assert (f"#{east}" in mine, f"#{common}" in mine) == (True, True)
+    assert (f"#{east}" in theirs, f"#{common}" in theirs) == (False, True)
+    assert "在「华东公海」，不归你领" in refused
+    assert "已领取" in await says(scoped, "lilei", f"领取 {east}")
+
+
+async def test_the_admin_of_a_pool_distributes_and_does_not_claim(store):
+    scoped = under(store, scope=[EAST])
+    east = await pooled(scoped, region="上海")
+    common = await pooled(scoped, region="广东深圳")
+
+    assert "请分配" in str((await answers(scoped))[f"lead:{east}/2"].payload)
+    assert "由你分配，自己不领" in await says(scoped, "hanmei", f"领取 {east}")
+    assert f"分配 #{east}" in await says(scoped, "hanmei", "公海")
+    assert "主管" in await says(scoped, "hanmei", f"分配 {common} 李雷")
+    assert "由韩梅分配" in await says(scoped, "chenzg", f"分配 {east} 李雷")
+    assert "已给 李雷" in await says(scoped, "hanmei", f"分配 {east} 李雷")
+    assert "分配 42 李雷" in await says(scoped, "hanmei", "帮助")
+
+
+async def test_a_released_lead_goes_to_the_pool_of_its_scope(store):
+    scoped = under(store, scope=[EAST])
+    number = await pooled(scoped, region="上海")
+    await says(scoped, "lilei", f"领取 {number}")
+
+    await says(scoped, "lilei", f"放回 {number}")
+
+    assert (await lead(scoped, number)).scope == "华东公海"
+
+
+# -- what becomes of leads -----------------------------------------------------
+
+
+async def test_a_deleted_lead_lies_in_the_pool_with_its_history(store):
+    number = await pooled(store)
+    await says(store, "lilei", f"领取 {number}")
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价")
+
+    assert "进了公海，历史都在" in await says(store, "lilei", f"删除 {number}")
+
+    kept = await lead(store, number)
+    past = await history(store, number)
+    assert (kept.place, kept.owner) == (Place.POOL, None)
+    assert (past[-1].kind, past[-1].text) == (Kind.RELEASED, "删除")
+    assert Kind.FOLLOWED in [line.kind for line in past]
+
+
+async def test_only_its_owner_deletes_it(store):
+    number = await pooled(store)
+    await says(store, "lilei", f"领取 {number}")
+
+    assert "在 李雷 名下" in await says(store, "hanmei", f"删除 {number}")
+    assert (await lead(store, number)).owner.name == "李雷"

@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 VENDORS := .venv-vendors
 
-.PHONY: demo install learned scoring test lint types imports tests faults races vendors browser screenshots lock bench clean
+.PHONY: demo install learned scoring test lint types imports tests faults races machine vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
@@ -45,6 +45,10 @@ faults: $(VENV)/.dev
 # Ten thousand claim races between four processes, on each database; `make races RACES=500` for fewer.
 races: $(VENV)/.dev
 	@$(BIN)/python -m tests.scenarios.races $(RACES)
+
+# A made-up sales floor, thousands of steps on each database; `make machine STEPS=100000` for more.
+machine: $(VENV)/.dev
+	@$(BIN)/python -m tests.scenarios.machine $(STEPS)
 
 # The vendors' own clients against the sandbox; npm's part only where there is npm.
 vendors: $(VENV)/.dev $(VENDORS)/.ready

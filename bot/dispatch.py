@@ -104,7 +104,7 @@ async def _moved(tx: Tx, heard: DirectoryChanged) -> None:
     if heard.renamed is not None:
         await tx.members.rename(heard.platform, *heard.renamed)
     for account in heard.joined:
-        await tx.members.join(heard.platform, account)
+        await people.join(tx, heard.platform, account)
     for account in heard.left:
         await people.leave(tx, heard.platform, account)
     await people.ask_directory(tx, heard.platform)

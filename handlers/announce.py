@@ -112,6 +112,14 @@ async def refresh(tx: Tx, leads: Sequence[Lead]) -> None:
     await _put_cards(tx, held, holders)
 
 
+async def catch_up(tx: Tx, back: Sequence[int]) -> None:
+    """Who was gone has cards from before that: they say how things are, without a sound."""
+    behind = await tx.outbox.behind(back)
+    leads = await tx.leads.many(list(behind))
+    held = [Audience(lead, dict.fromkeys(behind[lead.id], False)) for lead in leads]
+    await _put_cards(tx, held, behind)
+
+
 async def _readers(
     tx: Tx, lead: Lead, events: Sequence[Event], holders: Sequence[int]
 ) -> Mapping[int, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from store.db import Tx
 from store.domain.gates import closed
-from store.domain.lead import GRABBING, Change, Event, Kind, Lead
+from store.domain.lead import GRABBING, Change, Event, Kind, Lead, Place
 from store.domain.routing import Choice, Desk, choose, fits, lately
 from store.domain.team import Member, MemberId, Role, off_duty
 
@@ -104,7 +104,7 @@ def grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:
     data = {"grab": [int(member.id) for member in group]}
     why = f"{lead.why}，{GRABBING}" if lead.why else GRABBING
     return Change(
-        replace(lead, why=why, placed_at=at, hold="", grab=True),
+        replace(lead, place=Place.POOL, why=why, placed_at=at, hold="", grab=True),
         Event(kind=Kind.GRAB, at=at, data=data),
     )
 

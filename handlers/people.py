@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from handlers.announce import record
+from handlers.announce import catch_up, record
 from store.db import Tx
 from store.domain.directory import Snapshot
 from store.domain.team import Platform, Role
@@ -13,8 +13,17 @@ BATCH = 200
 async def follow(tx: Tx, snapshot: Snapshot) -> int:
     """Make the team what the directory says; how many leads were left behind by it."""
     await tx.lock("dispatch")
+    before = {member.id for member in await tx.members.active()}
     await tx.members.follow(snapshot, tx.rules.roles)
+    await catch_up(tx, [m.id for m in await tx.members.active() if m.id not in before])
     return await hand_over(tx)
+
+
+async def join(tx: Tx, platform: Platform, account: str) -> None:
+    """The account is somebody's again, and what it has on its phone is true again."""
+    if await tx.members.join(platform, account):
+        member = await tx.members.by_account(platform, account)
+        await catch_up(tx, [member.id] if member else [])
 
 
 async def leave(tx: Tx, platform: Platform, account: str) -> int:

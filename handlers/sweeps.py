@@ -15,10 +15,11 @@ from handlers.clocks import replan
 from handlers.journeys import begin
 from store.db import Tx
 from store.domain.deadlines import reclaim_at, respond_by, schedule
-from store.domain.lead import Due, Lead, LeadId
+from store.domain.lead import Due, Lead, LeadId, may_see
 from store.domain.occasions import KINDS as OCCASIONS
 from store.domain.quota import Level, paid_from
 from store.domain.recurrence import following
+from store.domain.team import Role
 from store.outbox import Put
 from store.reminders import Reminder
 
@@ -92,7 +93,8 @@ async def reminders(tx: Tx) -> int:
     leads = {lead.id: lead for lead in await tx.leads.many(r.lead_id for r in ringing)}
     await tx.reminders.rung([r.id for r in ringing])
     mornings: dict[int, list[Reminder]] = {}
-    wanted = [r for r in ringing if leads[r.lead_id].open or r.kind in OCCASIONS]
+    alive = [r for r in ringing if leads[r.lead_id].open or r.kind in OCCASIONS]
+    wanted = await _rightful(tx, alive, leads)
     many = await _crowded(tx, wanted)
     for reminder in wanted:
         if reminder.date_only or reminder.member_id in many:
@@ -103,6 +105,23 @@ async def reminders(tx: Tx) -> int:
         await _morning(tx, member_id, together, leads)
     await _again(tx, wanted, leads)
     return len(due)
+
+
+async def _rightful(
+    tx: Tx, ringing: Sequence[Reminder], leads: Mapping[LeadId, Lead]
+) -> Sequence[Reminder]:
+    """Who has lost a lead is not reminded of it: its owner is, or a manager while nobody has it."""
+    team = await tx.members.all()
+    managers = await tx.members.active(Role.MANAGER) or await tx.members.active(Role.ADMIN)
+    kept = []
+    for reminder in ringing:
+        lead, member = leads[reminder.lead_id], team[reminder.member_id]
+        if not (member.active and may_see(lead, member)):
+            heirs = [lead.owner] if lead.owner and lead.owner.active else managers
+            kept += [replace(reminder, member_id=heir.id) for heir in heirs[:1]]
+        else:
+            kept.append(reminder)
+    return kept
 
 
 async def _together(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:

@@ -207,6 +207,24 @@ class Outbox:
             found.setdefault(row.lead_id, []).append(row.member_id)
         return found
 
+    async def behind(self, member_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """The cards of these members that are older than the last thing that happened to their lead.
+
+        Lead → members, as ``holders``.
+        """
+        later = exists().where(
+            t.events.c.lead_id == t.outbox.c.lead_id, t.events.c.at >= t.outbox.c.put_at
+        )
+        found: dict[int, list[int]] = {}
+        rows = await self.conn.execute(
+            select(t.outbox.c.lead_id, t.outbox.c.member_id)
+            .where(t.outbox.c.member_id.in_(member_ids), later)
+            .order_by(t.outbox.c.key)
+        )
+        for row in rows:
+            found.setdefault(row.lead_id, []).append(row.member_id)
+        return found
+
     async def recent(self, since: datetime) -> Recent:
         """The cards put first, and the lists put, since then."""
         of_list = t.outbox.c.lead_id.is_(None)

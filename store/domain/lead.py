@@ -712,7 +712,8 @@ class Lead:
     def retime(self, at: datetime, text: str, spare: datetime | None) -> Change:
         """The rules of time have changed; not reclaimed before ``spare``."""
         spared = replace(self, spare_at=spare) if spare else self
-        return Change(spared, Event(kind=Kind.RETIMED, at=at, text=text))
+        data = {"spare": spare.isoformat()} if spare else {}
+        return Change(spared, Event(kind=Kind.RETIMED, at=at, text=text, data=data))
 
     def reclaim(self, at: datetime, why: str) -> Change:
         taken = replace(self._placed(None, at), place=Place.POOL, next_at=None, why=why)

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from jobs.scheduler import Clockwork
 from store import tables as t
 from store.domain.lead import Due, Kind, Place
-from store.domain.rules import Gates
+from store.domain.rules import Gates, RoutingRule
 from store.domain.team import Platform
 from tests.handlers.people import answers, captured, enquiry, lead, says
 from tests.handlers.test_capture import kinds, take
@@ -325,3 +325,20 @@ async def test_people_who_left_are_given_nothing_by_any_batch(store):
 
     owners = {(await lead(store, one.id)).owner.name for one in done}
     assert owners == {"韩梅", "王强"}
+
+
+async def test_a_nurtured_lead_that_is_up_for_grabs_can_be_taken(store):
+    # It stayed with marketing: the card said 领取, and the press was refused.
+    store = replace(
+        store, rules=replace(store.rules, routing=(RoutingRule(name="抢单", assign="grab"),))
+    )
+    new = await captured(store, phone="19912345678")
+    await says(store, "lilei", f"领取 {new.id}")
+    await says(store, "lilei", f"退回 {new.id} 未到时机")
+    await says(store, "lilei", "请假")
+    await captured(store, phone="19912345678", message="现在要买了")
+
+    said = await says(store, "hanmei", f"领取 {new.id}")
+
+    assert "已领取" in said
+    assert (await lead(store, new.id)).owner.name == "韩梅"

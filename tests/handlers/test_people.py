@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from handlers.people import follow, hand_over, leave
+from handlers.people import follow, hand_over, join, leave
 from store import tables as t
 from store.domain.directory import Colleague, RoleRule, Snapshot
 from store.domain.lead import Kind, Place, Stage
@@ -110,6 +110,21 @@ async def test_leaving_twice_hands_over_once(store):
     assert await leaves(store) == 0
 
     assert [p.kind for p in await history(store, made.id)].count(Kind.LEFT) == 1
+
+
+async def test_whoever_comes_back_has_true_cards(store):
+    # The card still offered to take what somebody else had taken meanwhile.
+    made = await captured(store, rep="李雷")
+    await leaves(store)
+    await says(store, "chenzg", f"分配 {made.id} 韩梅")
+    away = str((await answers(store))[f"lead:{made.id}/1"].payload)
+
+    async with store.begin() as tx:
+        await join(tx, Platform.WECOM, "lilei")
+
+    row = (await answers(store))[f"lead:{made.id}/1"]
+    assert "已由 韩梅 接手" not in away
+    assert "已由 韩梅 接手" in str(row.payload)
 
 
 async def test_nobody_new_is_given_to_a_leaver(store):

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from handlers.announce import record
+from handlers.assign import pass_on
 from handlers.sweeps import reminders
 from store.db import open_store
 from tests.handlers.people import answers, captured, lead, says
@@ -179,3 +181,18 @@ async def test_a_deal_has_its_anniversary(store, clock, mine):
 
 async def test_a_birthday_nobody_understands_is_asked_back(store, mine):
     assert "哪一天" in await says(store, "lilei", f"生日 {mine} 2月30日")
+
+
+async def test_who_has_lost_the_lead_is_not_reminded_with_its_number(store, clock):
+    # It rang at the rep the lead had been offered to, whole number and all.
+    new = await captured(store, rep="李雷", phone="19912345678")
+    await says(store, "chenzg", f"提醒 {new.id} 明天9点05 看一眼")
+    await says(store, "chenzg", f"分配 {new.id} 李雷")
+    async with store.begin() as tx:
+        await record(tx, *await pass_on(tx, await tx.leads.get(new.id), None))
+
+    rung = await ring(store, clock, "2026-03-03 09:05")
+
+    accounts = {row.account for key, row in (await answers(store)).items() if key in rung}
+    assert accounts == {(await lead(store, new.id)).owner.wecom}
+    assert accounts != {"lilei"}

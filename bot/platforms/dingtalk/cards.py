@@ -33,6 +33,8 @@ EXISTS = "param.cardAlreadyExist"  # an earlier try got through, and its answer 
 GONE = {"param.cardNotExist", "cardInstance.notExist"}
 NO_TEMPLATE = {"param.templateNotExist", "param.templateUnpublished"}
 ALARMS = "dingtalk_card:"
+UNDELIVERED = "undelivered"  # in a reference: the card that was made and that nobody got
+REMEMBERED = 1000  # cards in this process, newest last
 NO_SUCH_DATA = "param."  # what the card says, or to whom, is refused
 BY_KEY = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
@@ -60,12 +62,25 @@ class Instances:
         self._clock = clock
         self._callback_url = callback_url
         self._registered = False
+        self._undelivered: dict[str, None] = {}
         self._mended_at: datetime | None = None  # when to try the template again
         self._paid_again_at: datetime | None = None  # when there is a new month's allowance
 
-    def makes(self, payload: Mapping[str, Any]) -> bool:
-        """Whether ``payload`` is to be shown as an interactive card."""
-        return self._is_on(payload) and not self._is_ahead(self._mended_at)
+    def makes(self, due: Due) -> bool:
+        """Whether ``due`` is to be shown as an interactive card."""
+        on = self._is_on(due.payload) and not self._is_ahead(self._mended_at)
+        return on and self.undelivered(due) is None
+
+    def undelivered(self, due: Due) -> Ref | None:
+        """The reference that tells the next try that the card was made and reached nobody.
+
+        None when nothing of the kind is known. Without it the next try would be told that
+        the card exists, and take that for success.
+        """
+        ref, track_id = due.ref or {}, _track_id(due)
+        if track_id not in self._undelivered and ref.get(UNDELIVERED) != track_id:
+            return None
+        return {**ref, UNDELIVERED: track_id}
 
     def changes(self, due: Due) -> bool:
         """Whether the card that is there can show ``due``, without a new message."""
@@ -95,7 +110,8 @@ class Instances:
             self._mended_at = None
             await self._bell.over(ALARMS)
         self._paid_again_at = None
-        return {"track_id": track_id, **self._delivered(answer), "at": self._clock().isoformat()}
+        carrier = self._delivered(answer, track_id)
+        return {"track_id": track_id, **carrier, "at": self._clock().isoformat()}
 
     async def change(self, due: Due) -> Ref:
         """The card that is there, as it is now.
@@ -171,11 +187,14 @@ class Instances:
         await self._client.call("POST", REGISTER, body)
         self._registered = True
 
-    def _delivered(self, answer: Mapping[str, Any]) -> Ref:
+    def _delivered(self, answer: Mapping[str, Any], track_id: str) -> Ref:
         """What takes the card back. Raises NoCard unless every place has got it."""
         result = answer.get("result")
         places = result.get("deliverResults") if isinstance(result, dict) else None
         if not isinstance(places, list) or not places or not all(map(_success, places)):
+            self._undelivered[track_id] = None
+            if len(self._undelivered) > REMEMBERED:
+                del self._undelivered[next(iter(self._undelivered))]
             raise NoCard("deliverResults: not delivered")
         carrier = places[0].get("carrierId")
         return {"query_key": str(carrier)} if carrier else {}

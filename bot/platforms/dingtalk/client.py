@@ -35,6 +35,10 @@ class Unreached(Later):
     """There was no connection: nothing was asked."""
 
 
+class Broken(Later):
+    """The connection ended instead of an answer: it may have been done, or never been read."""
+
+
 UNCOUNTED = (Unreached, Banned, Throttled, TooFast, Spent, TokenRefused)
 """A call that ends so costs nothing of the month (D:how-to-process-api-throttling-…)."""
 
@@ -194,6 +198,8 @@ class DingTalkClient:
                 return response.status, await response.read()
         except ClientConnectorError:
             raise Unreached(f"{call.what}: ClientConnectorError") from None
-        except (ClientError, TimeoutError, OSError) as error:
-            # aiohttp's own texts hold the URL, and with it the token.
+        except TimeoutError as error:
             raise Later(f"{call.what}: {type(error).__name__}") from None
+        except (ClientError, OSError) as error:
+            # aiohttp's own texts hold the URL, and with it the token.
+            raise Broken(f"{call.what}: {type(error).__name__}") from None

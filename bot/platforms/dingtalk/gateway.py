@@ -1,5 +1,6 @@
 """Opening one stream connection: a ticket over HTTP, then a websocket with it."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import (
@@ -19,6 +20,7 @@ OPENING = ClientTimeout(total=10)  # the ticket is good for 90 s
 PAGE = (b"<!doctype", b"<html")
 OUR_PROXY = b"plain HTTP request"  # a proxy's page about us, and no firewall's
 CLOSING = ClientWSTimeout(ws_close=2)  # a dead peer never says goodbye
+UPGRADE = 10.0  # seconds; aiohttp would wait five minutes for a host that accepts and is silent
 
 
 class NotOpened(Exception):
@@ -40,7 +42,8 @@ async def open_gateway(session: ClientSession, settings: DingTalk) -> ClientWebS
     """
     try:
         address = await _ticket(session, settings)
-        return await session.ws_connect(address, timeout=CLOSING)
+        async with asyncio.timeout(UPGRADE):
+            return await session.ws_connect(address, timeout=CLOSING)
     except (ClientError, TimeoutError, OSError) as error:
         # aiohttp's own texts hold the URL, and with it the ticket.
         raise NotOpened(type(error).__name__) from None

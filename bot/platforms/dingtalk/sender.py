@@ -37,7 +37,7 @@ from bot.platforms.dingtalk.answers import (
 )
 from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.cards import Instances, NoCard
-from bot.platforms.dingtalk.client import DingTalkClient
+from bot.platforms.dingtalk.client import Broken, DingTalkClient
 from bot.platforms.dingtalk.crypto import robot_sign
 from bot.platforms.dingtalk.messages import trusted
 from bot.platforms.oncemore import once_more
@@ -81,7 +81,8 @@ async def unheeded(_group: str) -> None:
 class _RobotSender(ABC):
     """The steps both kinds of chat share."""
 
-    patience: float = 45  # seconds for all calls of one message; the relay's lease is 60
+    patience: float = 42  # seconds for all calls that bring one message to the phone
+    recall_patience: float = 6  # for taking the old one back; both fit into the relay's 50
 
     def __init__(
         self, client: DingTalkClient, settings: DingTalk, clock: Callable[[], datetime]
@@ -98,21 +99,21 @@ class _RobotSender(ABC):
         """
         try:
             async with asyncio.timeout(self.patience):
-                return await self._show(due)
+                ref = await self._show(due)
         except TooFast as fast:
             raise fast.at(due.attempts) from None
         except TimeoutError:
             raise Later(f"no answer in {self.patience} s") from None
+        # Not before: what is taken back for a message that reaches nobody is lost.
+        await self._recall(due, ref)
+        return ref
 
     def detour(self, due: Due, ref: Mapping[str, Any] | None) -> bool:
         """A session and a work notification leave no reference, and prove nothing for the robot."""
         return bool(due.account) and ref is None
 
     async def _show(self, due: Due) -> Ref | None:
-        ref = None if await self._replied(due.payload) else await self._message(due)
-        # Not before: what is taken back for a message that reaches nobody is lost.
-        await self._recall(due)
-        return ref
+        return None if await self._replied(due) else await self._message(due)
 
     async def _message(self, due: Due) -> Ref | None:
         answer = await _gently(due.payload, lambda payload: self._say(due.account, payload))
@@ -135,28 +136,43 @@ class _RobotSender(ABC):
     def _robot(self) -> dict[str, str]:
         return {"robotCode": self._settings.client_id}
 
-    async def _recall(self, due: Due) -> None:
-        ref = due.ref or {}
-        if not ref.get("query_key") or not self._is_within(ref.get("at"), RECALLABLE):
+    async def _recall(self, due: Due, ref: Ref | None) -> None:
+        """Take back what was there before, unless it was changed in place and is ``ref``."""
+        old = due.ref or {}
+        changed = "track_id" in old and (ref or {}).get("track_id") == old["track_id"]
+        if changed or not old.get("query_key") or not self._is_within(old.get("at"), RECALLABLE):
             return
+        keys = {"processQueryKeys": [old["query_key"]]}
         try:
-            keys = {"processQueryKeys": [ref["query_key"]]}
-            await once_more(lambda: self._take_back(due.account, keys | self._robot))
-        except (Later, Undeliverable) as error:
-            # Two cards are better than none.
-            log.info("dingtalk_not_recalled", key=due.key, why=str(error))
+            async with asyncio.timeout(self.recall_patience):
+                await once_more(lambda: self._take_back(due.account, keys | self._robot))
+        except (Later, Undeliverable, TimeoutError) as error:
+            # Two cards are better than none, and the new one is there.
+            log.info("dingtalk_not_recalled", key=due.key, why=str(error) or "no answer")
 
-    async def _replied(self, payload: Mapping[str, Any]) -> bool:
-        """Try the session the message came with: it costs no quota, but it may have ended."""
-        session, message = payload.get("session"), webhook_message(payload)
+    async def _replied(self, due: Due) -> bool:
+        """Try the session the message came with: it costs no quota, but it may have ended.
+
+        An answer that gets lost on the way leaves open whether the message is there: a
+        connection kept for too long breaks in the same way, with nothing done. So it is
+        said again, in the same session and under the same ``msgUuid`` (4.5), and only
+        then by the robot: in doubt twice rather than never.
+        """
+        session, message = due.payload.get("session"), webhook_message(due.payload)
         if not session or message is None or not self._is_open(session):
             return False
         try:
-            await self._client.webhook(session["url"], message, "sessionWebhook")
+            await self._in_session(session["url"], _once(due) | message)
         except (Later, Undeliverable) as error:
             log.info("dingtalk_session_failed", why=str(error))
             return False
         return True
+
+    async def _in_session(self, url: str, message: dict[str, Any]) -> None:
+        try:
+            await self._client.webhook(url, message, "sessionWebhook")
+        except Broken:
+            await self._client.webhook(url, message, "sessionWebhook")
 
     def _is_open(self, session: Mapping[str, Any]) -> bool:
         ours = trusted(str(session.get("url", "")), self._settings.oapi_base)
@@ -194,24 +210,30 @@ class DingTalkSender(_RobotSender):
         """Whether it would change the card that is there, and be no new message."""
         return self._cards.changes(due)
 
+    async def show(self, due: Due) -> Ref | None:
+        """As ``_RobotSender.show``; a card that reached nobody is known to the next try."""
+        try:
+            return await super().show(due)
+        except Later as later:
+            later.ref = self._cards.undelivered(due)
+            raise
+
     async def _show(self, due: Due) -> Ref | None:
         """An interactive card where there is a template; what cannot be one is an ActionCard."""
         if self._cards.changes(due):
             return await self._cards.change(due)
-        if not self._cards.makes(due.payload):
+        if not self._cards.makes(due):
             return await super()._show(due)
         try:
-            ref = await self._cards.make(due)
+            return await self._cards.make(due)
         except NoCard as why:
             log.error("dingtalk_card_falls_back", key=due.key, why=str(why))  # noqa: TRY400 -- no stack
             return await super()._show(due)
         except Spent:
             # The session costs nothing of the month that is over.
-            if await self._replied(due.payload):
+            if await self._replied(due):
                 return None
             raise
-        await self._recall(due)
-        return ref
 
     async def _message(self, due: Due) -> Ref | None:
         """By the robot; to whom it may not write, as a work notification (rows 27 and 28)."""
@@ -297,10 +319,8 @@ class DingTalkGroupSender(_RobotSender):
         url = self._settings.group_webhook.get_secret_value()
         if not url:
             raise Undeliverable("dingtalk.group_webhook is not configured")
-        # The same id for the same content: a try that timed out is not shown twice.
-        once = {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
         try:
-            await _gently(due.payload, lambda payload: self._post(url, once | payload))
+            await _gently(due.payload, lambda payload: self._post(url, _once(due) | payload))
         except DingTalkError as error:
             raise _lost("robot/send", error, HOOK_LOST.alarm("robot/send")) from None
         return None
@@ -325,6 +345,11 @@ class DingTalkGroupSender(_RobotSender):
     async def _take_back(self, account: str, keys: dict[str, Any]) -> None:
         body = keys | {"openConversationId": account}
         await self._client.call("POST", "/v1.0/robot/groupMessages/recall", body)
+
+
+def _once(due: Due) -> dict[str, str]:
+    """The same id for the same content: a try that was not answered is not shown twice."""
+    return {"msgUuid": str(uuid5(NAMESPACE_URL, f"{due.key}#{due.version}"))}
 
 
 async def _gently(payload: Mapping[str, Any], say: Callable[[dict[str, Any]], Awaitable[T]]) -> T:

@@ -33,9 +33,16 @@ class Session:
 
 
 class Sessions:
+    """``heeds_uuid``: whether a repeated ``msgUuid`` is shown once here as by the group's robot.
+
+    The page documents it for both kinds of webhook at once, and nobody has tried.
+    """
+
     def __init__(self, state: State) -> None:
         self._state = state
         self._sessions: dict[str, Session] = {}
+        self._seen: set[tuple[str, str]] = set()
+        self.heeds_uuid = True
 
     def start(self, chat: str) -> Session:
         until = self._state.clock() + SESSION_LIFE
@@ -50,9 +57,18 @@ class Sessions:
         if session is None or expired or self._state.clock() >= session.until:
             raise OldFault(300001, "session 不存在")
         kind, content = by_webhook(body)
+        if self._is_repeated(session, body.get("msgUuid")):
+            return {}
         by = NAME if session.chat == group_of("dingtalk") else ""
         self._state.show(session.chat, kind, content, by=by)
         return {}
+
+    def _is_repeated(self, session: Session, uuid: object) -> bool:
+        if not self.heeds_uuid or not isinstance(uuid, str):
+            return False
+        known = (session.id, uuid) in self._seen
+        self._seen.add((session.id, uuid))
+        return known
 
 
 class Robot:

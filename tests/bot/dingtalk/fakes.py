@@ -10,6 +10,10 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 ROBOT = "/v1.0/im/bot/messages/get"
+CUT = (0, "")
+"""No answer: the connection ends."""
+SILENCE = (-1, "")
+"""No answer, as long as somebody waits for one."""
 
 
 async def eventually(happened: Callable[[], Any]) -> None:
@@ -51,11 +55,13 @@ class FakeGateway:
     story: list[str] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
     opening: asyncio.Event = field(default_factory=asyncio.Event)
+    upgrading: asyncio.Event = field(default_factory=asyncio.Event)
     on_connect: Callable[[web.WebSocketResponse], Any] | None = None
     base: str = ""
 
     def __post_init__(self) -> None:
         self.opening.set()
+        self.upgrading.set()
 
     def app(self) -> web.Application:
         app = web.Application()
@@ -79,6 +85,7 @@ class FakeGateway:
         if request.query.get("ticket") not in self.tickets:
             return web.Response(status=403)
         self.tickets.remove(request.query["ticket"])
+        await self.upgrading.wait()
         ws = web.WebSocketResponse()
         await ws.prepare(request)
         self.sockets.append(ws)
@@ -123,7 +130,7 @@ class FakeApi:
         return app
 
     def says(self, path: str, *answers: Any) -> None:
-        """Each answer is a body for HTTP 200, or a pair of status and body."""
+        """Each answer is a body for HTTP 200, a pair of status and body, CUT or SILENCE."""
         self.answers[path] = list(answers)
 
     async def token(self, request: web.Request) -> web.StreamResponse:
@@ -139,7 +146,19 @@ class FakeApi:
         query, headers = dict(request.query), dict(request.headers)
         self.calls.append((request.method, request.path, query, headers, body))
         await self.answering.wait()
+        if self.answers[request.path][:1] in ([CUT], [SILENCE]):
+            return await self._nothing(request)
         return self._next(request.path)
+
+    async def _nothing(self, request: web.Request) -> web.StreamResponse:
+        answers = self.answers[request.path]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        waited = request.transport
+        while answer is SILENCE and waited and not waited.is_closing():  # noqa: ASYNC110 -- nothing tells when
+            await asyncio.sleep(0.01)
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()
 
     def _next(self, path: str) -> web.Response:
         answers = self.answers[path] or [{}]

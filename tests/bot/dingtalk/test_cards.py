@@ -169,6 +169,27 @@ async def test_success_that_reached_nobody_is_followed_by_an_action_card(api, se
     assert ref["query_key"] == "qk"
 
 
+@pytest.mark.parametrize("kept", ["process", "row"])
+@pytest.mark.parametrize("failure", [(500, ""), {"flowControlledStaffIdList": ["user01"]}])
+async def test_a_card_that_reached_nobody_is_not_taken_for_one_that_is_there(
+    api, session, clock, failure, kept
+):
+    """The next try heard that the card exists and called it delivered: nobody had it."""
+    api.says(CREATE, delivered(success=False), (400, {"code": "param.cardAlreadyExist"}))
+    api.says(SEND, failure, {"processQueryKey": "qk"})
+
+    sender = sender_of(api, session, clock)
+    with pytest.raises(Later) as later:
+        await sender.show(due())
+    known = later.value.ref if kept == "row" else None
+    restarted = sender_of(api, session, clock) if kept == "row" else sender
+    ref = await restarted.show(due(attempts=2, ref=known))
+
+    assert api.paths() == [CREATE, SEND, SEND]
+    assert ref["query_key"] == "qk"
+    assert "track_id" not in ref
+
+
 async def test_a_card_that_dingtalk_lost_is_made_anew_as_a_message_of_its_own(api, sender):
     later = await shown(sender)
     api.says(CHANGE, (400, {"code": "param.cardNotExist"}))

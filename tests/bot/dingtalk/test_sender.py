@@ -9,11 +9,12 @@ from bot.platforms.dingtalk.answers import DingTalkError
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import robot_sign
 from bot.platforms.dingtalk.sender import DingTalkGroupSender, DingTalkSender, webhook_message
+from jobs.relay import TIMEOUT
 from store.domain.errors import Later, Undeliverable
 from store.domain.team import Channel
 from store.outbox import Due
 from tests.bot.dingtalk.conftest import CLIENT_ID, Clock, settings
-from tests.bot.dingtalk.fakes import FakeApi
+from tests.bot.dingtalk.fakes import CUT, SILENCE, FakeApi
 
 SEND = "/v1.0/robot/oToMessages/batchSend"
 RECALL = "/v1.0/robot/otoMessages/batchRecall"
@@ -176,8 +177,49 @@ async def test_an_answer_goes_into_its_session_and_costs_no_call(api, sender, cl
 
     assert ref is None
     assert api.paths() == [SESSION]
-    assert api.bodies(SESSION) == [{"msgtype": "text", "text": {"content": "已领取 #42"}}]
+    [body] = api.bodies(SESSION)
+    assert body.pop("msgUuid")
+    assert body == {"msgtype": "text", "text": {"content": "已领取 #42"}}
     assert api.tokens == 0
+
+
+async def test_an_answer_lost_in_the_session_is_said_there_again_under_the_same_id(
+    api, sender, clock
+):
+    """It was sent by the robot at once, and was on the phone twice."""
+    api.says(SESSION, CUT, {"errcode": 0})
+
+    await sender.show(due(answering(api, clock)))
+
+    first, again = (body["msgUuid"] for body in api.bodies(SESSION))
+    assert first == again
+    assert api.paths() == [SESSION, SESSION]
+
+
+async def test_a_session_that_breaks_twice_is_followed_by_the_robot(api, sender, clock):
+    api.says(SESSION, CUT)
+
+    ref = await sender.show(due(answering(api, clock)))
+
+    assert api.paths() == [SESSION, SESSION, SEND]
+    assert ref["query_key"] == "qk+/="
+
+
+async def test_a_message_that_is_there_is_not_sent_again_because_the_recall_hangs(
+    api, sender, clock
+):
+    """One patience covered both: no answer to the recall was no answer to the message."""
+    sender.recall_patience = 0.05
+    api.says(RECALL, SILENCE)
+
+    ref = await sender.show(due(CARD, ref={"query_key": "old", "at": clock().isoformat()}))
+
+    assert ref["query_key"] == "qk+/="
+    assert api.paths() == [SEND, RECALL]
+
+
+def test_send_and_recall_together_end_before_somebody_else_sends_it():
+    assert DingTalkSender.patience + DingTalkSender.recall_patience < TIMEOUT
 
 
 @pytest.mark.parametrize(

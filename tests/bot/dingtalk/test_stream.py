@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from bot.incoming import Heard
+from bot.platforms.dingtalk import gateway as dingtalk_gateway
 from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.pace import Firewall
 from bot.platforms.dingtalk.stream import DingTalkStream, Pace
@@ -96,6 +97,18 @@ async def test_it_opens_with_the_app_s_id_and_asks_for_json(gateway, start):
         }
     ]
     assert gateway.accepts == ["application/json"]
+
+
+async def test_a_host_that_never_answers_the_upgrade_is_asked_again(gateway, start, monkeypatch):
+    """It was waited for as long as aiohttp waits, five minutes, and nothing was heard."""
+    monkeypatch.setattr(dingtalk_gateway, "UPGRADE", 0.05)
+    gateway.upgrading.clear()
+
+    stream = await start(connected=False)
+    await eventually(lambda: len(gateway.opens) > 1)
+    gateway.upgrading.set()
+
+    await eventually(lambda: stream.connected)
 
 
 async def test_a_message_is_acknowledged_while_its_handling_has_not_ended(gateway, start, ears):

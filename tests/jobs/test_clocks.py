@@ -1,11 +1,15 @@
 """The first call: a nudge at half, the managers at the deadline, and what they can press."""
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from handlers.announce import record
 from jobs.scheduler import Clockwork
-from store.domain.lead import Kind
+from store.db import Store
+from store.domain.lead import Change, Event, Kind, Place
 from tests.handlers.people import answers, captured, lead, says
 
 LEI, HAN, CHEN = 1, 2, 4
@@ -197,3 +201,33 @@ async def test_the_digest_counts_as_late_what_the_manager_was_told_is_late(
         after = (await tx.figures.of(clock().date(), clock() + timedelta(seconds=1))).overdue
 
     assert (before, after) == (1, 0)
+
+
+async def test_sweeps_of_several_processes_at_once_do_nothing_twice(store, clock):
+    numbers = [await accepted(store) for _ in range(3)]
+    idle = await captured_in_pool(store)
+    processes = [Clockwork(Store(store.engine, store.rules, clock), lambda: None) for _ in "abc"]
+
+    clock.tick(minutes=30)
+    await asyncio.gather(*(one.beat() for one in processes))
+    clock.tick(days=30)
+    for _ in range(6):
+        await asyncio.gather(*(one.beat() for one in processes))
+
+    for number in numbers:
+        done = await kinds(store, number)
+        assert (done.count(Kind.LATE), done.count(Kind.RECLAIMED)) == (1, 1)
+    assert (await kinds(store, idle)).count(Kind.IDLE) == 1
+
+
+async def test_an_edit_does_not_keep_a_lead_in_the_pool(store, clockwork, clock):
+    number = await captured_in_pool(store)
+    clock.tick(days=29)
+    async with store.begin() as tx:
+        edited = replace(await tx.leads.get(number), company="云栖制造")
+        await record(tx, Change(edited, Event(kind=Kind.ENRICHED, at=tx.now)))
+
+    clock.tick(days=1)
+    await clockwork.beat()
+
+    assert (await lead(store, number)).place == Place.MARKETING

@@ -124,10 +124,20 @@ async def open_service(
                 if not settings.directory.sync:  # who is in no configuration may be in that
                     await hand_over(tx)
             service = _assemble(settings, store, session)
+            await _ask_once_more(service)
             async with _running(service, role):
                 yield service
         finally:
             await opened.close()
+
+
+async def _ask_once_more(service: Service) -> None:
+    """Whoever restarts has mended something; a program that dies again and again has not."""
+    tick = service.store.clock().replace(second=0, microsecond=0)
+    async with service.store.begin() as tx:
+        first = await tx.ticks.first("restart", tick.replace(minute=tick.minute // 10 * 10))
+    if first and service.wecom is not None:
+        await service.wecom.try_again()
 
 
 def _assemble(settings: Settings, store: Store, session: ClientSession) -> Service:

@@ -107,6 +107,9 @@ class Holds(Protocol):
     async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
         """How long nobody calls that any more: ``first``, twice as long each further time."""
 
+    async def release(self, key: str) -> None:
+        """Whoever wants may call that again."""
+
 
 @dataclass(slots=True)
 class OwnHolds:
@@ -142,6 +145,9 @@ class OwnHolds:
         span = min(first * float(2 ** min(times, 20)), most)
         self._held[key] = Hold(now + span, times)
         return span
+
+    async def release(self, key: str) -> None:
+        self._release([key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,10 @@ class SharedHolds:
     async def hold(self, key: str, first: timedelta, most: timedelta) -> timedelta:
         async with self.store.begin() as tx:
             return await tx.quota.hold(key, first, most)
+
+    async def release(self, key: str) -> None:
+        async with self.store.begin() as tx:
+            await tx.quota.release([key])
 
 
 def _run_out(tx: Tx, holds: Mapping[str, Hold]) -> Sequence[str]:

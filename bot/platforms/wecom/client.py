@@ -9,7 +9,7 @@ as a cause.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_hex
@@ -55,8 +55,18 @@ WINDOWS: Mapping[str, Span] = {
 }
 MENDING: Span = (timedelta(minutes=1), timedelta(minutes=10))
 """How soon an admin may have put it right; a new trusted address works after a minute."""
-SECRET_HOLD: Span = (timedelta(minutes=10), timedelta(minutes=10))
-"""A wrong secret is put right in the configuration, which makes it another secret."""
+THE_SECRET = "secret"  # noqa: S105 - what is held, not a secret
+WRONG_SECRET = frozenset({40001, 40013, 41004})
+SECRET_HOLD: Span = (timedelta(hours=1), timedelta(days=1))
+"""A wrong secret is put right in the configuration, which makes it another one (D:90313: stop,
+never loop; the address is banned for an hour). A restart asks once more."""
+BUSY: Span = (timedelta(seconds=1), timedelta(minutes=1))
+"""Of -1, four times running, and of too many calls at once: nobody calls that for a moment."""
+BUSIES: Mapping[str, Span] = {
+    "externalcontact/send_welcome_msg": (timedelta(seconds=1), timedelta(seconds=8)),
+}
+SHORT = "busy"
+"""What marks the short holds of an API: how often they came says nothing about its window."""
 LIFETIME = 7200  # seconds, should expires_in be missing (D:91039)
 HEADERS = {"Content-Type": "application/json"}
 BOUNDARY = f"leadbot-{token_hex(16)}"  # no file has it by chance
@@ -149,12 +159,11 @@ class WeComClient:
     async def _entered(self, path: str, *more: str) -> AsyncIterator[None]:
         """Our turn, where the API wants one call at a time."""
         manners = self._manners.setdefault(path, _Manners())
-        async with self._holds.entered(*(f"{self._about}:{key}" for key in (*more, path))):
-            if manners.serial_until is None or self._clock() >= manners.serial_until:
-                yield
-                return
-            async with manners.one:
-                yield
+        alone = manners.serial_until is not None and self._clock() < manners.serial_until
+        keys = (f"{self._about}:{key}" for key in (*more, path, f"{path} {SHORT}"))
+        # In this order: what became of those before us in the line may hold us back.
+        async with manners.one if alone else nullcontext(), self._holds.entered(*keys):
+            yield
 
     async def _patient(self, path: str, body: object, params: Mapping[str, str] | None) -> Answer:
         """A busy platform is asked three times more, unless it has been busy all the time."""
@@ -213,20 +222,27 @@ class WeComClient:
         if task.cancelled():
             return
         error = task.exception()  # also says that somebody has looked at it
-        if isinstance(error, Later) and error.after:
-            self._refused = (self._clock() + error.after, error)
+        if not isinstance(error, Later) or not error.after:
+            self._refused = None
+            return
+        self._refused = (self._clock() + error.after, error)
 
     async def _fetch_token(self) -> str:
         """From another process, or from WeCom if nobody has one that is not stale."""
         secret = self._settings.secret.get_secret_value()
         key = token_key("wecom", self._settings.corp_id, secret)
-        self._token = await self._tokens.get(key, self._stale, self._ask_for_token)
+        try:
+            self._token = await self._tokens.get(key, self._stale, self._ask_for_token)
+        except Held as held:
+            # Another process may be luckier: what it was told is looked at now and then.
+            after = min(held.after or MENDING[1], MENDING[1])
+            raise _once_more(self._refused[1] if self._refused else held, after) from None
         return self._token.value
 
     async def _ask_for_token(self) -> Token:
         secret = self._settings.secret.get_secret_value()
         query = {"corpid": self._settings.corp_id, "corpsecret": secret}
-        async with self._entered("gettoken"):
+        async with self._entered("gettoken", THE_SECRET):
             try:
                 answer = await self._exchange("gettoken", self._url("gettoken"), None, query)
             except Lost as lost:  # whoever waits for the token has not asked for anything yet
@@ -283,21 +299,29 @@ class WeComClient:
 
     async def _wait(self, path: str, do: Do) -> timedelta | None:
         """What one is told, all heed."""
+        if do == Do.WINDOW:
+            return await self._hold(path, WINDOWS.get(path, WINDOW))
         if do == Do.SERIAL:
             self._manners[path].serial_until = self._clock() + SERIAL
-        if do != Do.WINDOW:
+        if do == Do.LATER:
             return None
-        return await self._hold(path, WINDOWS.get(path, WINDOW))
+        return await self._hold(f"{path} {SHORT}", BUSIES.get(path, BUSY))
 
     async def _wait_for_admin(self, path: str, number: int) -> timedelta | None:
         if path == "gettoken":
-            return await self._hold(path, SECRET_HOLD)
+            wrong = number in WRONG_SECRET
+            held = self._hold(THE_SECRET, SECRET_HOLD) if wrong else self._hold(path, MENDING)
+            return min(await held, MENDING[1])
         if number in STALE_TOKEN or CODES[number].scope == Scope.APP:
             return await self._hold(Scope.APP, MENDING)
         return await self._hold(path, MENDING) if CODES[number].scope == Scope.API else None
 
     async def _hold(self, key: str, span: Span) -> timedelta:
         return await self._holds.hold(f"{self._about}:{key}", *span)
+
+    async def try_again(self) -> None:
+        """The service starts: the app may be enabled again, so its secret is tried once more."""
+        await self._holds.release(f"{self._about}:{THE_SECRET}")
 
     def _without_secrets(self, errmsg: str) -> str:
         """Nothing promises that WeCom's words do not quote the request."""

@@ -71,7 +71,7 @@ def _admin(means: str, tell: str, scope: Scope = Scope.APP) -> Code:
 
 STALE = "企业微信不认刚给的凭证，消息先等着：看看 api_base 对不对，有没有别的程序在用同一个 Secret"
 NO_CONTACT_RIGHT = "没有客户联系权限：到「客户联系 → 权限配置 → 使用范围」加上销售"
-SECRET = "到应用页重新复制 Secret，改好配置后重启"  # noqa: S105 - words, not a secret
+SECRET = "到应用页重新复制 Secret，改好后重启；不重启的话，一小时以上才再试一次"  # noqa: S105 - words, not a secret
 
 CODES: Mapping[int, Code] = {
     -1: Code(Do.RETRY, "the platform is busy"),

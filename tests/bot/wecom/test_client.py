@@ -96,19 +96,20 @@ async def test_a_failed_token_fetch_fails_everybody_who_waits_for_it_once(client
     assert (await client.call("agent/get"))["errcode"] == 0
 
 
-async def test_a_wrong_secret_is_tried_once_in_ten_minutes(client, gateway, clock):
+async def test_a_wrong_secret_is_hardly_asked_again_and_was_every_ten_minutes(
+    client, gateway, clock
+):
     gateway.always["gettoken"] = refusal(40001, "invalid credential")
 
-    for _ in range(5):
+    for _ in range(3 * 24 * 12):
         with pytest.raises(WeComError, match=r"40001.*secret") as refused:
             await client.call("message/send", {})
-        assert refused.value.code == 40001
-    asked = len(gateway.calls("gettoken"))
-    clock.forward(minutes=11)
-    gateway.always.clear()
+        clock.forward(minutes=5)
 
-    assert asked == 1
-    assert (await client.call("message/send", {}))["errcode"] == 0
+    assert refused.value.code == 40001
+    assert refused.value.after <= timedelta(minutes=10)
+    # After 1, 3, 7, 15 and 31 hours, and once a day from then on.
+    assert 6 <= len(gateway.calls("gettoken")) <= 7
 
 
 async def test_a_banned_address_does_not_ask_again_at_once(client, gateway):
@@ -131,9 +132,7 @@ async def test_a_cancelled_caller_does_not_take_the_token_from_the_others(client
     assert gateway.handed_out == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "seconds"), [(45009, 60), (45033, None), (45035, None), (41063, None)]
-)
+@pytest.mark.parametrize(("code", "seconds"), [(45009, 60), (45033, 1), (45035, 1), (41063, None)])
 async def test_what_wecom_does_not_want_now_is_asked_later(client, gateway, code, seconds):
     gateway.always["message/send"] = refusal(code)
 
@@ -150,16 +149,17 @@ async def test_a_busy_platform_is_asked_three_times_more_and_then_later(client, 
     with pytest.raises(Later) as later:
         await client.call("message/send", {})
 
-    assert later.value.after is None
+    assert later.value.after == timedelta(seconds=1)
     assert len(gateway.calls("message/send")) == 4
 
 
-async def test_one_that_is_busy_all_the_time_is_asked_once_a_try(client, gateway):
+async def test_one_that_is_busy_all_the_time_is_asked_once_a_try(client, gateway, clock):
     gateway.always["message/send"] = refusal(-1)
 
     for _ in range(5):
-        with pytest.raises(Later):
+        with pytest.raises(Later) as later:
             await client.call("message/send", {})
+        clock.forward(seconds=later.value.after.total_seconds())
 
     assert len(gateway.calls("message/send")) == 4 + 4
 
@@ -258,11 +258,12 @@ async def test_an_unknown_code_is_logged_with_its_hint(client, gateway, capsys):
     assert "hint: [1789012345]" in capsys.readouterr().out
 
 
-async def test_calls_that_must_not_be_parallel_go_one_by_one_from_then_on(client, gateway):
+async def test_calls_that_must_not_be_parallel_go_one_by_one_from_then_on(client, gateway, clock):
     """Each of them was refused again and again, whatever its own back-off was."""
     gateway.answers("externalcontact/remark", refusal(45033))
     with pytest.raises(Later):
         await client.call("externalcontact/remark", {})
+    clock.forward(seconds=1)
 
     await asyncio.gather(*(client.call("externalcontact/remark", {}) for _ in range(8)))
 
@@ -413,6 +414,21 @@ async def test_another_secret_is_not_held_back_by_the_wrong_one(
 
     assert len(gateway.calls("gettoken")) == 1
     assert (await mended.call("message/send", {}))["errcode"] == 0
+
+
+async def test_a_restart_asks_once_more_with_the_same_secret(processes, gateway):
+    one, other = processes
+    gateway.answers("gettoken", refusal(40001))
+    with pytest.raises(WeComError):
+        await one.call("message/send", {})
+    with pytest.raises(Held) as held:
+        await other.call("message/send", {})
+
+    await one.try_again()
+    restarted = type(one)(one._session, one._settings, one._clock, one._tokens, one._holds)
+
+    assert held.value.after == timedelta(minutes=10)
+    assert (await restarted.call("message/send", {}))["errcode"] == 0
 
 
 async def test_an_untrusted_address_is_named_so_that_it_can_be_entered(client, gateway):

@@ -137,6 +137,7 @@ async def test_a_busy_platform_is_asked_more_and_more_slowly(welcome, gateway, c
         with pytest.raises(Later) as later:
             await welcome.show(greeting(attempts=attempt))
         waits.append(later.value.after.total_seconds())
+        clock.forward(seconds=waits[-1])
 
     assert waits == [1, 2, 4, 8]
 

@@ -76,6 +76,26 @@ async def test_many_rows_under_a_limit_ask_a_few_times_and_all_arrive(
     assert await waiting(store) == 0
 
 
+@pytest.mark.parametrize(("code", "each"), [(45033, 1), (-1, 4)])
+async def test_many_rows_under_a_platform_that_is_busy_asked_1200_times_a_minute(
+    store, relays, gateway, code, each
+):
+    """Each row had a back-off of its own."""
+    clock = store.clock
+    gateway.always[SEND] = refusal(code)
+    for n in range(40):
+        await put(store, f"reply:{n}", account=f"rep{n}")
+
+    await passes(relays, clock, 1, seconds=5)
+    during = len(gateway.calls(SEND))
+    del gateway.always[SEND]
+    await passes(relays, clock, 2, seconds=10)
+
+    assert during <= 16 * each + 12  # those that set out together, and then one by one
+    assert len({body["touser"] for body in gateway.bodies(SEND)[during:]}) == 40
+    assert await waiting(store) == 0
+
+
 async def test_a_limit_on_sending_leaves_changes_and_the_robot_alone(
     store, relays, gateway, clock
 ):

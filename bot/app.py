@@ -47,7 +47,7 @@ from bot.platforms.wecom.login import WeComLogin
 from bot.platforms.wecom.menu import keep_published
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.versions import ruled
-from bot.wiring import rules, team
+from bot.wiring import channels, rules, team
 from handlers import alarms, contacts, people, quota, ways
 from handlers.approval import agreed
 from handlers.capture import found
@@ -120,6 +120,7 @@ async def open_service(
             store = await ruled(opened, settings)
             async with store.begin() as tx:
                 await tx.members.sync(team(settings))
+                await alarms.outlived(tx, channels(settings))
                 await quota.try_again(tx)
                 if not settings.directory.sync:  # who is in no configuration may be in that
                     await hand_over(tx)

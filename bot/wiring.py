@@ -1,5 +1,6 @@
 """From the configuration to the values the rules work with."""
 
+from collections.abc import Collection
 from datetime import time
 from typing import Any
 
@@ -166,3 +167,17 @@ def team(settings: Settings) -> list[dict[str, Any]]:
         }
         for person in settings.team
     ]
+
+
+def channels(settings: Settings) -> Collection[str]:
+    """What is configured, by the names that alarms have."""
+    wecom, dingtalk = settings.wecom, settings.dingtalk
+    there = {
+        "wecom": wecom,
+        "wecom_group": wecom and wecom.group_webhook.get_secret_value(),
+        "aibot": wecom and wecom.aibot,
+        "dingtalk": dingtalk,
+        "dingtalk_group": dingtalk,  # groups are bound by calling the bot in them, too
+        "mail": settings.mail,
+    }
+    return {name for name, section in there.items() if section}

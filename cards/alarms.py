@@ -11,6 +11,7 @@ NAMES = {
     "wecom": "企业微信",
     "wecom_app": "企业微信应用",
     "wecom_cards": "企业微信卡片",
+    "wecom_refused": "企业微信消息",
     "wecom_directory": "企业微信通讯录",
     "wecom_login": "企业微信网页登录",
     "wecom_group": "企业微信群机器人",
@@ -48,6 +49,16 @@ def over_card(alarm: Standing, now: datetime, zone: ZoneInfo) -> Card:
     return Card(
         title=f"{name(alarm)}恢复了",
         note=f"{since} 到 {_clock(now, now, zone)}，{_span(now - alarm.since)}",
+        why=f"之前是：{alarm.text}",
+        buttons=(NOW,),
+    )
+
+
+def gone_card(alarm: Standing, now: datetime, zone: ZoneInfo) -> Card:
+    """What it was about has been taken out of the configuration, or has left."""
+    return Card(
+        title=f"{name(alarm)}这件事不用处理了",
+        note=f"{_clock(now, now, zone)}，配置或人员改过了",
         why=f"之前是：{alarm.text}",
         buttons=(NOW,),
     )

@@ -8,6 +8,7 @@ page says "characters" a code point is one.
 import base64
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ TEXT_BYTES = 2048
 MARKDOWN_BYTES = 4096
 PICTURE_BYTES = 2 * 1024 * 1024
 
+KEPT = frozenset("\n+=<>|~$￥")
 LINK = re.compile(r"<(?=\s*/?\s*a\b)", re.IGNORECASE)
 
 
@@ -85,6 +87,33 @@ def notice(card: Mapping[str, Any], url: str) -> dict[str, Any]:
         "action_menu": {"desc": MENU, "action_list": actions},
         "card_action": {"type": 1, "url": url},
     }
+
+
+def plainly(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A card or text that WeCom refuses (82004: it would crash its clients) as harmless words.
+
+    Of a card also what its buttons would send. Anything else stays what it is.
+    """
+    if payload["msgtype"] == "template_card":
+        return text(_harmless("\n".join(_words(payload["template_card"]))))
+    if payload["msgtype"] == "text":
+        return text(_harmless(payload["text"]["content"]))
+    return dict(payload)
+
+
+def _words(card: Mapping[str, Any]) -> Iterator[str]:
+    title, quote = card.get("main_title", {}), card.get("quote_area", {})
+    yield from filter(None, (title.get("title"), title.get("desc"), quote.get("quote_text")))
+    for row in card.get("horizontal_content_list", ()):
+        yield f"{row['keyname']}：{row['value']}"
+    yield card.get("sub_title_text", "")
+    yield from (f"{one['text']}，发：{one['key']}" for one in card.get("button_list", ()))
+
+
+def _harmless(words: str) -> str:
+    """Letters, digits and punctuation: no marks that pile up, nothing unseen, no pictures."""
+    composed = unicodedata.normalize("NFC", clean(words))
+    return "".join(c for c in composed if c in KEPT or unicodedata.category(c)[0] in "LNPZ")
 
 
 def text(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from handlers.alarms import outlived
 from handlers.announce import catch_up, record
 from store.db import Tx
 from store.domain.directory import Snapshot
@@ -16,6 +17,7 @@ async def follow(tx: Tx, snapshot: Snapshot) -> int:
     before = {member.id for member in await tx.members.active()}
     await tx.members.follow(snapshot, tx.rules.roles)
     await catch_up(tx, [m.id for m in await tx.members.active() if m.id not in before])
+    await outlived(tx)
     return await hand_over(tx)
 
 
@@ -30,6 +32,7 @@ async def leave(tx: Tx, platform: Platform, account: str) -> int:
     """From now on this account is nobody's; how many leads were left behind."""
     await tx.lock("dispatch")
     await tx.members.leave(platform, account, tx.now)
+    await outlived(tx)
     return await hand_over(tx)
 
 

@@ -213,4 +213,5 @@ async def forget(tx: Tx) -> None:
     await tx.outbox.forget(before)
     await tx.pictures.forget(before)
     await tx.quota.forget()
+    await tx.alarms.forget("wecom_refused:", tx.now - DAY)
     await tx.actions.forget(tx.now - DAY)

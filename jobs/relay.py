@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import structlog
 from prometheus_client import Counter as Metric
 
-from handlers.alarms import over, sound
+from handlers.alarms import astray, over, sound, unheard
 from jobs.pacing import admitted, arrived, not_sent, refused
 from jobs.tally import Tally
 from store.db import Store, Tx
@@ -202,7 +202,7 @@ class Relay:
         SENT.labels(due.channel, "held").inc()
         async with self._store.begin() as tx:
             await not_sent(tx, due)
-            if _is_old_news(due, tx.now):
+            if _is_old_news(due, tx.now) or await astray(tx, due.key):
                 await tx.outbox.failed(due, str(held), None)
             await tx.outbox.wait([due], tx.now + (held.after or backoff(due.attempts)))
 
@@ -215,7 +215,8 @@ class Relay:
         async with self._settling(due) as tx:
             if later.alarm is not None:
                 await sound(tx, later.alarm)
-            again = None if later.alarm and _is_old_news(due, tx.now) else tx.now + wait
+            idle = later.alarm and (_is_old_news(due, tx.now) or await astray(tx, due.key))
+            again = None if idle else tx.now + wait
             unsure = isinstance(later, Lost)
             await tx.outbox.failed(due, why, again, unsure=unsure, ref=later.ref)
             if later.after is not None:
@@ -228,6 +229,7 @@ class Relay:
             await tx.outbox.failed(due, why, None)
             if alarm is not None:
                 await sound(tx, alarm)
+            await unheard(tx, due.key)
 
 
 def _wait(due: Due, later: Later) -> timedelta:

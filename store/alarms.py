@@ -65,6 +65,21 @@ class Alarms:
             update(t.alarms).where(t.alarms.c.key == key).values(told_at=self.now, told=rows)
         )
 
+    async def told_again(self, key: str, told_at: datetime) -> None:
+        """It counts as told then: nobody has heard it."""
+        await self.conn.execute(
+            update(t.alarms).where(t.alarms.c.key == key).values(told_at=told_at)
+        )
+
+    async def drop(self, key: str) -> None:
+        """It is about nothing that there is."""
+        await self.conn.execute(delete(t.alarms).where(t.alarms.c.key == key))
+
+    async def forget(self, prefix: str, before: datetime) -> None:
+        """Those under ``prefix`` that have not sounded since: nothing shows when they are over."""
+        old = (t.alarms.c.key.startswith(prefix, autoescape=True), t.alarms.c.seen_at < before)
+        await self.conn.execute(delete(t.alarms).where(*old))
+
     async def end(self, *prefixes: str, account: str = "") -> Sequence[Standing]:
         """Those that a success under ``prefixes`` ends. No query while it is known to be quiet."""
         quiet = self.watch.quiet_at

@@ -6,7 +6,7 @@ payload; the relay makes the phone match. Putting twice before the relay comes
 by sends once, and the newest payload wins.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -601,6 +601,18 @@ class Outbox:
     def _unless_newer(self, due: Due, at: datetime | None) -> ColumnElement[Any]:
         # A payload put while this one was in flight gets its own chance as soon as it wanted.
         return case((t.outbox.c.version > due.version, t.outbox.c.put_at), else_=at)
+
+    async def given_up(self, keys: Sequence[str], within: timedelta) -> Collection[str]:
+        """Those of ``keys`` that were put not longer ago and will not reach their phone."""
+        rows = await self.conn.scalars(
+            select(t.outbox.c.key).where(
+                t.outbox.c.key.in_(keys),
+                t.outbox.c.due_at.is_(None),
+                t.outbox.c.error.is_not(None),
+                t.outbox.c.put_at > self.now - within,
+            )
+        )
+        return set(rows)
 
     async def waiting(self) -> int:
         """How many messages have not reached their phone."""

@@ -1,5 +1,6 @@
 """An alarm that is on: whose account it is about, who was told, and what shows that it is over."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,8 @@ from store.domain.team import Channel
 
 STOPS = {"dingtalk.calls": "dingtalk", "wecom.app": "wecom"}
 """What is used up and the channel that stops with it."""
+PLATFORMS = frozenset({"wecom", "dingtalk"})
+"""The channels whose accounts are those of members."""
 WHOSE = "@"
 """``wecom:81013@lilei`` is about one account; the others' messages do not end it."""
 
@@ -51,6 +54,17 @@ class Standing:
     def account(self) -> str:
         """The one account it is about; "": all."""
         return self.key.partition(WHOSE)[2]
+
+    def is_of(self, channels: Collection[str]) -> bool:
+        """Whether it is about one of ``channels``, or about a side of WeCom or of DingTalk."""
+        platform = self.channel.partition("_")[0].partition(".")[0]
+        sides = platform in channels and platform != self.channel
+        return self.channel in channels or sides
+
+    def is_of_a_stranger(self, accounts: Collection[tuple[str, str]]) -> bool:
+        """Whether it is about one person's account, and about none of ``accounts``."""
+        about_one = bool(self.account) and self.channel in PLATFORMS
+        return about_one and (self.channel, self.account.lower()) not in accounts
 
     def ended_by(self, prefixes: tuple[str, ...], account: str) -> bool:
         """Whether a success under ``prefixes``, for ``account``, shows that it is over."""

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import event, select
 
-from handlers.alarms import over, sound
+from handlers.alarms import astray, outlived, over, sound, unheard
 from handlers.commands import understand
+from handlers.people import leave
 from store import tables as t
 from store.domain.errors import Alarm
-from store.domain.team import Role
+from store.domain.team import Platform, Role
 from store.outbox import Due
 
 UNTRUSTED = Alarm("wecom:60020", "这台机器的地址不可信，到应用页的「企业可信IP」加上 203.0.113.9")
@@ -251,3 +252,142 @@ async def test_the_manager_asks_and_nothing_is_on(office):
         reply = await understand("告警")(tx, manager)
 
     assert reply.card.title == "都正常，没有要处理的"
+
+
+# -- the way to somebody who can do something ------------------------------------
+
+ROBOT = Alarm("wecom_group:93000", "群机器人的地址不对")
+UNSEEN = Alarm("wecom:81013@laoguan", "laoguan 收不到企业微信消息")
+
+
+async def not_delivered(office, key, alarm=None):
+    """The relay gives the message up."""
+    async with office.begin() as tx:
+        (due,) = [due for due in await tx.outbox.lease(20) if due.key == key]
+        await tx.outbox.failed(due, "81013", None)
+        if alarm is not None:
+            await sound(tx, alarm)
+        await unheard(tx, key)
+
+
+async def waiting(office):
+    return [(row.channel, row.account) for row in await messages(office) if row.due_at]
+
+
+async def test_when_no_admin_can_be_reached_the_managers_hear_it_and_nobody_did(office):
+    await hire(office, wecom="laoguan")
+    await sounded(office, UNSEEN)
+
+    await sounded(office, ROBOT)
+
+    assert await waiting(office) == [("wecom", "chenzg")] * 2
+
+
+async def test_an_alarm_that_did_not_arrive_goes_to_the_other_platform_and_stayed_on_the_first(
+    office,
+):
+    await hire(office, **BOTH)
+    await sounded(office, ROBOT)
+    (first,) = await messages(office)
+
+    await not_delivered(office, first.key, UNSEEN)
+
+    assert await waiting(office) == [("dingtalk", "guan01")] * 2
+
+
+async def test_an_alarm_that_did_not_arrive_goes_to_the_managers(office):
+    await hire(office, wecom="laoguan")
+    await sounded(office, ROBOT)
+    (first,) = await messages(office)
+
+    await not_delivered(office, first.key)
+
+    assert await waiting(office) == [("wecom", "chenzg")]
+
+
+async def test_what_reached_nobody_at_all_is_told_again_in_an_hour_and_not_in_a_day(office, clock):
+    await sounded(office, ROBOT)
+    (first,) = await messages(office)
+    await not_delivered(office, first.key)
+    clock.tick(minutes=59)
+    await sounded(office, ROBOT)
+    early = await waiting(office)
+
+    clock.tick(minutes=1)
+    await sounded(office, ROBOT)
+
+    assert early == []
+    assert await waiting(office) == [("wecom", "chenzg")]
+
+
+async def test_one_of_two_who_heard_it_is_enough(office):
+    await hire(office, wecom="laoguan")
+    async with office.begin() as tx:
+        people = [_row(member) for member in (await tx.members.all()).values()]
+        await tx.members.sync([*people, {**people[-1], "name": "管二", "wecom": "guaner"}])
+    await sounded(office, ROBOT)
+    (first, second) = await messages(office)
+    async with office.begin() as tx:
+        await tx.outbox.sent(
+            next(d for d in await tx.outbox.lease(9) if d.key == second.key), None
+        )
+        await astray(tx, first.key)
+
+    async with office.read() as tx:
+        (alarm,) = await tx.alarms.on()
+
+    assert {told.account for told in alarm.told} == {first.account, second.account}
+
+
+# -- what it was about is no more --------------------------------------------------
+
+
+async def test_a_corrected_account_ends_its_alarm_and_stayed_on_for_ever(office):
+    await sounded(office, Alarm("wecom:60111@lilie", "企业微信里没有账号 lilie"))
+
+    async with office.begin() as tx:
+        await outlived(tx)
+
+    (row,) = await messages(office)
+    assert await on(office) == []
+    assert row.payload["template_card"]["main_title"]["title"] == "企业微信这件事不用处理了"
+
+
+async def test_the_alarm_of_somebody_who_is_still_there_stays_on(office):
+    await sounded(office, Alarm("wecom:81013@LiLei", "收不到"))
+
+    async with office.begin() as tx:
+        await outlived(tx)
+
+    assert await on(office) == ["wecom:81013@LiLei"]
+
+
+async def test_who_leaves_takes_their_alarm_with_them(office):
+    await sounded(office, Alarm("wecom:81013@lilei", "收不到"))
+
+    async with office.begin() as tx:
+        await leave(tx, Platform.WECOM, "lilei")
+
+    assert await on(office) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "configured", "left"),
+    [
+        ("wecom_group:93000", {"wecom"}, []),
+        ("wecom_group:93000", {"wecom", "wecom_group"}, ["wecom_group:93000"]),
+        ("wecom_directory:60011", {"dingtalk"}, []),
+        ("dingtalk.calls:over", {"wecom"}, []),
+        ("aibot:kicked", {"wecom"}, []),
+        ("mail:auth", {"wecom"}, []),
+        ("learned:drift", {"wecom"}, ["learned:drift"]),
+        ("wecom:60020", {"wecom"}, ["wecom:60020"]),
+    ],
+)
+async def test_the_alarms_of_a_channel_end_when_it_is_taken_out(office, key, configured, left):
+    await sounded(office, Alarm(key, "坏了"))
+
+    async with office.begin() as tx:
+        await outlived(tx, configured)
+
+    assert await on(office) == left

@@ -12,7 +12,7 @@ from jobs.relay import Relay, backoff
 from store import tables as t
 from store.domain.errors import Alarm, Held, Later, Lost, Undeliverable
 from store.domain.quota import Api, Rank
-from store.domain.team import Channel
+from store.domain.team import Channel, Role
 from store.outbox import Due, Put
 
 
@@ -307,6 +307,32 @@ async def test_what_the_admin_can_mend_is_told_to_the_admin(store, relay, phone,
 
     assert await alarms(store) == ["wecom:81013@lilei"]
     assert [key for key, *_ in phone.shown if key.startswith("alarm:")]
+
+
+async def test_an_alarm_to_a_dead_phone_is_not_given_up_with_it(store, relay, phone):
+    """Both alarms went to the one phone that was known to be dead, and nobody heard of either."""
+
+    async def refuse(due):
+        if due.account == "admin":
+            raise Undeliverable("81013", alarm=Alarm("wecom:81013@admin", "收不到"))
+
+    phone.before.append(refuse)
+    async with store.begin() as tx:
+        people = [m for m in (await tx.members.all()).values() if m.role == Role.MANAGER]
+        (row_,) = [_person(member) for member in people]
+        await tx.members.sync([row_, {**row_, "name": "管工", "role": "admin", "wecom": "admin"}])
+        await sound(tx, Alarm("wecom_group:93000", "群机器人的地址不对"))
+
+    await relay.drain()
+
+    heard = sorted(key.rpartition("/")[0] for key, *_ in phone.shown)
+    assert heard == ["alarm:wecom:81013@admin", "alarm:wecom_group:93000"]
+
+
+def _person(member):
+    names = ("name", "role", "wecom", "dingtalk", "grade", "capacity")
+    lists = ("regions", "products", "industries")
+    return {n: getattr(member, n) for n in names} | {n: list(getattr(member, n)) for n in lists}
 
 
 async def test_what_waits_for_the_admin_waits_longer_each_time_and_arrives(

@@ -235,8 +235,15 @@ def meaning(number: int, errmsg: str) -> str:
     return said or "unknown error"
 
 
+def is_refused(number: int) -> bool:
+    """Whether WeCom takes what we have written for wrong, or says what nobody knows."""
+    return code(number) is UNKNOWN or code(number).do == Do.BUG
+
+
 def told(number: int, path: str, errmsg: str) -> str:
-    """What the admin is told about it; "" for what no admin can mend."""
+    """What the admin is told about it; "" for what nobody can do anything about."""
+    if is_refused(number):
+        return f"企业微信不收一条消息，没送到（{path} 报错 {number}）：看看日志，把这句发给 leadbot 的维护者"
     found = address(errmsg)
     return code(number).tell.format(path=path, address=f" {found}" if found else "")
 
@@ -271,6 +278,8 @@ def alarm_key(number: int, path: str) -> str:
     """Which channel does not work, and why: ``wecom:60020``, ``wecom_group:93000``."""
     if number == NO_CALLBACK:
         return f"wecom_cards:{number}"  # texts go out, which proves nothing about cards
+    if is_refused(number):
+        return f"wecom_refused:{number}:{path}"  # other messages go out all the same
     if code(number).scope == Scope.APP or number in STALE_TOKEN:
         return f"wecom:{number}"
     return f"{next(_channels(path), 'wecom_other')}:{number}"

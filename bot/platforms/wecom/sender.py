@@ -26,6 +26,7 @@ from bot.platforms.wecom.errcodes import (
     UNREADY_MEMBER,
     UNSEEN_MEMBER,
     alarm_key,
+    is_refused,
 )
 from bot.platforms.wecom.pictures import Uploads
 from cards import wecom
@@ -73,7 +74,8 @@ class AppSender:
     the one it replaces is taken back. Where buttons are refused (42031, a WeCom of a
     corp's own that is older than they are) the card is a notice with a menu, which
     opens a page at ``home``; where the app has no callback URL (43012) it is one without,
-    and ``alarmed`` is told.
+    and ``alarmed`` is told. What WeCom refuses as malformed or dangerous (82004), or with a
+    code nobody knows, is sent once more as plain words.
 
     A message whose answer was lost is the same request when it is sent again, and
     ``enable_duplicate_check`` keeps it from being shown twice: WeCom compares the whole
@@ -118,6 +120,26 @@ class AppSender:
             raise WeComError(error.code, str(error), alarm) from None
 
     async def _shown(self, due: Due) -> Ref:
+        try:
+            return await self._as_it_is(due)
+        except WeComError as error:
+            plain = wecom.plainly(due.payload)
+            if not is_refused(error.code) or self.in_place(due) or plain == due.payload:
+                raise
+            return await self._plainly(due, plain, error)
+
+    async def _plainly(self, due: Due, plain: dict[str, Any], refusal: WeComError) -> Ref:
+        """The words alone; if they are refused, too, what was said of the first."""
+        try:
+            ref = await self._send_once(due, plain)
+        except WeComError as error:
+            if isinstance(error, Later):
+                raise
+            raise refusal from None
+        await self._take_back(due.ref or {})
+        return {"at": self.clock().isoformat(), **ref}
+
+    async def _as_it_is(self, due: Due) -> Ref:
         if due.payload["msgtype"] == "image":
             return await self._send_picture(due)
         if due.payload["msgtype"] != "template_card":

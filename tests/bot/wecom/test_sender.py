@@ -18,6 +18,8 @@ from bot.platforms.wecom.sender import (
     MassSender,
     task_id,
 )
+from cards import wecom
+from cards.model import Button, Card
 from store.domain.errors import Anew, Later, Lost, Undeliverable
 from store.domain.team import Channel
 from store.outbox import Due
@@ -397,7 +399,9 @@ async def test_a_second_task_id_is_not_followed_by_a_third(app, gateway):
     with pytest.raises(Undeliverable):
         await app.show(due())
 
-    assert len(gateway.calls(SEND)) == 2
+    # The words that are sent instead have none.
+    kinds = [body["msgtype"] for body in gateway.bodies(SEND)]
+    assert kinds == ["template_card", "template_card", "text"]
 
 
 @each(
@@ -634,3 +638,50 @@ async def test_a_card_that_cannot_be_taken_back_stays_beside_the_new_one(app, ga
     kept = await app.show(due(ring=True, ref={**ref(), "at": NOON.isoformat()}))
 
     assert kept["msgid"] == "m1"
+
+
+# -- what WeCom refuses ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refused", [82004, 42035, 999999])
+async def test_a_card_that_is_refused_is_said_in_words_and_was_told_to_nobody(
+    app, gateway, refused
+):
+    gateway.answers("message/send", refusal(refused))
+
+    ref = await app.show(due(payload=wecom.render(Card(
+        title="新线索 #42\u0300\u0301", rows=(("公司", "云\U0001f4a3帆"),), why="刚来",
+        buttons=(Button("接受", "/接受 42"),),
+    ))))  # fmt: skip
+
+    body = gateway.bodies("message/send")[1]
+    assert body["msgtype"] == "text"
+    assert body["text"]["content"] == "新线索 #42\n公司：云帆\n刚来\n接受，发：/接受 42"
+    assert ref["codes"] == []
+
+
+async def test_what_is_refused_in_words_too_is_an_alarm(app, gateway):
+    gateway.always["message/send"] = refusal(82004)
+
+    with pytest.raises(WeComError) as no:
+        await app.show(due())
+
+    assert no.value.alarm.key == "wecom_refused:82004:message/send"
+    assert "82004" in no.value.alarm.text
+    assert len(gateway.calls("message/send")) == 2
+
+
+async def test_words_that_are_harmless_already_are_not_said_twice(app, gateway):
+    gateway.always["message/send"] = refusal(82004)
+
+    with pytest.raises(WeComError):
+        await app.show(due(payload=wecom.text("好")))
+
+    assert len(gateway.calls("message/send")) == 1
+
+
+async def test_a_busy_platform_makes_the_words_wait(app, gateway):
+    gateway.answers("message/send", refusal(82004), refusal(45009))
+
+    with pytest.raises(Later):
+        await app.show(due())

@@ -69,8 +69,8 @@ async def happened(tx: Tx, change: Change, *, was: Lead, stops: str = "scored") 
 async def cool(tx: Tx) -> int:
     """Derive again what fades, in one go; how many there were.
 
-    Who waits for a first call keeps their score until it is made: the promise on the card
-    goes by it.
+    Who waits for a call, the first or one back, keeps their score until it is made: the
+    promise on the card goes by it.
     """
     leads = await tx.leads.cooling(tx.now, COOLED)
     if not leads:
@@ -82,7 +82,7 @@ async def cool(tx: Tx) -> int:
 
 
 def _kept(old: Lead, new: Lead) -> Lead:
-    promised = old.owner is not None and old.contacted_at is None and old.open
+    promised = old.offered or old.waits
     return replace(old, cools_at=new.cools_at) if promised else new
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import event as listening
 
 from handlers.journeys import clicked, opt_out
 from handlers.score import cool
+from store.domain.deadlines import respond_by
 from store.domain.lead import Kind, Place
 from store.domain.rules import Scale, ScoringRule
 from tests.handlers.people import answers, captured, enquiry, lead, says
@@ -217,3 +218,27 @@ async def test_who_opted_out_is_not_brought_back_by_a_click(rated):
         await clicks(rated, number)
 
     assert (await lead(rated, number)).place == Place.MARKETING
+
+
+async def test_a_score_that_fades_moves_no_promised_call_back(store, clock):
+    # Hot when they asked again, "09:05"; a week later the card said 09:30 and the clock still 09:05.
+    rules = replace(store.rules, scale=Scale(rules=(
+        ScoringRule(name="留了手机", when={"phone": True}, points=60),
+        ScoringRule(name="再来问", when={"event": "asked_again"}, points=30),
+    )))  # fmt: skip
+    store = replace(store, rules=rules)
+    new = await captured(store, phone=PHONE, rep="李雷")
+    await says(store, "lilei", f"领取 {new.id}")
+    await says(store, "lilei", f"跟进 {new.id} 电话 聊了报价，对方要和老板商量")
+    clock.tick(minutes=1)
+    await captured(store, phone=PHONE, message="现在要了")
+    before = await lead(store, new.id)
+    clock.tick(days=9)
+
+    async with store.begin() as tx:
+        await cool(tx)
+
+    after = await lead(store, new.id)
+    limits, calendar = store.rules.limits, store.rules.calendar
+    assert before.score >= limits.hot
+    assert respond_by(after, limits, calendar) == respond_by(before, limits, calendar)

@@ -371,8 +371,14 @@ def _sees(by: Member, was: Folded, line: Line) -> bool:
     return sees(by, was)
 
 
+def reads(by: Member, was: Folded) -> bool:
+    """Whether a whole number is for them: in a pool it is for nobody who was not asked for help."""
+    pooled = was.owner is None and was.place == "pool"
+    return by.id in was.experts if pooled else sees(by, was)
+
+
 def sees(by: Member, was: Folded) -> bool:
-    """Whole numbers: whose it is, who was asked for help, who answers for it, marketing what nobody has."""
+    """Whose it is, who was asked for help, who answers for it, marketing what nobody has."""
     if by.manages or by.id in was.experts or was.owner == by.id:
         return True
     return by.role == Role.MARKETING and was.owner is None

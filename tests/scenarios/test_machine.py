@@ -132,7 +132,7 @@ def test_a_card_that_was_not_put_anew_is_noticed(floor, monkeypatch):
 
 
 def test_a_number_shown_to_somebody_else_is_noticed(floor, monkeypatch):
-    monkeypatch.setattr(lead_cards, "may_see", lambda *_: True)
+    monkeypatch.setattr(lead_cards, "sees_whole", lambda *_: True)
     lead = owned(floor)
 
     hears(floor, "陈主管", f"分配 {lead.id} 王强 照给")

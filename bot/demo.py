@@ -21,6 +21,7 @@ from bot.sandbox import demo as sandbox
 from bot.sandbox.clock import SQLITE, MovableClock, beside, kept
 from bot.serve import listening, prepare_database, stopped
 from bot.wiring import rules, team
+from handlers.announce import refresh
 from handlers.capture import capture
 from store.db import Clock, Store, open_store
 from store.domain.intake import read_fields
@@ -222,7 +223,8 @@ async def seed(settings: Settings, clock: Clock) -> None:
         for hours, values, lines in SAMPLES:
             await _play(store, clock() - timedelta(hours=hours), values, lines)
         async with store.begin() as tx:
-            await tx.outbox.drop_replies()
+            await tx.outbox.keep_leads_only()
+            await refresh(tx, await tx.leads.page(None, 0, len(SAMPLES), {}))
     else:
         async with store.begin() as tx:
             await tx.outbox.show_again()

@@ -412,9 +412,9 @@ class Outbox:
             .values(due_at=None, error="left")
         )
 
-    async def drop_replies(self) -> None:
-        """Answers to what nobody is waiting for: those of a made-up past."""
-        await self.conn.execute(delete(t.outbox).where(t.outbox.c.key.startswith("reply:")))
+    async def keep_leads_only(self) -> None:
+        """Answers and echoes of a made-up past are for nobody: only the cards of its leads stay."""
+        await self.conn.execute(delete(t.outbox).where(~t.outbox.c.key.startswith("lead:")))
 
     async def show_again(self) -> None:
         """Every card of a lead goes out anew: the phones that had them are gone."""

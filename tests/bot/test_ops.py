@@ -1,5 +1,7 @@
 """What operators are told: whether it works, and what only the admin can mend."""
 
+from datetime import timedelta
+
 from handlers.alarms import over, sound
 from store.domain.errors import Alarm
 from store.domain.quota import Api
@@ -79,3 +81,31 @@ async def test_every_limit_is_in_the_metrics(start, sqlite):
     assert 'leadbot_quota_used{api="wecom.aibot_hour",span="hour"} 7.0' in told
     assert 'leadbot_quota_allowed{api="wecom.hour",span="hour"} 1000.0' in told
     assert "wmone" not in told
+
+
+async def test_a_start_ends_the_alarms_of_what_is_configured_no_more(start, sqlite):
+    """The account was corrected and the robot taken out, and both alarms stayed on for ever."""
+    robot = {"group_webhook": "https://qyapi.example/cgi-bin/webhook/send?key=k"}
+    before = await start(configured(sqlite, wecom=WECOM | robot))
+    await sounded(before, Alarm("wecom:60111@lilie", "企业微信里没有账号 lilie"))
+    await sounded(before, Alarm("wecom_group:93000", "群机器人的地址不对"))
+
+    after = await start(configured(sqlite, wecom=WECOM))
+
+    _, told = await after.get("/readyz")
+    assert "problems" not in told
+
+
+async def test_a_restart_lifts_the_hold_on_a_wrong_secret_once_in_ten_minutes(
+    start, sqlite, clock
+):
+    held = []
+    for minutes in (10, 1, 10):
+        clock.tick(minutes=minutes)
+        web = await start(configured(sqlite, wecom=WECOM))
+        key = f"{web.service.wecom._about}:secret"
+        async with web.service.store.begin() as tx:
+            held.append(bool(await tx.quota.holds([key])))
+            await tx.quota.hold(key, timedelta(hours=1), timedelta(days=1))
+
+    assert held == [False, True, False]

@@ -6,9 +6,10 @@ Amounts of other currencies are no amount here: nobody wants 5万美元 booked a
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+from store.domain.blanks import squeeze
 from store.domain.numerals import CHARS, DIGITS, TENS, normalise, number
 
 LONGEST = 2000  # characters looked at; a follow-up is a sentence or two
@@ -68,10 +69,11 @@ def find_amount(text: str) -> Amount | None:
 
 def find_amounts(text: str) -> Iterator[Amount]:
     """Every amount of yuan in the text, in order."""
-    plain = normalise(text[:LONGEST])
-    for match in AMOUNT.finditer(plain):
-        if _is_yuan(plain, match) and (amount := _read(match)) is not None:
-            yield amount
+    written = squeeze(normalise(text[:LONGEST]))
+    for match in AMOUNT.finditer(written.text):
+        if _is_yuan(written.text, match) and (amount := _read(match)) is not None:
+            start, end = written.span(amount.start, amount.end)
+            yield replace(amount, start=start, end=end)
 
 
 def _is_yuan(text: str, match: re.Match[str]) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
+from store.domain.blanks import squeeze
 from store.domain.dates import (
     ABOUT,
     COUNT,
@@ -168,13 +169,14 @@ def find_times(text: str, now: datetime, zone: tzinfo) -> Iterator[Found]:
     """
     if now.tzinfo is None:
         raise ValueError("an instant needs a time zone")
-    plain, place = normalise(text[:LONGEST]), 0
-    local = now.astimezone(zone)
+    written, place = squeeze(normalise(text[:LONGEST])), 0
+    plain, local = written.text, now.astimezone(zone)
     while place < len(plain):
         found = _at(plain, place, local)
         if found:
             found = _through(plain, found, local)
-            yield found
+            start, end = written.span(found.start, found.end)
+            yield replace(found, start=start, end=end)
         place = found.end if found else place + 1
 
 

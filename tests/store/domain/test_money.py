@@ -182,3 +182,23 @@ def test_fen_are_rounded_to_yuan_and_a_long_amount_is_said_short():
     assert [money(yuan) for yuan in (123_457, 120_000, 1_234_567_890, 980)] == [
         "12.35 万", "12 万", "12.35 亿", "980 元",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "yuan", "words"),
+    [
+        ("12 万 8", 128_000, "12 万 8"),  # was 12万
+        ("金额 12 万 8，周五", 128_000, "12 万 8"),
+        ("金额 12 万 8 周五再约", 128_000, "12 万 8"),
+        ("12 万 8 千", 128_000, "12 万 8 千"),
+        ("3 千 5", 3_500, "3 千 5"),
+        ("12 万 8 点再打", 120_000, "12 万"),
+        ("12 万 8 号付", 120_000, "12 万"),
+        ("12 万 8 台", 120_000, "12 万"),
+        ("报价 12 万 3 天内有效", 120_000, "12 万"),
+    ],
+)
+def test_blanks_inside_an_amount_change_nothing(text, yuan, words):
+    found = find_amount(text)
+
+    assert (found.yuan, text[found.start : found.end]) == (yuan, words)

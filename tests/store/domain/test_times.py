@@ -463,3 +463,52 @@ def test_the_place_of_an_english_time_lies_inside_the_sentence():
     result = found("call at 9am tomorrow about the offer")
 
     assert (result.start, result.end) == (5, len("call at 9am tomorrow"))
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        # were 明天 14:00 「3 点」, today's morning, 09:00, the Monday, and nothing at all
+        ("明天 下午 3 点 打电话", "2026-11-22 15:00", "明天 下午 3 点"),
+        ("3 月 15 号上午 9 点 签合同", "2027-03-15 09:00", "3 月 15 号上午 9 点"),
+        ("后天 10 点", "2026-11-23 10:00", "后天 10 点"),
+        ("下周 三 上午10点", "2026-11-25 10:00", "下周 三 上午10点"),
+        ("下周三 下午 3 点再约", "2026-11-25 15:00", "下周三 下午 3 点"),
+        ("3 天后", "2026-11-24 09:00", "3 天后"),
+        ("15 分钟后", "2026-11-21 10:15", "15 分钟后"),
+        ("两 周后", "2026-12-05 09:00", "两 周后"),
+        ("过 3 天", "2026-11-24 09:00", "过 3 天"),
+        ("1 个 月 后", "2026-12-21 09:00", "1 个 月 后"),
+        ("5 号下午", "2026-12-05 14:00", "5 号下午"),
+        ("下周三 15 : 00", "2026-11-25 15:00", "下周三 15 : 00"),
+        ("明天 下午 3 点 半 打电话", "2026-11-22 15:30", "明天 下午 3 点 半"),
+        ("2026 年 12 月 15 日 14: 30", "2026-12-15 14:30", "2026 年 12 月 15 日 14: 30"),
+        ("３ 天后联系", "2026-11-24 09:00", "３ 天后"),
+    ],
+)
+def test_blanks_inside_a_time_change_nothing(text, at, words):
+    result = found(text)
+
+    assert local(text) == at
+    assert text[result.start : result.end] == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("12 3点", "3点"),
+        ("预算 12 3 点再打", "3 点"),
+        ("下周 一起吃饭", "下周"),
+        ("线下 周三见", "周三"),
+        ("5 周五再约", "周五"),
+        ("打了 3 次 周五再打", "周五"),
+        ("138 0000 1234 月底再约", "月底"),
+        ("3 天 后天", "后天"),
+        ("方案2: 30人", None),
+        ("客户在 5 号楼", None),
+    ],
+)
+def test_what_only_stands_beside_a_time_is_not_joined_to_it(text, words):
+    result = found(text)
+
+    assert (result and text[result.start : result.end]) == words

@@ -181,11 +181,12 @@ def maybe_number(text: str) -> LeadId | None:
 
 
 def people(text: str) -> HandOver:
-    """A leaver, and who gets what they had. Raises ValueError."""
+    """A leaver, who gets what they had, and 照给. Raises ValueError."""
     names = re.sub(r"(?:^|\s)(?:给|to)\s", " ", text).replace("，", " ").split()
-    if not 1 <= len(names) <= 2:
+    anyway = len(names) == 3 and names[2].casefold() in give.ANYWAY
+    if not 1 <= len(names) - anyway <= 2:
         raise ValueError(text)
-    return HandOver(*names)
+    return HandOver(*names[:2], anyway=anyway)
 
 
 def anything(text: str) -> str:

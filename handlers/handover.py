@@ -10,11 +10,12 @@ from handlers.assign import Dispatcher
 from handlers.follow import About
 from handlers.reply import Reply
 from handlers.undo import before, remember
+from handlers.work import colleague
 from store.db import Tx
 from store.domain.errors import BadCommand, NotYours, Refused
 from store.domain.lead import HANDED_OVER, Change, Event, Kind, Lead, may_see
 from store.domain.quota import Rank
-from store.domain.team import Member
+from store.domain.team import Member, off_duty
 from store.outbox import Put
 
 MOST = 200
@@ -24,24 +25,34 @@ LABEL = "交接"
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
-    """Everything of ``leaver``; ``to`` is empty when the rules decide."""
+    """Everything of ``leaver``; ``to`` is empty when the rules decide.
+
+    ``anyway``: the manager said 照给, to whoever is away or full.
+    """
 
     leaver: str
     to: str = ""
+    anyway: bool = False
 
 
 async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
-    """All open leads of one person to another, or to whom the rules choose; caps are kept."""
+    """All open leads of one person to another, or to whom the rules choose.
+
+    Roles, leave and caps are those of every other way; 照给 goes over leave and caps.
+    """
     leaver = await _person(tx, wanted.leaver)
-    to = await _person(tx, wanted.to) if wanted.to else None
+    example = f"交接 {leaver.name} 韩梅"
+    to = await colleague(tx, wanted.to, example) if wanted.to else None
     if to is not None:
-        _fit_to_take(to, leaver)
+        _fit_to_take(tx, to, leaver, anyway=wanted.anyway)
     leads = await _held(tx, leaver)
     if not leads:
         raise Refused(f"{leaver.name} 手上没有在跟的线索")
     await tx.lock("dispatch")
     scene = await before(tx, [lead.id for lead in leads])
-    changes = await (_to_one(tx, by, leads, to) if to else _to_many(tx, by, leads, leaver))
+    changes = await (
+        _to_one(tx, by, leads, to, anyway=wanted.anyway) if to else _to_many(tx, by, leads, leaver)
+    )
     for change in changes:
         if change.lead.owner is not None:
             await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
@@ -51,11 +62,14 @@ async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
     return Reply(text=_outcome(leaver, leads, changes, to), told=True)
 
 
-def _fit_to_take(to: Member, leaver: Member) -> None:
+def _fit_to_take(tx: Tx, to: Member, leaver: Member, *, anyway: bool) -> None:
+    """Raises BadCommand, Refused: what is handed over is worked from now on."""
     if to.id == leaver.id:
         raise BadCommand(f"交给谁？例如：交接 {leaver.name} 韩梅，不写就按规则分给大家")
-    if not to.active or to.phone is None:
-        raise Refused(f"{to.name} 收不到卡片，换个人")
+    if not anyway and (why := off_duty(to, tx.now)):
+        raise Refused(
+            f"{to.name} {why}，换个人，一定要给就发「交接 {leaver.name} {to.name} 照给」"
+        )
 
 
 async def _person(tx: Tx, name: str) -> Member:
@@ -76,9 +90,14 @@ async def _held(tx: Tx, leaver: Member) -> Sequence[Lead]:
     return [*owned, *waiting][:MOST]
 
 
-async def _to_one(tx: Tx, by: Member, leads: Sequence[Lead], to: Member) -> list[Change]:
+async def _to_one(
+    tx: Tx, by: Member, leads: Sequence[Lead], to: Member, *, anyway: bool
+) -> list[Change]:
     room = max(0, to.capacity - (await tx.leads.loads()).get(to.id, 0))
-    return [lead.transfer(by, to, tx.now) for lead in leads[:room]]
+    changes = [lead.transfer(by, to, tx.now) for lead in (leads if anyway else leads[:room])]
+    off = off_duty(to, tx.now) or ""
+    over = [off or ("满了" if place >= room else "") for place in range(len(changes))]
+    return [c.saying({"over": why}) if why else c for c, why in zip(changes, over, strict=True)]
 
 
 async def _to_many(tx: Tx, by: Member, leads: Sequence[Lead], leaver: Member) -> list[Change]:
@@ -108,6 +127,7 @@ def _outcome(
     rest = len(leads) - len(changes)
     who = f"{to.name} 手上满了" if to else "没有合适的人"
     left = f"，还有 {rest} 条没交：{who}，可以再发「交接 {leaver.name} 姓名」" if rest else ""
+    left += "，一定要给他就在后面写「照给」" if rest and to else ""
     return f"{done}，跟进和提醒一起过去了{left}" if given else f"{done}{left}"
 
 

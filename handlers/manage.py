@@ -4,6 +4,7 @@ from cards.digest import digest_card
 from cards.words import moment
 from handlers.announce import record
 from handlers.reply import Reply
+from handlers.work import check_on_duty
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import LeadId
@@ -26,6 +27,7 @@ async def take(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     if lead.owner is None:
         raise Refused(f"#{lead.id} 在公海里，发「分配 {lead.id} 姓名」给合适的人")
     change = lead.transfer(by, by, tx.now)
+    check_on_duty(tx, by)
     await tx.reminders.hand_over(lead.id, by.id)
     await record(tx, change)
     return Reply(text=f"#{lead.id} 由你接手，跟进和提醒一起过来了", told=True)

@@ -65,7 +65,8 @@ def _reach(lead: Lead) -> str:
 
 
 async def _check_claim(tx: Tx, by: Member, lead: Lead) -> None:
-    """Whose pool it is, who had it lately, the private cap and the claims of the local day."""
+    """Leave, whose pool it is, who had it lately, the private cap and the claims of the local day."""
+    check_on_duty(tx, by)
     await tx.lock("dispatch")
     limits = tx.rules.limits
     if not lead.grab:
@@ -77,6 +78,12 @@ async def _check_claim(tx: Tx, by: Member, lead: Lead) -> None:
     claimed = await tx.leads.claims_since(by, midnight)
     if limits.daily_claims and claimed >= limits.daily_claims:
         raise Refused(f"今天已领 {claimed} 条，每天最多 {limits.daily_claims} 条，明天再来")
+
+
+def check_on_duty(tx: Tx, by: Member) -> None:
+    """Raises Refused: during a leave the clocks stand still, and what is taken would lie there."""
+    if by.back_at(tx.now) is not None:
+        raise Refused("你在请假，回来了先发「上班」再接新的")
 
 
 async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
@@ -220,11 +227,22 @@ async def colleague(tx: Tx, name: str, example: str) -> Member:
     sales = [m for m in await tx.members.active(Role.REP, Role.MANAGER) if m.phone]
     found = next((m for m in sales if m.name == name), None)
     if found is None:
-        team = "、".join(m.name for m in sales)
-        raise BadCommand(
-            f"团队里没有「{name}」，可以是：{team}" if name else f"给谁？例如：{example}"
-        )
+        raise BadCommand(await _who_else(tx, name, sales) if name else f"给谁？例如：{example}")
     return found
+
+
+async def _who_else(tx: Tx, name: str, sales: Sequence[Member]) -> str:
+    """Why nobody of that name can have a lead, and who can."""
+    team = "、".join(m.name for m in sales)
+    known = [m for m in (await tx.members.all()).values() if m.name == name]
+    there = [m for m in known if m.active]
+    if not known:
+        return f"团队里没有「{name}」，可以是：{team}"
+    if not there:
+        return f"{name} 不在团队里了，可以是：{team}"
+    sells = any(m.role in {Role.REP, Role.MANAGER} for m in there)
+    why = "收不到卡片" if sells else "不跟线索"
+    return f"{name} {why}，可以是：{team}"
 
 
 async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:

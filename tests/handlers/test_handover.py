@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from handlers.sweeps import deadlines
 from store import tables as t
@@ -95,6 +95,78 @@ async def test_a_full_colleague_gets_what_fits_and_the_rest_is_told(store):
     assert "还有 1 条没交：韩梅 手上满了" in answer
     owners = [(await lead(store, number)).owner.name for number in numbers]
     assert owners == ["韩梅", "韩梅", "李雷"]
+
+
+async def test_who_is_away_is_handed_nothing_over_unless_the_manager_says_so(store):
+    """A bug gave everything to a colleague who was on leave."""
+    numbers = [await worked(store) for _ in range(2)]
+    await says(store, "hanmei", "请假 今天到周五")
+
+    refused = await says(store, "chenzg", "交接 李雷 韩梅")
+    kept = [(await lead(store, number)).owner.name for number in numbers]
+    done = await says(store, "chenzg", "交接 李雷 韩梅 照给")
+
+    assert ("韩梅 请假中" in refused, "「交接 李雷 韩梅 照给」" in refused) == (True, True)
+    assert kept == ["李雷", "李雷"]
+    assert "韩梅 2 条" in done
+    assert {(await lead(store, number)).owner.name for number in numbers} == {"韩梅"}
+
+
+async def test_a_hand_over_past_the_cap_is_the_managers_word(store):
+    numbers = [await worked(store) for _ in range(3)]
+    async with store.begin() as tx:
+        await tx.conn.execute(
+            update(t.members).where(t.members.c.name == "韩梅").values(capacity=2)
+        )
+
+    await says(store, "chenzg", "交接 李雷 韩梅 照给")
+
+    assert {(await lead(store, number)).owner.name for number in numbers} == {"韩梅"}
+    async with store.read() as tx:
+        rows = await tx.conn.execute(
+            select(t.events.c.data).where(t.events.c.kind == "transferred").order_by(t.events.c.id)
+        )
+        assert [row.data.get("over", "") for row in rows] == ["", "", "满了"]
+
+
+async def test_who_does_not_sell_is_given_nothing_on_any_way(store):
+    """A bug made a marketing colleague the owner of leads they could not work."""
+    number = await worked(store)
+
+    answers = [
+        await says(store, who, line)
+        for who, line in (
+            ("chenzg", "交接 李雷 周市场"),
+            ("chenzg", "交接 李雷 周市场 照给"),
+            ("chenzg", f"分配 {number} 周市场"),
+            ("chenzg", f"分配 {number} 周市场 照给"),
+            ("lilei", f"转交 {number} 周市场"),
+        )
+    ]
+
+    assert all("周市场 不跟线索，可以是：" in answer for answer in answers)
+    assert (await lead(store, number)).owner.name == "李雷"
+
+
+async def test_who_is_away_takes_nothing_new_before_they_are_back(store):
+    """A bug let leads lie with somebody whose clocks stood still."""
+    number = await worked(store)
+    await says(store, "lilei", f"放回 {number}")
+    await says(store, "hanmei", "请假 今天到周五")
+
+    refused = await says(store, "hanmei", f"领取 {number}")
+    await says(store, "hanmei", "上班")
+
+    assert "先发「上班」" in refused
+    assert "已领取" in await says(store, "hanmei", f"领取 {number}")
+
+
+async def test_a_manager_who_is_away_takes_nothing_over(store):
+    number = await worked(store)
+    await says(store, "chenzg", "请假 今天")
+
+    assert "先发「上班」" in await says(store, "chenzg", f"我来 {number}")
+    assert (await lead(store, number)).owner.name == "李雷"
 
 
 async def test_what_a_leaver_left_behind_can_still_be_handed_over(store):

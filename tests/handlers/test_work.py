@@ -229,7 +229,7 @@ async def test_a_lead_is_handed_only_to_who_can_work_on_it(store):
 
     answer = await says(store, "lilei", f"转交 {new.id} 周市场")
 
-    assert "团队里没有「周市场」" in answer
+    assert "周市场 不跟线索" in answer
     assert "周市场" not in answer.split("可以是")[1]
 
 

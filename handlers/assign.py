@@ -109,6 +109,15 @@ def grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:
     )
 
 
+def went(lead: Lead) -> str:
+    """Where the rules put ``lead``, as it is told."""
+    if lead.owner is not None:
+        return f"已给 {lead.owner.name}"
+    if lead.hold:
+        return lead.why
+    return "大家可以抢，先点先得" if lead.grab else "已请主管分配"
+
+
 async def dispatch(tx: Tx, leads: Iterable[Lead]) -> Sequence[Change]:
     """Give ``leads``, which nobody has, out in this order, former owners first."""
     leads = list(leads)

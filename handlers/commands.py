@@ -186,7 +186,7 @@ def people(text: str) -> HandOver:
     anyway = len(names) == 3 and names[2].casefold() in give.ANYWAY
     if not 1 <= len(names) - anyway <= 2:
         raise ValueError(text)
-    return HandOver(*names[:2], anyway=anyway)
+    return HandOver(names[0], "".join(names[1:2]), anyway)
 
 
 def anything(text: str) -> str:
@@ -301,7 +301,7 @@ COMMANDS = (
     Command(names=("获客", "link", "获客链接"), usage="获客 官网 李雷", does="做一个渠道的加好友链接",
             roles=MARKET, parse=ways.wanted, handler=ways.link),
     Command(names=("资料", "fill", "补充"), usage="资料 42 预算 20万", does="补一项资料，不写就看全部",
-            roles=SALES, parse=about, handler=details.fill, undo=True),
+            roles=ALL, parse=about, handler=details.fill, undo=True),
     Command(names=("配额", "quota"), usage="配额", does="两个平台还能发多少",
             roles=MANAGER, parse=anything, handler=quota.quota),
     Command(names=("告警", "alarms"), usage="告警", does="平台哪里不通、从什么时候起",

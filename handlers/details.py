@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from handlers.announce import record
+from handlers.assign import went
 from handlers.follow import About
 from handlers.reply import Reply
+from handlers.score import happened
 from store.db import Tx
 from store.domain.custom import FieldRule, missing, read, said
 from store.domain.errors import BadCommand
 from store.domain.lead import Lead
+from store.domain.scoring import filled_in
 from store.domain.team import Member
 
 OWN: Mapping[str, str] = {
@@ -28,8 +30,17 @@ async def fill(tx: Tx, by: Member, about: About) -> Reply:
     if not words.strip():
         raise BadCommand(f"{name}是多少？例如：资料 {lead.id} {name} …")
     value = _value(tx.rules.fields, lead, name, words.strip())
-    await record(tx, lead.fill(by, name, OWN.get(name, ""), value, tx.now))
-    return Reply(text=f"#{lead.id} {name}：{value}", told=True)
+    change = lead.fill(by, name, OWN.get(name, ""), value, tx.now)
+    after = await happened(tx, change, was=lead, stops="assigned", back=filled_in)
+    return Reply(text=f"#{lead.id} {name}：{value}{_then(lead, after)}", told=True)
+
+
+def _then(was: Lead, after: Lead) -> str:
+    """What became of a lead that nobody had."""
+    moved = was.owner is None and (after.owner, after.hold, after.place, after.grab) != (
+        None, was.hold, was.place, was.grab,
+    )  # fmt: skip
+    return f"，{went(after)}" if moved or after.hold else ""
 
 
 def _value(rules: tuple[FieldRule, ...], lead: Lead, name: str, words: str) -> str | int | float:

@@ -3,6 +3,7 @@
 import re
 
 from handlers.announce import record
+from handlers.assign import went
 from handlers.capture import capture
 from handlers.known import where
 from handlers.reply import Reply
@@ -63,11 +64,11 @@ async def new(tx: Tx, by: Member, text: str) -> Reply:
         return Reply(text=f"{known or f'#{stored.id} 已记下'}，归你跟{_doubt(stored)}", told=True)
     if known:
         return Reply(text=f"{known}，这次的需求补进去了", told=True)
-    return Reply(text=f"#{stored.id} 已记下，{_went(stored.owner)}{_doubt(stored)}", told=True)
+    return Reply(text=f"#{stored.id} 已记下，{_went(stored)}{_doubt(stored)}", told=True)
 
 
-def _went(owner: Member | None) -> str:
-    return f"分给了 {owner.name}" if owner else "已请主管分配"
+def _went(lead: Lead) -> str:
+    return f"分给了 {lead.owner.name}" if lead.owner else went(lead)
 
 
 def _doubt(lead: Lead) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from handlers.announce import record
+from handlers.assign import went
 from handlers.capture import alone
 from handlers.follow import About
 from handlers.reply import Reply
@@ -34,7 +35,7 @@ async def new_line(tx: Tx, by: Member, about: About) -> Reply:
     same = {"linked": _linked(lead), "line": line, "opted_out_at": lead.opted_out_at}
     made = await alone(tx, _enquiry(tx, lead, about.words, line), event, same)
     await _link(tx, by, lead, made, line)
-    whose = f"分给了 {made.owner.name}" if made.owner else "已请主管分配"
+    whose = f"分给了 {made.owner.name}" if made.owner else went(made)
     return Reply(text=f"#{made.id} 建好了（{line}），{whose}，和 #{lead.id} 互相关联", told=True)
 
 

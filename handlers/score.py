@@ -1,5 +1,6 @@
 """What a lead is worth after something happened to it, and what follows from that."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from handlers.announce import record
@@ -16,9 +17,11 @@ from store.domain.lead import (
     Place,
     may_see,
 )
+from store.domain.rules import Scale
 from store.domain.scoring import LEVELS, comes_back, judged, rated, signals
 from store.domain.team import Member, Role
 
+Back = Callable[[Lead, Lead, Scale], bool]
 COOLED = 500
 """Scores of one transaction that fade: one statement reads them, two write them."""
 HIGH = {
@@ -46,10 +49,13 @@ class Verdict:
     why: str
 
 
-async def happened(tx: Tx, change: Change, *, was: Lead, stops: str = "scored") -> Lead:
+async def happened(
+    tx: Tx, change: Change, *, was: Lead, stops: str = "scored", back: Back = comes_back
+) -> Lead:
     """Record ``change``, the score it leads to, and what follows: MQL, and back to a rep.
 
-    ``stops``: why a journey ends, if one does. Returns the lead as stored.
+    ``stops``: why a journey ends, if one does; ``back``: whether it goes to a rep. Returns
+    the lead as stored.
     """
     event = change.event
     did = [
@@ -58,7 +64,7 @@ async def happened(tx: Tx, change: Change, *, was: Lead, stops: str = "scored") 
     ]
     changes = list(judged(change, did, tx.now, tx.rules.scale))
     after = changes[-1].lead
-    if comes_back(was, after, tx.rules.scale):
+    if back(was, after, tx.rules.scale):
         changes += await dispatch(tx, [after])
     if changes[-1].lead.place != Place.MARKETING:
         await tx.journeys.stop(after.id, stops)

@@ -8,7 +8,7 @@ from cards.lists import amount_card, reason_card
 from cards.words import dated, moment, money
 from handlers import tasks
 from handlers.announce import record
-from handlers.assign import pass_on
+from handlers.assign import pass_on, went
 from handlers.follow import About
 from handlers.journeys import begin
 from handlers.reply import Reply
@@ -197,7 +197,7 @@ async def give_back(tx: Tx, by: Member, about: About) -> Reply:
 
 
 def _went_to(lead: Lead) -> str:
-    return f"转给了 {lead.owner.name}" if lead.owner else "已请主管分配"
+    return f"转给了 {lead.owner.name}" if lead.owner else went(lead)
 
 
 async def release(tx: Tx, by: Member, lead_id: LeadId) -> Reply:

@@ -678,8 +678,12 @@ class Lead:
         )
 
     def check_fills(self, by: Member) -> None:
-        """Raises Refused unless ``by`` may fill in what is known: the owner, and who manages."""
-        if not by.manages:
+        """Raises Refused unless ``by`` may fill in what is known.
+
+        The owner may, who manages, and marketing where the lead lies with them or waits.
+        """
+        lies = self.owner is None and (self.place == Place.MARKETING or bool(self.hold))
+        if not by.manages and not (lies and by.role == Role.MARKETING):
             self.check_mine(by)
 
     def fill(self, by: Member, name: str, column: str, value: object, at: datetime) -> Change:

@@ -180,3 +180,12 @@ def comes_back(before: Lead, after: Lead, scale: Scale) -> bool:
     if after.place == Place.MARKETING:
         return after.score >= scale.mql
     return before.score < scale.mql <= after.score
+
+
+def filled_in(before: Lead, after: Lead, scale: Scale) -> bool:
+    """Whether what somebody filled in gives the lead to a rep: it waited, or is worth it now.
+
+    Who was given back and always had the points stays with marketing.
+    """
+    waited = bool(after.hold) or before.score < scale.mql
+    return waited and comes_back(before, after, scale)

@@ -1,5 +1,7 @@
 """Fields of the company's own: typed, shown, hidden, asked for."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 
 from bot.config import parse
@@ -9,9 +11,11 @@ from cards.lead import View, lead_card
 from store.db import open_store
 from store.domain.custom import FieldRule, checked, read
 from store.domain.errors import ConfigError
+from store.domain.lead import NIGHT
 from tests.conftest import team
 from tests.handlers.people import captured, lead, says
 
+ACCOUNTS = {"李雷": "lilei", "韩梅": "hanmei", "王强": "wangqiang"}
 FIELDS = [
     {"name": "预算", "type": "number", "required": True},
     {"name": "用途", "type": "choice", "choices": ["自用", "代理"]},
@@ -98,6 +102,73 @@ async def test_somebody_else_may_not_fill_it_in(store):
 
     assert "李雷" in await says(store, "hanmei", f"资料 {one.id} 预算 20万")
     assert "预算" not in (await lead(store, one.id)).fields
+
+
+@asynccontextmanager
+async def opened(database, clock, **more):
+    """A service with rules of its own."""
+    settings = parse(team(database={"url": database}, **more))
+    store = open_store(settings.database.url, rules(settings), clock)
+    async with store.begin() as tx:
+        await tx.members.sync(people(settings))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("account", ["zhousc", "chenzg"])
+async def test_a_lead_held_for_a_field_goes_out_when_it_is_filled_in(database, clock, account):
+    """A bug kept the lead waiting for a company it had, and marketing could not write it."""
+    async with opened(database, clock, dispatch={"required": ["company", "title"]}) as store:
+        one = await captured(store)
+
+        half = await says(store, account, f"资料 {one.id} 公司 某某")
+        waits = await lead(store, one.id)
+        done = await says(store, account, f"资料 {one.id} 职位 采购")
+
+        after = await lead(store, one.id)
+        assert (one.hold, waits.hold, waits.why) == ("fields", "fields", "等资料：职位")
+        assert "等资料：职位" in half
+        assert (after.hold, after.owner is not None) == ("", True)
+        assert f"已给 {after.owner.name}" in done
+
+
+async def test_filled_in_at_night_a_lead_waits_for_the_opening_and_says_so(database, clock):
+    clock.tick(hours=12)
+    async with opened(database, clock, dispatch={"required": ["company"]}) as store:
+        one = await captured(store)
+
+        said = await says(store, "chenzg", f"资料 {one.id} 公司 某某")
+
+        assert ((await lead(store, one.id)).hold, "等开门" in said) == (NIGHT, True)
+
+
+async def test_what_is_filled_in_counts_at_once(store):
+    """A bug left the score as it was until something else happened."""
+    one = await captured(store)
+    await says(store, "lilei", f"接受 {one.id}")
+
+    await says(store, "lilei", f"资料 {one.id} 职位 总经理")
+
+    after = await lead(store, one.id)
+    assert after.score == one.score + 20
+    assert "职位" in str(after.points) or "决策人" in str(after.points)
+
+
+async def test_marketing_fills_in_what_lies_there_and_nothing_else(store):
+    mine, theirs = await captured(store), await captured(store)
+    for lead_id in (mine.id, theirs.id):
+        owner = (await lead(store, lead_id)).owner.name
+        await says(store, ACCOUNTS[owner], f"接受 {lead_id}")
+    await says(store, ACCOUNTS[mine.owner.name], f"退回 {mine.id} 未到时机")
+
+    said = await says(store, "zhousc", f"资料 {mine.id} 行业 制造")
+    refused = await says(store, "zhousc", f"资料 {theirs.id} 行业 制造")
+
+    assert ("行业：制造" in said, "在 " in refused) == (True, True)
+    after = [await lead(store, lead_id) for lead_id in (mine.id, theirs.id)]
+    assert [(one.industry, one.place) for one in after] == [("制造", "marketing"), ("", "owner")]
 
 
 async def seen_by(store, lead_id, account):

@@ -104,9 +104,9 @@ async def _moved(tx: Tx, heard: DirectoryChanged) -> None:
     if heard.renamed is not None:
         await tx.members.rename(heard.platform, *heard.renamed)
     for account in heard.joined:
-        await people.join(tx, heard.platform, account)
+        await people.join(tx, heard.platform, account, heard.at)
     for account in heard.left:
-        await people.leave(tx, heard.platform, account)
+        await people.leave(tx, heard.platform, account, heard.at)
     await people.ask_directory(tx, heard.platform)
 
 
@@ -124,6 +124,8 @@ async def _fetch(tx: Tx, heard: ApprovalAgreed) -> None:
 async def _do(store: Store, said: Incoming) -> Answer:
     if said.left_out:
         return await _once(store, said, _unread)
+    if said.wordless:
+        return await _once(store, said, _wordless(said.wordless))
     try:
         line = with_quote(clean(said.line), clean(said.quoted))
         return await _once(store, said, understand(line[:LONGEST]))
@@ -135,6 +137,13 @@ async def _do(store: Store, said: Incoming) -> Answer:
 async def _unread(tx: Tx, by: Member) -> Reply:
     """DingTalk's month is over: the words, and the button that was pressed, stayed there."""
     return Reply(text=await without_words(tx, by), private=True)
+
+
+def _wordless(kind: str) -> Run:
+    async def run(_tx: Tx, _by: Member) -> Reply:
+        return Reply(text=f"{kind}我还看不懂，用文字发给我就行")
+
+    return run
 
 
 def _refuse(refusal: Refused) -> Run:

@@ -53,6 +53,7 @@ class Incoming:
     group: Group | None = None
     quoted: str = ""  # the message this one answers, where the platform shows it
     direct: bool = False
+    wordless: str = ""  # what came in the place of words, as people call it: 图片
     left_out: bool = False  # DingTalk's month is over: somebody said something, and not what
 
 
@@ -140,11 +141,13 @@ ContactEvent = ContactAdded | ContactEdited | ContactLost | HandoverFailed | Lin
 class DirectoryChanged:
     """People came, went or moved. ``left``, ``joined`` and ``renamed`` (from, to) are done at once.
 
-    Whatever else changed is read from the directory soon.
+    Whatever else changed is read from the directory soon. ``at``: when it happened, by the
+    platform's clock, for events overtake each other; None where it does not say.
     """
 
     platform: Platform
     id: str
+    at: datetime | None = None
     left: tuple[str, ...] = ()
     joined: tuple[str, ...] = ()
     renamed: tuple[str, str] | None = None

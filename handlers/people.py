@@ -21,17 +21,23 @@ async def follow(tx: Tx, snapshot: Snapshot) -> int:
     return await hand_over(tx)
 
 
-async def join(tx: Tx, platform: Platform, account: str) -> None:
-    """The account is somebody's again, and what it has on its phone is true again."""
-    if await tx.members.join(platform, account):
+async def join(tx: Tx, platform: Platform, account: str, said_at: datetime | None = None) -> None:
+    """The account is somebody's again, and what it has on its phone is true again.
+
+    ``said_at``: as for ``leave``.
+    """
+    if await tx.members.join(platform, account, said_at):
         member = await tx.members.by_account(platform, account)
         await catch_up(tx, [member.id] if member else [])
 
 
-async def leave(tx: Tx, platform: Platform, account: str) -> int:
-    """From now on this account is nobody's; how many leads were left behind."""
+async def leave(tx: Tx, platform: Platform, account: str, said_at: datetime | None = None) -> int:
+    """From now on this account is nobody's; how many leads were left behind.
+
+    ``said_at``: when it happened, by the platform's clock; None where it does not say.
+    """
     await tx.lock("dispatch")
-    await tx.members.leave(platform, account, tx.now)
+    await tx.members.leave(platform, account, tx.now, said_at)
     await outlived(tx)
     return await hand_over(tx)
 

@@ -170,32 +170,51 @@ class Members:
                 await self.leave(snapshot.platform, account, snapshot.at)
         self._all.clear()
 
-    async def leave(self, platform: Platform, account: str, at: datetime) -> bool:
-        """This account is nobody's any more. Whether it was somebody's."""
-        row = await self._holder(platform, account)
-        if row is None or _gone_key(platform, account) in row["gone"]:
-            return False
-        gone = row["gone"] | {_gone_key(platform, account): at.isoformat()}
-        await self._write(row["id"], {"gone": gone})
-        self._all.clear()
-        return True
+    async def leave(
+        self, platform: Platform, account: str, at: datetime, said_at: datetime | None = None
+    ) -> bool:
+        """This account is nobody's any more. Whether it was somebody's.
 
-    async def join(self, platform: Platform, account: str) -> bool:
-        """The account is somebody's again. Whether it was nobody's."""
-        row = await self._holder(platform, account)
-        key = _gone_key(platform, account)
-        if row is None or key not in row["gone"]:
+        ``at``: no reading of the directory begun before brings them back. ``said_at``: the
+        time of the event, by the platform's clock; one older than their coming changes nothing.
+        """
+        row, key = await self._holder(platform, account), _gone_key(platform, account)
+        said_at = said_at or at
+        if row is None or _heard(row, key) > said_at:
             return False
-        await self._write(row["id"], {"gone": {k: v for k, v in row["gone"].items() if k != key}})
+        heard = {"heard": row["heard"] | {key: said_at.isoformat()}}
+        await self._write(row["id"], heard | {"gone": {key: at.isoformat()} | row["gone"]})
         self._all.clear()
-        return True
+        return key not in row["gone"]
+
+    async def join(
+        self, platform: Platform, account: str, said_at: datetime | None = None
+    ) -> bool:
+        """The account is somebody's again. Whether it was nobody's.
+
+        ``said_at`` as for ``leave``: platforms deliver out of order, and an event as old as
+        the leaving, or older, is no return. None where the platform gives no time.
+        """
+        row, key = await self._holder(platform, account), _gone_key(platform, account)
+        if row is None or (said_at is not None and _heard(row, key) >= said_at):
+            return False
+        gone = {k: v for k, v in row["gone"].items() if k != key}
+        heard = row["heard"] | {key: (said_at or self.now).isoformat()}
+        await self._write(row["id"], {"gone": gone, "heard": heard})
+        self._all.clear()
+        return key in row["gone"]
 
     async def rename(self, platform: Platform, account: str, to: str) -> bool:
-        """The same person under another account. Whether there was one to be renamed."""
+        """The same person under another account, gone if they were. Whether there was one."""
         row = await self._holder(platform, account)
         if row is None or (account != to and await self._holder(platform, to) is not None):
             return False
-        await self._write(row["id"], {platform.value: to})
+        names = {_gone_key(platform, account): _gone_key(platform, to)}
+        kept = {
+            column: {names.get(key, key): at for key, at in row[column].items()}
+            for column in ("gone", "heard")
+        }
+        await self._write(row["id"], {platform.value: to, **kept})
         self._all.clear()
         return True
 
@@ -215,7 +234,7 @@ class Members:
         await self.conn.execute(update(t.members).where(t.members.c.id == member).values(**values))
 
     async def _add(self, platform: Platform, person: Colleague, values: Row) -> None:
-        given = {**values, platform.value: person.account, "gone": {}}
+        given = {**values, platform.value: person.account, "gone": {}, "heard": {}}
         await self.conn.execute(insert(t.members).values(**given))
 
 
@@ -231,6 +250,12 @@ def _same_account(row: Row, person: Row) -> bool:
         and row[platform].lower() == person[platform].lower()
         for platform in Platform
     )
+
+
+def _heard(row: Row, key: str) -> datetime:
+    """When the platform last said that this account came or left; ages ago if never."""
+    said = row["heard"].get(key)
+    return datetime.fromisoformat(said) if said else datetime.min.replace(tzinfo=UTC)
 
 
 def _gone_key(platform: str, account: str) -> str:

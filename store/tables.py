@@ -78,6 +78,8 @@ members = Table(
     Column("departments", Json, nullable=False, server_default="[]"),
     # "wecom:lilei" → when the platform said that this account has left.
     Column("gone", Json, nullable=False, server_default="{}"),
+    # "wecom:lilei" → the time of the newest event that said that they came or left.
+    Column("heard", Json, nullable=False, server_default="{}"),
 )
 # When somebody is away; who is back early ends it, so the past stays as it was.
 leaves = Table(

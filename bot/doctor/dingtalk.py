@@ -46,6 +46,13 @@ class Probe:
 DEPARTMENTS = Probe(
     "POST", "/topapi/v2/department/listsub", "qyapi_get_department_list", {"dept_id": 1}, old=True
 )
+MEMBERS = Probe(
+    "POST",
+    "/topapi/user/listsimple",
+    "qyapi_get_department_member",
+    {"dept_id": 1, "cursor": 0, "size": 1},
+    old=True,
+)
 PERSON = Probe("POST", "/topapi/v2/user/get", SEE_PEOPLE, {"userid": "leadbot-doctor"}, old=True)
 CARD = Probe(
     "PUT",
@@ -58,6 +65,11 @@ TODO = Probe(
     "/v1.0/todo/users/leadbot-doctor/tasks/leadbot-doctor?operatorId=leadbot-doctor",
     "Todo.Todo.Write",
     {"done": True},
+)
+TODO_BY_SOURCE = Probe(
+    "GET",
+    "/v1.0/todo/users/leadbot-doctor/tasks/sources/leadbot-doctor",
+    "Todo.Todo.Read",
 )
 FORM = Probe(
     "GET",
@@ -154,12 +166,14 @@ def _probes(dingtalk: DingTalk, settings: Settings) -> Iterator[Probe]:
     yield Probe("POST", "/v1.0/robot/oToMessages/batchSend", "qyapi_robot_sendmsg", body)
     if settings.directory.sync:
         yield DEPARTMENTS
+        yield MEMBERS
     if settings.directory.sync or dingtalk.todo:
         yield PERSON
     if dingtalk.card_template_id:
         yield CARD
     if dingtalk.todo:
         yield TODO
+        yield TODO_BY_SOURCE
     if dingtalk.approval:
         yield FORM
 

@@ -309,6 +309,18 @@ async def test_a_scope_of_the_old_api_is_told_by_its_name_too(ask, demo, monkeyp
     assert "qyapi_get_department_list" in only_fault(found)
 
 
+async def test_the_right_to_list_a_departments_people_is_asked_for_with_the_directory(ask, demo):
+    """It was asked for in the manual, and never looked at."""
+    demo.sandbox.dingtalk.api.refusals["/topapi/user/listsimple"] = Fault(
+        403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有权限"
+    )
+
+    assert (await ask())["钉钉权限"].ok
+    found = await ask(directory={"sync": True})
+
+    assert "qyapi_get_department_member" in only_fault(found)
+
+
 QPS = Fault(403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", "调用过于频繁")
 
 
@@ -359,12 +371,14 @@ async def test_scopes_of_what_is_switched_on_are_asked_for(ask, demo):
     refusals["/v1.0/card/instances"] = Fault(403, denied, "没有权限")
     todo = "/v1.0/todo/users/leadbot-doctor/tasks/leadbot-doctor"
     refusals[todo] = Fault(403, denied, "没有权限")
+    source = "/v1.0/todo/users/leadbot-doctor/tasks/sources/leadbot-doctor"
+    refusals[source] = Fault(403, denied, "没有权限")
 
     without = (await ask(dingtalk={"card_template_id": "", "todo": False}))["钉钉权限"]
     found = (await ask(dingtalk={"card_template_id": "t1", "todo": True}))["钉钉权限"]
 
     assert without.ok
-    assert "Card.Instance.Write、Todo.Todo.Write" in found.line
+    assert "Card.Instance.Write、Todo.Todo.Write、Todo.Todo.Read" in found.line
 
 
 async def test_who_may_not_look_people_up_is_told_that_nothing_can_be_said(ask, demo):

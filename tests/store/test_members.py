@@ -53,6 +53,47 @@ async def test_somebody_no_rule_covers_is_not_in_the_team(store):
     assert await by(store, "b") is None
 
 
+@pytest.fixture
+def at(store):
+    """Minutes from now, as a platform's clock says them."""
+    return lambda minutes: store.clock() + timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("minutes", [-5, -10])
+async def test_a_coming_no_newer_than_the_leaving_brings_nobody_back(store, at, minutes):
+    """The platforms deliver out of order: a leaver had access again."""
+    async with store.begin() as tx:
+        await tx.members.leave(Platform.WECOM, "lilei", tx.now, at(-5))
+        assert not await tx.members.join(Platform.WECOM, "LiLei", at(minutes))
+
+    assert await by(store, "lilei") is None
+
+
+async def test_a_coming_newer_than_the_leaving_does(store, at):
+    async with store.begin() as tx:
+        await tx.members.leave(Platform.WECOM, "lilei", tx.now, at(-5))
+        assert await tx.members.join(Platform.WECOM, "lilei", at(-4))
+
+    assert await by(store, "lilei") is not None
+
+
+async def test_a_leaving_that_is_told_after_the_return_is_over(store, at):
+    async with store.begin() as tx:
+        await tx.members.join(Platform.WECOM, "lilei", at(-4))
+        assert not await tx.members.leave(Platform.WECOM, "lilei", tx.now, at(-5))
+
+    assert await by(store, "lilei") is not None
+
+
+async def test_who_left_stays_gone_under_a_new_account(store):
+    """A change of the account that was told after the leaving gave access to the new one."""
+    async with store.begin() as tx:
+        await tx.members.leave(Platform.WECOM, "lilei", tx.now)
+        await tx.members.rename(Platform.WECOM, "lilei", "lilei2")
+
+    assert await by(store, "lilei2") is None
+
+
 async def test_whom_the_configuration_names_keeps_what_it_says(store):
     await follow(store, Colleague(account="lilei", name="李磊", departments=("财务部",)))
 

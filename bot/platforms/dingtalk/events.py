@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,10 +20,10 @@ from store.domain.team import Platform
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-LEFT = "user_leave_org"
+CAME, LEFT = "user_add_org", "user_leave_org"
 DIRECTORY = frozenset(
     {
-        "user_add_org", LEFT, "user_modify_org", "user_active_org", "user_dept_change",
+        CAME, LEFT, "user_modify_org", "user_active_org", "user_dept_change",
         "org_dept_create", "org_dept_modify", "org_dept_remove",
     }
 )  # fmt: skip
@@ -66,11 +67,20 @@ def heard(event: Event, settings: DingTalk) -> OrgEvent | None:
 
 
 def _changed(event: Event, userids: tuple[str, ...]) -> DirectoryChanged:
-    """An event without a userid only says that something changed."""
-    changed = DirectoryChanged(platform=Platform.DINGTALK, id=_id(event))
+    """Who came and who left; the rest only says that something changed, and brings nobody back."""
+    at = _at(plain(event.body))
+    changed = DirectoryChanged(platform=Platform.DINGTALK, id=_id(event), at=at)
     if event.kind == LEFT:
         return replace(changed, left=userids)
-    return replace(changed, joined=userids)
+    return replace(changed, joined=userids) if event.kind == CAME else changed
+
+
+def _at(body: Mapping[str, Any]) -> datetime | None:
+    """``timeStamp``, or ``EventTime`` of an HTTP push: milliseconds, a text or a number (7.5)."""
+    try:
+        return datetime.fromtimestamp(int(body.get("timestamp") or body["eventtime"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _approval(event: Event, body: Mapping[str, Any], codes: set[str]) -> ApprovalAgreed | None:

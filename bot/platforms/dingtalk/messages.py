@@ -39,7 +39,8 @@ def read_robot(body: Mapping[str, Any], oapi_base: str) -> Incoming | None:
 
 
 def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
-    line = _line(body)
+    words = _words(body)
+    left_out = words is None and _left_out(body)
     # Staff ids are unique inside one corp only: in a group across organisations
     # a stranger may carry the id of one of ours.
     if body.get("senderCorpId") != body.get("chatbotCorpId"):
@@ -48,27 +49,30 @@ def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
         platform=Platform.DINGTALK,
         id=_needed(body, "msgId"),
         account=_needed(body, "senderStaffId"),
-        line=line,
+        line=clean(words or ""),
         name=_text(body, "senderNick"),
         session=_session(body, oapi_base),
         group=_group(body),
         quoted=_quoted(body),
-        left_out=_left_out(body),
+        left_out=left_out,
+        wordless="" if words is not None or left_out else _kind(body),
     )
 
 
-def _line(body: Mapping[str, Any]) -> str:
-    words = _words(body)
-    if words is not None:
-        return clean(words)
-    if _left_out(body):
-        return ""
-    raise _Dropped("a kind of message without words")
+KINDS = {"picture": "图片", "richText": "图片", "audio": "语音", "video": "视频", "file": "文件",
+         "chatRecord": "聊天记录"}  # fmt: skip
+
+
+def _kind(body: Mapping[str, Any]) -> str:
+    """What people call a message without words; the platform's own name of it may be news."""
+    if body.get("msgtype") == "text":
+        raise _Dropped("a text without words")
+    return KINDS.get(_text(body, "msgtype"), "这类消息")
 
 
 def _left_out(body: Mapping[str, Any]) -> bool:
-    """The monthly quota is used up (D:robot-message-type), and the words are missing."""
-    return str(body.get("errorCode")) == "20001" and _words(body) is None
+    """The monthly quota is used up (D:robot-message-type); the words are missing."""
+    return str(body.get("errorCode")) == "20001"
 
 
 def _words(body: Mapping[str, Any]) -> str | None:

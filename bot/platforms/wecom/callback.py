@@ -198,7 +198,7 @@ def _membership(message: dict[str, str], event: str) -> DirectoryChanged | None:
 
     ``subscribe`` and ``unsubscribe`` are those of the visible range; ``sys`` reports the rest.
     """
-    changed = DirectoryChanged(platform=Platform.WECOM, id=identity(message))
+    changed = DirectoryChanged(platform=Platform.WECOM, id=identity(message), at=_at(message))
     if event != "change_contact":
         who = _one(message.get("FromUserName", ""))
         return replace(changed, joined=who) if event == "subscribe" else replace(changed, left=who)
@@ -210,6 +210,14 @@ def _membership(message: dict[str, str], event: str) -> DirectoryChanged | None:
         return replace(changed, left=user)
     back = user if change == "create_user" or status == ACTIVE else ()
     return replace(changed, joined=back, renamed=(user[0], new) if user and new else None)
+
+
+def _at(message: dict[str, str]) -> datetime | None:
+    """``CreateTime``, seconds."""
+    try:
+        return datetime.fromtimestamp(int(message.get("CreateTime", "")), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _one(userid: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from bot.sandbox.dingtalk.directory import Directory
 from bot.sandbox.dingtalk.instances import Instances
 from bot.sandbox.dingtalk.media import Uploads
 from bot.sandbox.dingtalk.messages import Messages
+from bot.sandbox.dingtalk.office import Calendar, Dings
 from bot.sandbox.dingtalk.phone import Hand
 from bot.sandbox.dingtalk.stream import Gateway, Pace
 from bot.sandbox.dingtalk.todo import Approvals, Todos
@@ -47,6 +48,8 @@ class DingTalk:
         self.directory = Directory(self.staff)
         self.todos = Todos(self.directory, state)
         self.approvals = Approvals()
+        self.dings = Dings(org, state)
+        self.calendar = Calendar(self.directory, state)
         self.messages = Messages(org, state)
         self.sessions = Sessions(state)
         self.gateway = Gateway(org, state, pace)
@@ -87,6 +90,10 @@ class DingTalk:
         )
         app.router.add_put("/v1.0/todo/users/{union}/tasks/{task}", reading(todos.change))
         app.router.add_get("/v1.0/workflow/processInstances", reading(self.approvals.get))
+        add("/v1.0/robot/ding/send", api.guarded(self.dings.send))
+        add("/v1.0/robot/ding/recall", api.guarded(self.dings.recall))
+        events = "/v1.0/calendar/users/{union}/calendars/primary/events"
+        add(events, reading(self.calendar.create))
 
     def _old(self, app: web.Application) -> None:
         robot, uploads = Robot(self.org, self._state), Uploads(self.api, self._state)

@@ -7,6 +7,7 @@ The two families share no path, so one stand-in serves both bases.
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
@@ -14,10 +15,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.sandbox.dingtalk.errors import Fault, OldFault
-from bot.sandbox.limits import Tokens
+from bot.sandbox.limits import PerMinute, Tokens
 from bot.sandbox.state import State
 
+PER_SECOND = 20
+SECOND = timedelta(seconds=1)
+TOO_FAST = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the header's name
+
+
+FREE = ("/topapi/v2/", "/topapi/user/")
+"""Directory and login (D:basic-interfaces-such-as-log-off-and-address-book)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,9 @@ class Api:
         state.faults.deed("dingtalk", "secret", self.tokens.forget)
         self.refusals: dict[str, Fault] = {}
         """What to refuse, by path."""
+        self.per_second: int | None = PER_SECOND
+        """Calls of one API by one app (3.3); None: as many as anybody likes."""
+        self._calls: dict[str, PerMinute] = {}
         self.calls_left: int | None = None
         """Of the month, for the calls that are paid for; None: more than anybody counts."""
 
@@ -66,6 +77,23 @@ class Api:
         if request.path in self.refusals:
             raise self.refusals[request.path]
         return await handler(request)
+
+    def is_too_fast(self, request: web.Request) -> bool:
+        """The platform counts real seconds, whatever the demo's clock says."""
+        resource = request.match_info.route.resource
+        if self.per_second is None or resource is None:
+            return False
+        api = f"{request.method} {resource.canonical}"
+        new = PerMinute(lambda: datetime.now(UTC), self.per_second, SECOND)
+        return not self._calls.setdefault(api, new).take()
+
+    def _admit(self, request: web.Request) -> None:
+        """A call of the new API: with a token, not too fast, and paid for."""
+        if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
+            raise Fault(400, "InvalidAuthentication", "不合法的access_token")
+        if self.is_too_fast(request):
+            raise Fault(403, TOO_FAST, "调用过于频繁")
+        self._pay()
 
     def _pay(self) -> None:
         """The standard edition's month (3.3): free calls are not counted, refused ones neither."""
@@ -87,9 +115,7 @@ class Api:
         """A call of the new API; the token comes in its header."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
-                raise Fault(400, "InvalidAuthentication", "不合法的access_token")
-            self._pay()
+            self._admit(request)
             return reply(answer(await json_body(request)))
 
         return handle
@@ -98,8 +124,7 @@ class Api:
         """A call of the new API that says what it wants in its path and query."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if not self.tokens.alive(request.headers.get(TOKEN_HEADER, "")):
-                raise Fault(400, "InvalidAuthentication", "不合法的access_token")
+            self._admit(request)
             body = {} if request.method == "GET" else await json_body(request)
             return reply(answer(request, body))
 
@@ -114,9 +139,19 @@ class Api:
                 raise OldFault(41001, "缺少access_token")
             if not self.tokens.alive(token):
                 raise OldFault(40014, "不合法的access_token")
+            if self.is_too_fast(request):
+                raise OldFault(90018, "调用过于频繁")
+            if not request.path.startswith(FREE):
+                self._pay_old()
             return answer(request, body)
 
         return old(checked)
+
+    def _pay_old(self) -> None:
+        try:
+            self._pay()
+        except Fault:
+            raise OldFault(90020, "本月调用次数已用完") from None
 
 
 def old(answer: OldAnswer) -> Handler:

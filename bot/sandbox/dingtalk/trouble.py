@@ -43,7 +43,9 @@ AT: dict[str, tuple[str, Fault | OldFault]] = {
 """What only some calls with a token meet."""
 MUTED = ("/v1.0/robot/oToMessages/batchSend", "/v1.0/robot/groupMessages/send")
 SCOPES = {
+    "/v1.0/robot/ding/": "Premium.Ding.Write",
     "/v1.0/robot/": "qyapi_robot_sendmsg",
+    "/v1.0/calendar/": "Calendar.Event.Write",
     "/v1.0/card/": "Card.Instance.Write",
     "/v1.0/todo/": "Todo.Todo.Write",
     "/v1.0/workflow/": "Workflow.Instance.Read",
@@ -99,8 +101,15 @@ def _here(faults: Faults, path: str) -> web.Response | None:
     for name, (prefix, fault) in AT.items():
         if path.startswith(prefix) and faults.take("dingtalk", name):
             return _as(fault)
-    scope = next((scope for prefix, scope in SCOPES.items() if path.startswith(prefix)), "")
+    scope = _scope(path)
     return _scoped(path, scope) if scope and faults.take("dingtalk", "scope") else None
+
+
+def _scope(path: str) -> str:
+    """The permission a call needs; to-dos are read with another than they are written with."""
+    if path.startswith("/v1.0/todo/") and "/tasks/sources/" in path:
+        return "Todo.Todo.Read"
+    return next((scope for prefix, scope in SCOPES.items() if path.startswith(prefix)), "")
 
 
 def _scoped(path: str, scope: str) -> web.Response:

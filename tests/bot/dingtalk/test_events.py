@@ -1,12 +1,13 @@
 """Org events and approvals, from both transports: what they mean, and everything that means nothing."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.incoming import ApprovalAgreed, DirectoryChanged
-from bot.platforms.dingtalk.events import DIRECTORY, Event, heard, of_push
+from bot.platforms.dingtalk.events import CAME, DIRECTORY, LEFT, Event, heard, of_push
 from store.domain.team import Platform
 from tests.bot.dingtalk.conftest import settings
 
@@ -47,7 +48,8 @@ def test_every_published_event_is_understood_or_ignored(row):
         assert meant.platform == Platform.DINGTALK
         ids = data.get("userId", data.get("userid", ())) if isinstance(data, dict) else ()
         ids = (ids,) if isinstance(ids, str) else tuple(ids)
-        assert (meant.left or meant.joined) == ids
+        assert meant.left == (ids if row["event_type"] == LEFT else ())
+        assert meant.joined == (ids if row["event_type"] == CAME else ())
     else:
         assert meant is None
 
@@ -63,6 +65,28 @@ def test_somebody_who_came_is_not_somebody_who_left():
     assert (changed.joined, changed.left) == (("u1",), ())
 
 
+@pytest.mark.parametrize("kind", ["user_modify_org", "user_active_org", "user_dept_change"])
+def test_what_changed_about_somebody_brings_nobody_back(kind):
+    """A change reported after the leaving made the leaver a member again."""
+    changed = known(kind, {"userId": ["u1"], "timeStamp": "1700000000000"})
+
+    assert (changed.joined, changed.left) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        ({"timeStamp": "1700000000000"}, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ({"timeStamp": 1700000000000}, datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ({"timeStamp": "soon"}, None),
+        ({"timeStamp": 10**30}, None),
+        ({}, None),
+    ],
+)
+def test_an_event_says_when_it_happened(body, at):
+    assert known("user_add_org", {"userId": ["u1"], **body}).at == at
+
+
 def test_an_event_of_another_corp_is_nobodys():
     assert known("user_leave_org", {"userId": ["u1"]}, corp="ding0other") is None
 
@@ -70,8 +94,9 @@ def test_an_event_of_another_corp_is_nobodys():
 def test_the_same_event_is_the_same_on_both_transports():
     pushed = {"EventType": "user_leave_org", "CorpId": "ding0corp", "eventId": "e1",
               "EventTime": 1663143335567, "userId": ["u1"]}  # fmt: skip
+    streamed = {"userId": ["u1"], "timeStamp": "1663143335567"}
 
-    assert heard(of_push(pushed), settings()) == known("user_leave_org", {"userId": ["u1"]})
+    assert heard(of_push(pushed), settings()) == known("user_leave_org", streamed)
 
 
 def test_an_event_without_an_id_is_known_by_what_it_says():

@@ -42,7 +42,9 @@ def test_a_forwarded_piece_of_a_chat_is_its_words(record):
 
 @pytest.mark.parametrize("record", ["[", "{}", "[" * 100_000, None, 7, [7, {"content": 7}], []])
 def test_a_record_nobody_can_read_is_a_message_without_words(record):
-    assert line(msgtype="chatRecord", content={"chatRecord": record}) is None
+    heard = read_robot(message(msgtype="chatRecord", content={"chatRecord": record}), OAPI)
+
+    assert (heard.line, heard.wordless) == ("", "聊天记录")
 
 
 @pytest.mark.parametrize(

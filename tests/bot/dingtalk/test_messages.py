@@ -80,12 +80,6 @@ def test_only_naming_the_robot_is_an_empty_line():
         pytest.param({"senderCorpId": ...}, id="unknown organisation"),
         pytest.param({"msgId": ...}, id="no message id"),
         pytest.param({"conversationId": ...}, id="a group without id"),
-        pytest.param({"msgtype": "picture", "content": {"downloadCode": "x"}}, id="picture"),
-        pytest.param({"msgtype": "unknownMsgType"}, id="unknown"),
-        pytest.param(
-            {"msgtype": "richText", "content": {"richText": [{"type": "picture"}]}},
-            id="only pictures",
-        ),
         pytest.param({"text": "领取"}, id="a text that is no object"),
         pytest.param({"text": {"content": 42}}, id="a number for a text"),
     ],
@@ -98,6 +92,33 @@ def test_what_nobody_can_act_on_is_dropped_with_a_line_in_the_log(changes):
     assert [line["log_level"] for line in logs] == ["warning"]
     assert "张三" not in str(logs)
     assert "user01" not in str(logs)
+
+
+PICTURES = {"richText": [{"type": "picture", "downloadCode": "x"}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"msgtype": "picture", "content": {"downloadCode": "x"}}, "图片"),
+        ({"msgtype": "richText", "content": PICTURES}, "图片"),
+        ({"msgtype": "file", "content": {"fileName": "a.xlsx", "downloadCode": "x"}}, "文件"),
+        ({"msgtype": "video", "content": {"duration": "1", "videoType": "mp4"}}, "视频"),
+        ({"msgtype": "audio", "content": {"duration": 4000, "downloadCode": "x"}}, "语音"),
+        ({"msgtype": "unknownMsgType", "content": {"unknownMsgType": "x"}}, "这类消息"),
+    ],
+)
+def test_what_has_no_words_is_heard_as_what_it_is(changes, kind):
+    """It was dropped, and whoever sent it waited for an answer."""
+    heard = read_robot(message(text=..., **changes), OAPI)
+
+    assert (heard.account, heard.line, heard.wordless) == ("user01", "", kind)
+    assert heard.session is not None
+
+
+@pytest.mark.parametrize("changes", [{"senderStaffId": ""}, {"senderCorpId": "dingother"}])
+def test_a_picture_of_nobody_we_know_is_only_logged(changes):
+    assert read_robot(message(msgtype="picture", **changes), OAPI) is None
 
 
 @pytest.mark.parametrize("code", [20001, "20001"])
@@ -198,4 +219,5 @@ def test_published_bodies_keep_their_words(row):
 
     heard = read_robot(message() | body | {"senderCorpId": "d", "chatbotCorpId": "d"}, OAPI)
 
-    assert (heard and heard.line) == (words and words.strip())
+    assert heard.line == (words or "").strip()
+    assert bool(heard.wordless) != bool(words)

@@ -31,6 +31,8 @@ NAMES = {
     "wecom.app": "企业微信",
 }
 NOW = Button("现在怎样", "/告警")
+REMEDIES = {"aibot:kicked": Button("重新连", "/重连")}
+"""What a person says once they have mended it, where nothing goes on by itself."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
@@ -40,7 +42,7 @@ def alarm_card(alarm: Standing, now: datetime, zone: ZoneInfo) -> Card:
         title=f"{name(alarm)}有问题，要你处理",
         note=f"{_clock(alarm.since, now, zone)} 开始",
         why=alarm.text,
-        buttons=(NOW,),
+        buttons=(*((REMEDIES[alarm.key],) if alarm.key in REMEDIES else ()), NOW),
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from store.actions import Actions
 from store.alarms import Alarms, Watch
 from store.clocks import Clocks
+from store.connections import Connections
 from store.contacts import Contacts
 from store.domain.rules import Rules
 from store.figures import FiguresQuery
@@ -72,6 +73,7 @@ class Tx:
         self.alarms = Alarms(conn, now, watch or Watch())
         self.clocks = Clocks(conn, now)
         self.leases = Leases(conn, now)
+        self.connections = Connections(conn, now)
         self.tokens = Tokens(conn, now)
         self.figures = FiguresQuery(conn, self.members, rules)
 

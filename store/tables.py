@@ -443,6 +443,13 @@ leases = Table(
     Column("holder", String(32), nullable=False),
     Column("until", UtcDateTime, nullable=False),
 )
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+)
 tokens = Table(
     "tokens",
     metadata,

@@ -10,6 +10,8 @@ SHOWN = 5
 
 NO_WAY = re.compile(r"(?:^|: )[A-Za-z]*(?:Error|Timeout|Disconnected)$")
 """How our clients end their text when nothing answered at all."""
+CODE = re.compile(r": ((?:HTTP )?-?\d+)(?:,|$)")
+"""What the platform, or who stands before it, has answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +44,14 @@ def unreached(error: Exception) -> bool:
 
 def unknown(name: str, error: Exception) -> Check:
     """The platform is busy, so that its answer says nothing of what was asked."""
-    return bad(name, f"平台忙，现在看不出来（{error}）", "稍后再运行一次")
+    return bad(name, f"平台忙，现在看不出来{why(error)}", "稍后再运行一次")
+
+
+def why(error: Exception) -> str:
+    """（45009）, （HTTP 500）, （没有回答）: as much as can be said without the client's own words."""
+    found = CODE.search(str(error))
+    if found is not None:
+        return f"（{found[1]}）"
+    if not unreached(error):
+        return ""
+    return "（没有回答）" if str(error).endswith("TimeoutError") else "（连不上）"

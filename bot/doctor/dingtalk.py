@@ -10,7 +10,8 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import DingTalk, Settings
-from bot.doctor.check import Check, bad, good, names, unknown, unreached
+from bot.doctor.check import Check, bad, good, names, unknown, unreached, why
+from bot.doctor.local import Person, nobody_in_team
 from bot.platforms.dingtalk.answers import DENIED, Banned, DingTalkError, NeedsAdmin
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import DingTalkCrypto
@@ -78,8 +79,10 @@ FORM = Probe(
 )
 
 
-async def checks(session: ClientSession, settings: Settings, clock: Clock) -> AsyncIterator[Check]:
-    """In the order in which they have to be mended."""
+async def checks(
+    session: ClientSession, settings: Settings, clock: Clock, people: Sequence[Person]
+) -> AsyncIterator[Check]:
+    """In the order in which they have to be mended. ``people``: who is in the team."""
     dingtalk = settings.dingtalk
     if dingtalk is None:
         return
@@ -88,7 +91,7 @@ async def checks(session: ClientSession, settings: Settings, clock: Clock) -> As
     secret = _secret(dingtalk, wrong)
     yield secret
     if secret.ok:
-        async for check in _granted(client, dingtalk, settings, wrong):
+        async for check in _granted(client, dingtalk, settings, wrong, people):
             yield check
     yield await _heard(session, settings, dingtalk, clock)
 
@@ -117,14 +120,18 @@ def _secret(dingtalk: DingTalk, wrong: Wrong | None) -> Check:
         return bad(name, "钉钉的防火墙拦下了这台机器", "五分钟后再运行一次，其间什么都别调用")
     if wrong is not None and unreached(wrong):
         do = "检查网络、api_base 和 oapi_base"
-        return bad(name, f"问不到 {dingtalk.api_base}（{wrong}）", do)
+        return bad(name, f"问不到 {dingtalk.api_base}{why(wrong)}", do)
     if wrong is not None and not _code(wrong) and str(wrong).startswith(TOKEN):
         return unknown(name, wrong)
     return good(name)
 
 
 async def _granted(
-    client: DingTalkClient, dingtalk: DingTalk, settings: Settings, wrong: Wrong | None
+    client: DingTalkClient,
+    dingtalk: DingTalk,
+    settings: Settings,
+    wrong: Wrong | None,
+    people: Sequence[Person],
 ) -> AsyncIterator[Check]:
     if _code(wrong) in ADDRESS:
         do = "开发者后台 → 应用 → 安全设置 → 服务器出口 IP，加上这台机器的出口 IP"
@@ -135,7 +142,7 @@ async def _granted(
         return
     yield good("钉钉可信 IP")
     yield await _scopes(client, dingtalk, settings)
-    yield await _seen(client, settings)
+    yield await _seen(client, [one for one in people if one.dingtalk], settings)
 
 
 def _busy(name: str, wrong: Wrong) -> Check:
@@ -184,9 +191,9 @@ def _named(said: str) -> list[str]:
     return [scope for scope in scopes.split(", ") if scope]
 
 
-async def _seen(client: DingTalkClient, settings: Settings) -> Check:
+async def _seen(client: DingTalkClient, people: Sequence[Person], settings: Settings) -> Check:
     name, unseen, nobody = "钉钉可见范围", [], []
-    for person in (one for one in settings.team if one.dingtalk):
+    for person in people:
         wrong = await _asked(client, replace(PERSON, body={"userid": person.dingtalk}))
         code = _code(wrong)
         if code in DENIED:
@@ -195,17 +202,19 @@ async def _seen(client: DingTalkClient, settings: Settings) -> Check:
             return _busy(name, wrong)
         unseen += [person.name] * (code in UNSEEN)
         nobody += [f"{person.name}（{person.dingtalk}）"] * (code in UNKNOWN)
-    return _visible(settings, unseen, nobody)
+    if not people:
+        return nobody_in_team(name, "钉钉", settings)
+    return _visible(len(people), unseen, nobody)
 
 
-def _visible(settings: Settings, unseen: Sequence[str], nobody: Sequence[str]) -> Check:
+def _visible(team: int, unseen: Sequence[str], nobody: Sequence[str]) -> Check:
     name = "钉钉可见范围"
     if nobody:
         return bad(name, f"没有 {names(nobody)}", "抄通讯录里的 userId 到 [[team]] dingtalk")
     if unseen:
         do = "开发者后台 → 应用 → 版本管理与发布，可见范围加上他们；权限管理里的通讯录范围也要有"
         return bad(name, f"看不到 {names(unseen)}", do)
-    return good(name, f"团队 {sum(bool(p.dingtalk) for p in settings.team)} 人都在")
+    return good(name, f"团队 {team} 人都在")
 
 
 async def _heard(
@@ -229,7 +238,7 @@ async def _stream(session: ClientSession, dingtalk: DingTalk) -> Check:
     except NotOpened as error:
         if not unreached(error):
             return unknown("钉钉长连接", error)
-        return bad("钉钉长连接", f"连不上（{error}）", "检查网络和 api_base，出口要放行 wss")
+        return bad("钉钉长连接", f"连不上{why(error)}", "检查网络和 api_base，出口要放行 wss")
     return good("钉钉长连接")
 
 

@@ -1,7 +1,8 @@
 """What can be wrong on our own side: the clock, the database, the font, and what is used up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from handlers.quota import counted
 from store.db import Store, open_store
 from store.domain.figures import Figures
 from store.domain.quota import Level
+from store.members import CONFIG
 from store.migrate import is_current
 
 PATIENCE = ClientTimeout(total=10)
@@ -112,6 +114,49 @@ async def _met_any(settings: Settings, clock: Clock) -> bool:
         return False  # the line of the database says why
     finally:
         await store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody of the team, by the accounts they have."""
+
+    name: str
+    wecom: str
+    dingtalk: str
+
+
+async def people(settings: Settings, clock: Clock) -> Sequence[Person]:
+    """The team: whom the configuration names, and whom a directory has brought."""
+    named = [Person(one.name, one.wecom or "", one.dingtalk or "") for one in settings.team]
+    store = open_store(settings.database.url, rules(settings), clock)
+    try:
+        if missing(store):
+            return named
+        async with store.read() as tx:
+            members = await tx.members.active()
+    except (SQLAlchemyError, OSError):
+        return named  # the line of the database says why
+    finally:
+        await store.close()
+    names = {one.name for one in named}
+    # Whom the configuration no longer names, a directory that is followed may keep.
+    brought = [one for one in members if settings.directory.sync or one.source != CONFIG]
+    return [
+        *named,
+        *(
+            Person(one.name, one.wecom or "", one.dingtalk or "")
+            for one in brought
+            if one.name not in names
+        ),
+    ]
+
+
+def nobody_in_team(check: str, platform: str, settings: Settings) -> Check:
+    """Nobody to look for, which is not that everybody is there."""
+    if not settings.directory.sync:
+        return good(check, f"[[team]] 里没有{platform}账号，没有要查的人")
+    do = "启动 leadbot 读一次通讯录再看，还没有就核对 [[role]]"
+    return bad(check, f"团队里还没有{platform}的人", do)
 
 
 async def _alarms(store: Store) -> Check:

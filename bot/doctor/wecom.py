@@ -2,15 +2,17 @@
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import Settings, WeCom
-from bot.doctor.check import Check, bad, good, names, unknown, unreached
+from bot.doctor.check import Check, bad, good, names, unknown, unreached, why
+from bot.doctor.local import Person, nobody_in_team
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
 from bot.platforms.wecom.crypto import WeComCrypto
+from bot.platforms.wecom.errcodes import UNKNOWN_MEMBER, UNSEEN_MEMBER
 from store.domain.errors import Later, Undeliverable
 
 PATIENCE = ClientTimeout(total=1)  # the console gives the callback no longer (D:90930)
@@ -31,29 +33,39 @@ CONTACTS = {
     NOBODY_USES_IT: ("没有成员能用客户联系", "客户联系 → 权限配置 → 使用范围，加上销售"),
 }
 UNTRUSTED = 60020
-UNSEEN = {50002, 60011, 60021}
-UNKNOWN = {60111, 40003, 301021}
 Clock = Callable[[], datetime]
 
 
 async def checks(
-    session: ClientSession, settings: Settings, clock: Clock, *, meets_customers: bool
+    session: ClientSession,
+    settings: Settings,
+    clock: Clock,
+    *,
+    people: Sequence[Person],
+    meets_customers: bool,
 ) -> AsyncIterator[Check]:
     """In the order in which they have to be mended.
 
+    ``people``: who is in the team.
     ``meets_customers``: something that is used here needs 客户联系.
     """
     wecom = settings.wecom
     if wecom is None:
         return
     client = WeComClient(session, wecom, clock)
-    async for check in _account(client, wecom, settings, meets_customers=meets_customers):
+    ours = [one for one in people if one.wecom]
+    async for check in _account(client, settings, wecom, ours, meets_customers=meets_customers):
         yield check
     yield await _callback(session, wecom, settings.server.public_url, clock)
 
 
 async def _account(
-    client: WeComClient, wecom: WeCom, settings: Settings, *, meets_customers: bool
+    client: WeComClient,
+    settings: Settings,
+    wecom: WeCom,
+    people: Sequence[Person],
+    *,
+    meets_customers: bool,
 ) -> AsyncIterator[Check]:
     answer, error = await _asked(client, "agent/get", agentid=str(wecom.agent_id))
     code = _code(error)
@@ -69,7 +81,7 @@ async def _account(
         return
     yield _app(answer, error, code)
     if error is None:
-        yield await _seen(client, answer, settings)
+        yield await _seen(client, answer, settings, people)
         yield await _contacts(client, used=meets_customers)
 
 
@@ -97,7 +109,7 @@ def _secret(error: Exception, code: int, wecom: WeCom) -> Check:
         return bad("企业微信密钥", *SECRET[code])
     if isinstance(error, Later) and not unreached(error):
         return unknown("企业微信密钥", error)
-    return bad("企业微信密钥", f"问不到 {wecom.api_base}（{error}）", "检查网络和 api_base")
+    return bad("企业微信密钥", f"问不到 {wecom.api_base}{why(error)}", "检查网络和 api_base")
 
 
 def _address(error: Exception | None) -> Check:
@@ -107,32 +119,47 @@ def _address(error: Exception | None) -> Check:
     return bad("企业微信可信 IP", f"{ours} 不在名单里", do)
 
 
-def _app(answer: Answer, error: Exception | None, code: int) -> Check:
+def _app(answer: Answer, error: WeComError | Later | Undeliverable | None, code: int) -> Check:
     if error is None and not answer.get("close"):
         return good("企业微信应用", str(answer.get("name") or "正常"))
-    wrong, do = APP.get(code, (str(error or "应用被停用"), "到管理后台看应用的状态"))
-    return bad("企业微信应用", wrong, do)
+    if error is not None and code not in APP:
+        return _unclear("企业微信应用", error)
+    return bad("企业微信应用", *APP.get(code, ("应用被停用", "到管理后台看应用的状态")))
 
 
-async def _seen(client: WeComClient, app: Answer, settings: Settings) -> Check:
+def _unclear(name: str, error: WeComError | Later | Undeliverable) -> Check:
+    """In the words the admin is told it with; a code nobody has words for is told as it is."""
+    if error.alarm is not None:
+        return Check(name, ok=False, line=f"✗ {name}：{error.alarm.text}")
+    if _code(error):
+        do = "看 leadbot 的日志，或到企业微信开发者中心查这个错误码"
+        return bad(name, f"企业微信回答 {_code(error)}", do)
+    return unknown(name, error)
+
+
+async def _seen(
+    client: WeComClient, app: Answer, settings: Settings, people: Sequence[Person]
+) -> Check:
     """Whether the app may write to everybody of the team; others it drops without a word."""
     if not _anybody(app):
         do = "应用页 → 可见范围，加上销售所在的部门"
         return bad("企业微信可见范围", "应用对谁都不可见", do)
+    if not people:
+        return nobody_in_team("企业微信可见范围", "企业微信", settings)
     unseen, nobody = [], []
-    for person in (one for one in settings.team if one.wecom):
+    for person in people:
         _, error = await _asked(client, "user/get", userid=person.wecom)
         code = _code(error)
-        if error is not None and code not in UNSEEN | UNKNOWN:
-            return unknown("企业微信可见范围", error)
-        unseen += [person.name] * (code in UNSEEN)
-        nobody += [f"{person.name}（{person.wecom}）"] * (code in UNKNOWN)
+        if error is not None and code not in UNSEEN_MEMBER | UNKNOWN_MEMBER:
+            return _unclear("企业微信可见范围", error)
+        unseen += [person.name] * (code in UNSEEN_MEMBER)
+        nobody += [f"{person.name}（{person.wecom}）"] * (code in UNKNOWN_MEMBER)
     if nobody:
         do = "抄通讯录里的账号到 [[team]] wecom；也可能不在应用的可见范围里"
         return bad("企业微信可见范围", f"没有 {names(nobody)}", do)
     if unseen:
         return bad("企业微信可见范围", f"看不到 {names(unseen)}", "应用页 → 可见范围，加上他们")
-    return good("企业微信可见范围", f"团队 {sum(bool(p.wecom) for p in settings.team)} 人都在")
+    return good("企业微信可见范围", f"团队 {len(people)} 人都在")
 
 
 def _anybody(app: Answer) -> bool:
@@ -148,7 +175,7 @@ async def _contacts(client: WeComClient, *, used: bool) -> Check:
         return good("企业微信客户联系", f"{len(answer['follow_user'])} 人可用")
     code = _code(error) if error is not None else NOBODY_USES_IT
     if code not in CONTACTS and error is not None:
-        return unknown("企业微信客户联系", error)
+        return _unclear("企业微信客户联系", error)
     if not used:
         return good("企业微信客户联系", "没开通，用不到可以不管")
     return bad("企业微信客户联系", *CONTACTS[code])

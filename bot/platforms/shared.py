@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import uuid4
 
+from store.connections import State
 from store.db import Store, Tx
 from store.domain.errors import Held, Later
 from store.quota import Hold
@@ -225,6 +226,15 @@ class Claim(Protocol):
     async def drop(self) -> None:
         """Let another process have it now."""
 
+    async def note(self, state: State) -> bool:
+        """Renew it and write down how the connection is; False, and nothing, if it is not ours."""
+
+    async def state(self) -> State | None:
+        """How it was last, whoever had it; None: nobody has ever had it."""
+
+    async def anew(self) -> None:
+        """Whoever was kicked may connect again."""
+
 
 class SharedClaim:
     """A lease in the database; a process that dies loses it after ``CONNECTED``."""
@@ -241,3 +251,19 @@ class SharedClaim:
     async def drop(self) -> None:
         async with self._store.begin() as tx:
             await tx.leases.drop(self._name, self._holder)
+
+    async def note(self, state: State) -> bool:
+        async with self._store.begin() as tx:
+            ours = await tx.leases.take(self._name, self._holder, CONNECTED)
+            if ours:
+                await tx.connections.note(self._name, state)
+            return ours
+
+    async def state(self) -> State | None:
+        async with self._store.read() as tx:
+            found = await tx.connections.find(self._name)
+            return found.state if found else None
+
+    async def anew(self) -> None:
+        async with self._store.begin() as tx:
+            await tx.connections.again()

@@ -1,20 +1,27 @@
 """``leadbot doctor`` against the stand-ins: one line each, and each fault says what to do."""
 
 import asyncio
+import re
 import sys
 
 import pytest
 from aiohttp import web
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.config import parse
 from bot.demo import open_demo
 from bot.doctor import examine
+from bot.platforms.wecom.aibot import claim_name
 from bot.sandbox.dingtalk.errors import Fault, OldFault
 from bot.sandbox.wecom.errors import No
 from cards import pictures
 from handlers.alarms import sound
+from store import tables as t
+from store.connections import State
 from store.domain.errors import Alarm
 from store.domain.quota import Api
+from store.migrate import migrate
 from tests.scenarios.world import eventually
 
 EVERYTHING = [
@@ -27,6 +34,7 @@ EVERYTHING = [
 @pytest.fixture
 async def demo(tmp_path):
     async with open_demo(tmp_path) as opened:
+        await until_state(opened, State.UP)
         yield opened
 
 
@@ -187,8 +195,6 @@ async def test_a_wecom_whose_server_fails_is_busy_and_no_network_trouble(ask, de
 
 
 async def test_the_bot_of_a_service_that_runs_is_not_kicked(ask, demo):
-    await eventually(lambda: demo.service.aibot.connected, lambda: "the bot is not connected")
-
     found = await ask(wecom={"aibot": reveal(demo.settings.wecom.aibot.model_dump())})
 
     assert found["企业微信智能机器人"].ok
@@ -206,18 +212,146 @@ async def test_a_bot_whose_connection_is_lost_is_told_from_the_database(ask, dem
     assert not found["告警"].ok
 
 
-async def test_a_bot_that_nobody_runs_is_tried(ask, demo, tmp_path):
-    unused = {"url": f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"}
+BOT = "企业微信智能机器人"
+
+
+async def noted(demo, state):
+    """The database of a service that has been stopped in this state."""
+    name = claim_name(demo.settings.wecom.aibot)
+    async with demo.service.store.begin() as tx:
+        await tx.conn.execute(delete(t.leases).where(t.leases.c.name == name))
+        await tx.connections.note(name, state)
+
+
+async def stopped(demo):
+    """The bot's task, so that it does not write what it sees."""
+    [task] = [one for one in demo.service.tasks if one.get_name() == "wecom aibot"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_state(demo, state):
+    """Until the database says so of the bot's connection."""
+    name, found = claim_name(demo.settings.wecom.aibot), None
+    async with asyncio.timeout(20):
+        while found is None or found.state is not state:
+            await asyncio.sleep(0.02)
+            async with demo.service.store.read() as tx:
+                found = await tx.connections.find(name)
+
+
+@pytest.mark.parametrize("there", [False, True])
+async def test_the_doctor_of_another_database_kicks_no_running_bot(ask, demo, tmp_path, there):
+    """It subscribed as the bot, which took the connection from the service."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"
+    if there:
+        engine = create_async_engine(url)
+        await migrate(engine)
+        await engine.dispose()
+
+    line = (await ask(database={"url": url}))[BOT].line
+
+    assert line.startswith(f"✗ {BOT}：看不出连没连着")
+    assert "启动 leadbot" in line
+    assert (demo.sandbox.wecom.aibot.kicked, demo.service.aibot.connected) == (0, True)
+    assert (tmp_path / "other.db").exists() is there
+
+
+@pytest.mark.parametrize("state", [State.UP, State.KICKED])
+async def test_a_bot_that_may_be_somebody_else_s_is_not_tried(ask, demo, state):
+    """``up`` with nobody who holds it: as in a copy of a running service's database."""
+    await stopped(demo)
+    await noted(demo, state)
+    subscribed = demo.sandbox.wecom.aibot.subscribed
+
+    found = await ask()
+
+    assert not found[BOT].ok
+    assert demo.sandbox.wecom.aibot.subscribed == subscribed
+
+
+async def test_a_bot_whose_service_was_stopped_is_tried(ask, demo):
+    await stopped(demo)
+    await noted(demo, State.AWAY)
     bot = reveal(demo.settings.wecom.aibot.model_dump())
     lines = [
-        (await ask(database=unused, wecom={"aibot": {**bot, **more}}))["企业微信智能机器人"].line
+        (await ask(wecom={"aibot": {**bot, **more}}))[BOT].line
         for more in ({}, {"secret": "wrong"}, {"url": "ws://127.0.0.1:9"})
     ]
 
-    assert lines[0].startswith("✓ 企业微信智能机器人：连得上")
+    assert lines[0] == f"✓ {BOT}：连得上，leadbot 现在没有在运行"
     assert "bot_id 或 secret 不对" in lines[1]
-    assert "连不上 ws://127.0.0.1:9" in lines[2]
-    assert not (tmp_path / "other.db").exists()
+    assert lines[2] == f"✗ {BOT}：连不上 ws://127.0.0.1:9，检查网络，出口要放行 wss"
+
+
+async def test_a_running_service_whose_bot_is_not_connected_is_told_as_that(
+    ask, demo, monkeypatch
+):
+    """It said that the running service is connected, because it held the right to be."""
+    before = (await ask())[BOT].line
+    gateway = demo.sandbox.wecom.aibot
+    monkeypatch.setattr(type(gateway), "_frame", deaf)
+
+    await gateway.drop()
+    await until_state(demo, State.AWAY)
+    after = (await ask())[BOT].line
+
+    assert before.startswith(f"✓ {BOT}：运行中的 leadbot 连着")
+    assert after.startswith(f"✗ {BOT}：leadbot 在运行，但 ")
+    assert "wss" in after
+
+
+async def deaf(*_):
+    return False
+
+
+async def test_whom_the_directory_brought_is_looked_for_in_the_visible_range(ask, demo):
+    """With no [[team]] it was "团队 0 人都在", and nobody had been looked for."""
+    sync = {"team": [], "directory": {"sync": True}}
+    well = (await ask(**sync))["企业微信可见范围"].line
+    demo.sandbox.wecom.staff.find("lilei").seen = False
+
+    line = (await ask(**sync))["企业微信可见范围"].line
+
+    assert well == "✓ 企业微信可见范围：团队 4 人都在"
+    assert "看不到 李雷" in line
+
+
+async def test_a_team_of_nobody_is_not_called_whole(ask, demo, tmp_path):
+    unused = {"url": f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"}
+
+    found = await ask(database=unused, team=[], directory={"sync": True})
+
+    for name in ("企业微信可见范围", "钉钉可见范围"):
+        assert not found[name].ok
+        assert "读一次通讯录" in found[name].line
+
+
+@pytest.mark.parametrize("code", [40014, 42001])
+async def test_a_token_that_is_refused_for_good_is_told_in_chinese(ask, demo, code):
+    """It was the client's English, and the advice to look at the app's state."""
+    demo.sandbox.wecom.api.refusals["agent/get"] = No(code, "invalid access_token")
+
+    line = (await ask())["企业微信应用"].line
+
+    assert "企业微信不认刚给的凭证" in line
+    assert "api_base" in line
+
+
+FAULTS = ["busy", "rate", "parallel", "address", "secret", "ban", "http500"]
+TERMS = r"https?://\S+|api_base|Secret|secret|corp_id|agent_id|AgentId|leadbot|HTTP \d+|IP"
+
+
+async def test_no_line_speaks_the_language_of_the_log(ask, demo):
+    for fault in FAULTS:
+        demo.sandbox.faults.on("wecom", fault)
+
+        lines = [check.line for check in (await ask()).values() if not check.ok]
+        demo.sandbox.faults.off()
+
+        assert lines, fault
+        for line in lines:
+            assert not re.search(r"[A-Za-z]{3,}", re.sub(TERMS, "", line)), line
 
 
 async def test_without_a_bot_there_is_no_line(ask, demo):
@@ -288,7 +422,7 @@ async def test_a_missing_scope_is_told_by_its_name(ask, demo):
         403, denied, "没有调用该接口的权限", accessdenieddetail=detail
     )
 
-    line = only_fault(await ask())
+    line = (await ask())["钉钉权限"].line
 
     assert line.startswith("✗ 钉钉权限：缺 qyapi_robot_sendmsg")
     assert "权限管理" in line

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cards.alarms import alarm_card
 from cards.contacts import parted_card
 from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.follow import asked_card, choice_card, followed_card, more_card
@@ -30,6 +31,7 @@ from cards.shares import distribution_card, funnel_card
 from handlers.commands import BY_NAME, COMMANDS, about, number, page, single, understand
 from handlers.lists import Page
 from handlers.work import About
+from store.domain.alarms import Standing
 from store.domain.errors import BadCommand
 from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
@@ -76,6 +78,11 @@ def follow_cards(one):
     yield lead_card(replace(one, experts={str(HAN.id): "想问接口"}), HAN, VIEW)
 
 
+KICKED = Standing(
+    key="aibot:kicked", text="被别处连走了", since=CALENDAR_NOW, seen_at=CALENDAR_NOW
+)
+
+
 def every_card():
     for one in SITUATIONS:
         for reader in (LI, HAN, CHEN, ZHOU):
@@ -109,7 +116,14 @@ def every_card():
         merged_card(many[0], many[1]),
         calendar_card(2027),
         line_card(many[0], "云客服"),
+        alarm_card(KICKED, CALENDAR_NOW, RULES.zone),
     )
+
+
+def test_who_is_told_of_a_kick_can_press_that_it_may_connect_again():
+    [first, _] = alarm_card(KICKED, CALENDAR_NOW, RULES.zone).buttons
+
+    assert first.line == "/重连"
 
 
 @pytest.mark.parametrize("card", list(every_card()), ids=lambda card: card.title)

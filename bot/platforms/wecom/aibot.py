@@ -3,7 +3,8 @@ The AI bot's long connection (D:101463), so that a group can @ it and be answere
 
 Read from the top: claim, connect, subscribe, listen, answer. WeCom allows one
 connection per bot and kicks the older one, so of all processes only the one that
-holds the claim connects, and whoever is kicked does not fight back.
+holds the claim connects, and whoever is kicked does not fight back: none of them
+connects again before an admin says so or the service is started anew.
 """
 
 import asyncio
@@ -39,17 +40,18 @@ from bot.platforms.wecom.aibot_answers import (
 from bot.platforms.wecom.aibot_frames import Cmd, Frame, read, read_frame
 from bot.platforms.wecom.aibot_pace import NoLimit, Room
 from bot.platforms.wire import back_off, finish, own, uncut
+from store.connections import State
 from store.domain.errors import Alarm
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 CLOSING = ClientWSTimeout(ws_close=2)  # a dead peer never says goodbye
-DAY = 86400.0
 TOO_LATE = float("-inf")
 SORRY = {"msgtype": "markdown", "markdown": {"content": "没处理成，请过一会儿再发一次"}}
 KICKED = Alarm(
     "aibot:kicked",
-    "智能机器人被别的程序连走了，群里 @ 它这边听不到。一个机器人只能连一处：停掉另一处，找不到就在智能机器人的页面重置 Secret",
+    "智能机器人被别的程序连走了，群里 @ 它这边听不到，也不会自己连回来。一个机器人只能连一处："
+    "停掉另一处再发「重连」；找不到就在智能机器人的页面重置 Secret，写进 [wecom.aibot] 后重启",
 )
 REFUSED = Alarm(
     "aibot:refused",
@@ -74,7 +76,7 @@ class Pace:
     first: float = 1  # the first wait after a failure; it doubles
     most: float = 30
     refused: float = 60  # wrong bot id or secret; subscribing is rate-limited
-    kicked: float = 600  # somebody outside of this installation uses the bot; it doubles
+    kicked: float = 5  # after a kick: between two looks whether an admin has said to connect again
     steady: float = 60  # a connection that lived this long starts the waits over
     away: float = 300  # without a connection, before the admin is told
     finish: float = 10  # for what is being answered when the service stops
@@ -160,12 +162,17 @@ class AiBot:
     async def run(self) -> None:
         """Until cancelled; then what was begun is answered and the claim is free."""
         try:
+            with suppress(Exception):
+                # Who starts the service anew has had a look at what took the bot away.
+                await uncut(self._claim.anew())
             while True:
                 if await self._ours():
                     await self._hold()
                 await asyncio.sleep(self._pace.look)
         finally:
             with suppress(Exception):
+                if await self._claim.state() is State.UP:
+                    await self._claim.note(State.AWAY)
                 await self._claim.drop()
 
     async def _ours(self) -> bool:
@@ -198,32 +205,65 @@ class AiBot:
                 log.error("aibot_failed", exc_info=end)
 
     async def _keep_connected(self) -> None:
-        clock, failures, kicks = asyncio.get_running_loop().time, 0, 0
+        clock, failures = asyncio.get_running_loop().time, 0
         seen = clock()
+        await self._until_asked()
+        await self._note(State.AWAY)
         while True:
             since = clock()
             end = await self._connection()
             if clock() - since >= self._pace.steady:
-                failures, kicks, seen = 0, 0, clock()
-            failures, kicks = failures + 1, kicks + (end is End.KICKED)
+                failures, seen = 0, clock()
+            if end is End.KICKED:
+                await self._kicked()
+                failures, seen = 0, clock()
+                continue
+            failures += 1
+            await self._note(State.REFUSED if end is End.REFUSED else State.AWAY)
             await self._tell(end, clock() - seen)
-            await asyncio.sleep(self._wait(end, failures, kicks))
+            await asyncio.sleep(self._wait(end, failures))
+
+    async def _kicked(self) -> None:
+        """Stay away (D:101463). Who took over by the claim keeps it, and this ends at the renewal."""
+        log.error("aibot_kicked", hint="another program is connected as this bot")
+        # Before it is written down nobody can say that it is over.
+        while not await self._note(State.KICKED):  # noqa: ASYNC110 -- it is the database's
+            await asyncio.sleep(self._pace.kicked)
+        await self._sound(KICKED)
+        await self._until_asked()
+
+    async def _until_asked(self) -> None:
+        """As long as it is written down that another program has the connection."""
+        while await self._last() in {State.KICKED, None}:  # noqa: ASYNC110 -- another process says it
+            await asyncio.sleep(self._pace.kicked)
+
+    async def _last(self) -> State | None:
+        """As the database has it; None while that is not known."""
+        try:
+            state = await uncut(self._claim.state())
+        except Exception as error:  # noqa: BLE001 -- whatever is wrong with the database
+            log.warning("aibot_claim_unknown", why=type(error).__name__)
+            return None
+        return state or State.AWAY
+
+    async def _note(self, state: State) -> bool:
+        """False when the claim is not ours any more, or the database is away."""
+        with suppress(Exception):
+            return await uncut(self._claim.note(state))
+        return False
 
     async def _tell(self, end: End, away: float) -> None:
-        """The admin, where waiting mends nothing. Not when a process of ours has taken over."""
-        alarm = {End.KICKED: KICKED, End.REFUSED: REFUSED}.get(end)
-        if alarm is None and away >= self._pace.away:
-            alarm = AWAY
-        if alarm is None or (end is End.KICKED and not await self._ours()):
-            return
+        """The admin, where waiting mends nothing."""
+        if end is End.REFUSED:
+            await self._sound(REFUSED)
+        elif away >= self._pace.away:
+            await self._sound(AWAY)
+
+    async def _sound(self, alarm: Alarm) -> None:
         with suppress(Exception):
             await uncut(self._beside.sound(alarm))
 
-    def _wait(self, end: End, failures: int, kicks: int) -> float:
-        if end is End.KICKED:
-            # Who took over by the claim keeps it, and we are told so at the next renewal.
-            log.error("aibot_kicked", hint="another program is connected as this bot")
-            return back_off(kicks, self._pace.kicked, DAY)
+    def _wait(self, end: End, failures: int) -> float:
         wait = back_off(failures, self._pace.first, self._pace.most)
         return max(wait, self._pace.refused) if end is End.REFUSED else wait
 
@@ -248,6 +288,8 @@ class AiBot:
                 task.cancel()
             with suppress(ClientError, OSError):
                 await ws.close()
+            # What one of them is writing down comes before what is written next.
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def _listen(self, ws: ClientWebSocketResponse) -> End:
         # Only answers to our own pings count as life: the rest may come from
@@ -285,6 +327,7 @@ class AiBot:
     async def _prove(self) -> None:
         """A connection that lasts ends the alarm; one that is kicked again at once does not."""
         await self._online.wait()
+        await self._note(State.UP)
         await asyncio.sleep(self._pace.steady)
         with suppress(Exception):
             await uncut(self._beside.over())

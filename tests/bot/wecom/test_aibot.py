@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -18,6 +18,7 @@ from bot.platforms.wecom.aibot_frames import Cmd, Frame, read, unmentioned
 from bot.platforms.wecom.aibot_pace import BOT, NoLimit, SharedRoom
 from bot.sandbox.state import State
 from bot.sandbox.wecom.aibot import Gateway
+from store import connections as link
 from store import tables as t
 from store.db import open_store
 from store.domain.quota import Api
@@ -38,6 +39,7 @@ QUICK = Pace(
     finish=2,
     room=0.02,
     busy=0.02,
+    kicked=0.02,
 )
 GROUP = "wecom-group"
 
@@ -642,14 +644,14 @@ async def subscribes_from_outside(outside):
     await outside.send_json(frame)
 
 
-async def test_the_admin_is_told_who_kicked_us_and_when_it_is_over(gateway, start):
+async def test_the_admin_is_told_who_kicked_us_and_when_it_is_over(gateway, store, start):
     beside, sounds, overs = heard_by_the_admin()
-    pace = Pace(**{**vars_of(QUICK), "kicked": 0.1, "steady": 0.3})
-    bot = await start(beside=beside, pace=pace)
+    bot = await start(beside=beside, pace=Pace(**{**vars_of(QUICK), "steady": 0.3}))
     async with ClientSession() as session, session.ws_connect(gateway.url) as outside:
         await subscribes_from_outside(outside)
         await eventually(lambda: sounds)
     told = list(sounds)
+    await says(store, "chenzg", "重连")
     await eventually(lambda: bot.connected and overs)
 
     assert told == ["aibot:kicked"]
@@ -771,20 +773,79 @@ async def test_a_program_outside_that_kicks_us_is_left_alone_and_told(gateway, s
     assert "aibot_kicked" in str(logs)
 
 
-async def test_kicked_from_outside_it_comes_back_after_a_long_pause(gateway, start):
-    bot = await start(pace=Pace(**{**vars_of(QUICK), "kicked": 0.2}))
+@asynccontextmanager
+async def kicked(gateway, bot):
+    """Another program is connected as our bot and stays."""
     async with ClientSession() as session, session.ws_connect(gateway.url) as outside:
-        await outside.send_json(
-            {
-                "cmd": "aibot_subscribe",
-                "headers": {"req_id": "1"},
-                "body": {"bot_id": "BOT", "secret": "s3cr3t-of-the-bot"},
-            }
-        )
+        await subscribes_from_outside(outside)
         await eventually(lambda: not bot.connected)
-        await eventually(lambda: bot.connected)
+        yield
 
-    assert gateway.kicked == 2
+
+async def noted(store):
+    async with store.read() as tx:
+        return (await tx.connections.find("aibot:BOT")).state
+
+
+async def test_kicked_from_outside_it_never_comes_back_by_itself(gateway, store, start, other):
+    """It kicked the other program back, after ten minutes first."""
+    bot = await start()
+    second = await start(other[0], up=False)
+    await asyncio.sleep(0.3)  # until it, too, waits for the claim
+    async with kicked(gateway, bot):
+        await until_state(store, link.State.KICKED)
+        await start.stop(bot)  # so that the second one has the claim
+        await asyncio.sleep(0.3)
+
+        assert not second.connected
+    assert (gateway.subscribed, gateway.kicked) == (2, 1)
+
+
+async def until_state(store, wanted):
+    async def there():
+        return await noted(store) is wanted
+
+    async with asyncio.timeout(5):
+        while not await there():  # noqa: ASYNC110 -- the database says it
+            await asyncio.sleep(0.01)
+
+
+async def test_the_manager_says_when_it_connects_again(gateway, store, start):
+    bot = await start()
+    async with kicked(gateway, bot):
+        await until_state(store, link.State.KICKED)
+
+        said = await says(store, "chenzg", "重连")
+        await eventually(lambda: bot.connected and gateway.kicked == 2)
+
+    assert said == "好，这就重新连，再被连走会告诉你"
+
+
+async def test_a_service_that_is_started_anew_connects_again(gateway, store, start):
+    bot = await start()
+    async with kicked(gateway, bot):
+        await until_state(store, link.State.KICKED)
+        await start.stop(bot)
+
+        again = await start()
+    assert again.connected
+
+
+async def test_nobody_has_to_reconnect_what_was_not_kicked(store, start):
+    await start()
+
+    assert await says(store, "chenzg", "重连") == "智能机器人没有被连走，不用重连"
+
+
+async def test_since_when_it_is_connected_stands_in_the_database(gateway, store, start):
+    bot = await start()
+    await until_state(store, link.State.UP)
+    await start.stop(bot)
+    stopped = await noted(store)
+    await start(secret="wrong", up=False)
+    await until_state(store, link.State.REFUSED)
+
+    assert stopped is link.State.AWAY
 
 
 def vars_of(pace: Pace) -> dict:

@@ -94,12 +94,13 @@ class _Slot:
     def hear(self, new: NewLead, at: datetime) -> None:
         """What the person agreed to, or took back, with this enquiry."""
         self.news.append(new)
-        if withdraws(new.message) and self.lead.opted_out_at is None:
+        if withdraws(new.message):
             self.take(self.lead.opt_out(at, new.message))
 
     @property
-    def hushed(self) -> Event | None:
-        return next((e for e in self.events if e.kind == Kind.OPTED_OUT), None)
+    def hushed(self) -> Sequence[Event]:
+        """Every time the person took their consent back, also once more."""
+        return [event for event in self.events if event.kind == Kind.OPTED_OUT]
 
 
 async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
@@ -288,11 +289,11 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
 async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, LeadId]) -> None:
     await tx.consents.given([(numbers[s.number], new) for s in slots for new in s.news])
     for slot in slots:
-        if slot.hushed is not None:
-            await tx.consents.withdrawn(slot.lead, slot.hushed.text)
+        for event in slot.hushed:
+            await tx.consents.withdrawn(slot.lead, event.text)
             await hush(tx, slot.lead.id)
             linked = await tx.leads.many(slot.lead.linked, lock=True)
-            await leave_alone(tx, linked, slot.hushed.text)
+            await leave_alone(tx, linked, event.text)
 
 
 async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> Lead:

@@ -151,20 +151,24 @@ async def opt_out(tx: Tx, token: str, how: str) -> bool:
     link = await tx.links.find(token, "optout")
     if link is None:
         return False
-    await tx.links.use(token)
+    first = await tx.links.use(token)
     lead = await tx.leads.current(link.lead_id)
+    if not first and lead.opted_out_at is not None:
+        return True  # the page sent once more says nothing new
     # The same person in another business line wants to be left alone as well.
     await leave_alone(tx, [lead, *await tx.leads.many(lead.linked, lock=True)], how)
     return True
 
 
 async def leave_alone(tx: Tx, leads: Sequence[Lead], how: str) -> None:
-    """The person of ``leads`` took their consent back; ``how``: the words or the way."""
+    """The person of ``leads`` took their consent back; ``how``: the words or the way.
+
+    Kept each time: whose earlier withdrawal turns out to be somebody else's has their own.
+    """
     for lead in leads:
-        if lead.opted_out_at is None:
-            await tx.consents.withdrawn(lead, how)
-            await hush(tx, lead.id)
-            await record(tx, lead.opt_out(tx.now, how))
+        await tx.consents.withdrawn(lead, how)
+        await hush(tx, lead.id)
+        await record(tx, lead.opt_out(tx.now, how))
 
 
 async def hush(tx: Tx, lead_id: int) -> None:

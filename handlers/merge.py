@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from cards import render
 from cards.doubts import doubt_card, doubts_card, merged_card
@@ -14,9 +15,10 @@ from handlers.lists import Page
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain import merge as rules
+from store.domain.consent import withdraws
 from store.domain.errors import BadCommand, NotFound, Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
-from store.domain.match import Key
+from store.domain.match import Key, keys
 from store.domain.merge import UNDO, Joined, keys_in
 from store.domain.team import Member, MemberId
 from store.leads import Past
@@ -171,9 +173,21 @@ async def _unjoined(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     team = await tx.members.all()
     await tx.leads.forget_keys(keys_in(last.undo), kept.id)
     back = rules.without(kept, last.undo, _by_id(team), tx.now)
+    back = rules.own_opt_out(back, last.undo, last.at, await _withdrawn(tx, kept, last))
     if back.place == Place.MARKETING and kept.place != Place.MARKETING:
         await begin(tx, back)
     return back
+
+
+async def _withdrawn(tx: Tx, kept: Lead, last: Joined) -> Sequence[datetime]:
+    """When the person of ``kept``, or of another lead that stays with it, wanted to be left alone."""
+    stay = [n for n in await tx.leads.with_merged(kept.id) if n != last.other]
+    said = last.undo["new"]["message"] if last.undo.get("new") else None
+    return [
+        entry.at
+        for entry in await tx.consents.withdrawals(stay)
+        if (entry.at, entry.text) != (last.at, said)
+    ]
 
 
 def _by_id(team: Mapping[int, Member]) -> Mapping[MemberId, Member]:
@@ -191,7 +205,8 @@ async def _release(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     """The enquiry as a lead of its own, with what it agreed to."""
     new = rules.enquiry(last.undo)
     split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{kept.id} 分出来")
-    other = await alone(tx, new, split, {})
+    like = {"opted_out_at": last.at} if withdraws(new.message) else {}
+    other = await alone(tx, new, split, like)
     await tx.consents.move(new, last.at, kept.id, other.id)
     return other
 
@@ -201,6 +216,7 @@ async def _unmerge(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     other = await tx.leads.get(last.other or kept.id)
     team = await tx.members.all()
     back = rules.restored(other, last.undo["was"], _by_id(team))
+    back = await _as_wanted(tx, back, kept, last)
     moved = [Key(kind, value) for kind, value in last.undo["moved"]]
     await tx.leads.remember([(key, int(other.id)) for key in moved])
     owner = back.owner
@@ -210,6 +226,26 @@ async def _unmerge(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     if owner is not None and not await _has_room(tx, owner):
         changes.append(back.unsuitable(tx.now, f"原来的 {owner.name} 接不下"))
     return (await record(tx, *changes))[-1]
+
+
+async def _as_wanted(tx: Tx, back: Lead, kept: Lead, last: Joined) -> Lead:
+    """``back`` left alone if its person said so while both were one; also when that is in doubt."""
+    lines = (await tx.leads.history([kept.id])).get(kept.id, ())
+    came = {past.at: keys(rules.enquiry(past.data[UNDO])) for past in lines if _asked(past)}
+    held = (await tx.leads.keys_of([kept.id])).get(kept.id, ())
+    left = [Key(kind, value) for kind, value in last.undo["moved"]]
+    said = [
+        entry
+        for entry in await tx.consents.withdrawals([kept.id])
+        if entry.at >= last.at and rules.whose(came.get(entry.at, ()), left, held)
+    ]
+    await tx.consents.also(said, back)
+    outs = [entry.at for entry in said] + ([back.opted_out_at] if back.opted_out_at else [])
+    return replace(back, opted_out_at=min(outs, default=None))
+
+
+def _asked(past: Past) -> bool:
+    return past.data.get(UNDO, {}).get("new") is not None
 
 
 async def _has_room(tx: Tx, owner: Member) -> bool:

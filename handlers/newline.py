@@ -35,6 +35,8 @@ async def new_line(tx: Tx, by: Member, about: About) -> Reply:
     same = {"linked": _linked(lead), "line": line, "opted_out_at": lead.opted_out_at}
     made = await alone(tx, _enquiry(tx, lead, about.words, line), event, same)
     await _link(tx, by, lead, made, line)
+    if lead.opted_out_at is not None:
+        await tx.consents.withdrawn(made, f"#{lead.id} 要求停止联系")
     whose = f"分给了 {made.owner.name}" if made.owner else went(made)
     return Reply(text=f"#{made.id} 建好了（{line}），{whose}，和 #{lead.id} 互相关联", told=True)
 

@@ -117,17 +117,25 @@ class Consents:
     async def move(self, new: NewLead, made_at: datetime, source: int, to: int) -> None:
         """What came with an enquiry goes with it, when it turns out to be another person's."""
         entry = t.consents.c
+        agreed = and_(
+            entry.given.is_(True), entry.source == new.source, entry.text == new.consent_text
+        )
+        took_back = and_(entry.given.is_(False), entry.text == new.message)
         await self.conn.execute(
             update(t.consents)
-            .where(
-                entry.lead_id == source,
-                entry.made_at == made_at,
-                entry.source == new.source,
-                entry.text == new.consent_text,
-                entry.given.is_(True),
-            )
+            .where(entry.lead_id == source, entry.made_at == made_at, or_(agreed, took_back))
             .values(lead_id=to)
         )
+
+    async def also(self, withdrawals: Sequence[Consent], lead: Lead) -> None:
+        """These were said by ``lead``'s person, too, or nobody can tell by whom."""
+        for one in withdrawals:
+            row = self._row(lead.id, one.text, one.source, one.at, given=False)
+            await self.conn.execute(insert(t.consents).values(**row))
+
+    async def withdrawals(self, lead_ids: Sequence[int]) -> Sequence[Consent]:
+        """What these people took back, oldest first."""
+        return [entry for entry in await self.of(lead_ids) if not entry.given]
 
     async def of(self, lead_ids: Sequence[int]) -> Sequence[Consent]:
         """Every entry of these leads, oldest first."""

@@ -4,11 +4,12 @@ What a merge changed is kept with its event as plain values, so that undoing it 
 too: a value goes back unless somebody has changed it since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
+from store.domain.consent import withdraws
 from store.domain.enquiry import BLANKS, once_more
 from store.domain.errors import NotAllowed, Refused
 from store.domain.lead import Change, Due, Event, Kind, Lead, LeadId, Place, Stage
@@ -129,6 +130,25 @@ def strictest(one: Lead, two: Lead) -> dict[str, Any]:
     """Who has opted out anywhere has opted out: the earliest withdrawal holds for the person."""
     outs = [lead.opted_out_at for lead in (one, two) if lead.opted_out_at is not None]
     return {"opted_out_at": min(outs, default=None)}
+
+
+def own_opt_out(
+    back: Lead, undo: Mapping[str, Any], at: datetime, withdrawn: Sequence[datetime]
+) -> Lead:
+    """``back``, which was taken apart from what was joined ``at``, as its own person wants it.
+
+    ``withdrawn``: when that person said so, together with whoever stays joined to it. Without
+    a word of theirs an opt-out stays, unless it came with what leaves.
+    """
+    said_there = bool(undo.get("new")) and withdraws(undo["new"]["message"])
+    theirs = said_there and back.opted_out_at == at
+    kept = [] if theirs or back.opted_out_at is None else [back.opted_out_at]
+    return replace(back, opted_out_at=min([*kept, *withdrawn], default=None))
+
+
+def whose(said: Sequence[Key], left: Collection[Key], stays: Collection[Key]) -> bool:
+    """Whether words that came with the keys ``said`` may be those of who leaves: also in doubt."""
+    return bool(set(said) & set(left)) or not set(said) & set(stays)
 
 
 def _qualified(name: str) -> int:

@@ -294,6 +294,78 @@ def test_what_is_no_withdrawal(text):
     assert not withdraws(text)
 
 
+async def test_who_said_no_themselves_is_left_alone_after_a_split(store):
+    # Said once more, it was not kept: taken apart the lead was mailed.
+    one, other = await two(store, two={"message": "别再联系我了"})
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    await captured(store, phone=one.phone, name=one.name, message="不要再联系我了")
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    outs = [(await lead(store, n)).opted_out_at is not None for n in (one.id, other.id)]
+    assert outs == [True, True]
+
+
+async def test_who_never_said_no_is_not_left_alone_for_somebody_else(store, clock):
+    one, other = await captured(store), await captured(store, name="赵六")
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    clock.tick(minutes=1)
+    await captured(store, phone=one.phone, name=one.name, message="不要再联系我了")
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    outs = [(await lead(store, n)).opted_out_at is not None for n in (one.id, other.id)]
+    assert outs == [True, False]
+
+
+async def test_a_letter_ended_by_whoever_it_was_while_they_were_one_counts_for_both(store):
+    one, other = await two(store)
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    await withdraw(store, one.id)
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    outs = [(await lead(store, n)).opted_out_at is not None for n in (one.id, other.id)]
+    assert outs == [True, True]
+    assert (False, "邮件退订", "website") in await ledger(store, other.id)
+
+
+async def test_one_of_two_who_said_no_leaves_and_the_other_still_counts(store):
+    one, other = await two(store, two={"message": "别再联系我了"})
+    third = await captured(store, name="孙七", message="不要再打电话")
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    await says(store, "chenzg", f"合并 {one.id} {third.id}")
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    assert (await lead(store, one.id)).opted_out_at is not None
+
+
+async def test_the_no_of_an_enquiry_goes_with_it(store, clock):
+    # It stayed with the wrong lead, and who had said it was called again.
+    first = await captured(store, phone=PHONE)
+    clock.tick(minutes=1)
+    await captured(store, phone=PHONE, message="别再联系我了")
+
+    await says(store, "chenzg", f"分开 {first.id}")
+
+    outs = [(await lead(store, n)).opted_out_at is not None for n in (first.id, first.id + 1)]
+    assert outs == [False, True]
+    assert (await ledger(store, first.id + 1))[0][:2] == (False, "别再联系我了")
+
+
+async def test_ones_own_no_stays_when_the_enquiry_that_said_it_first_leaves(store, clock):
+    first = await captured(store, phone=PHONE)
+    clock.tick(minutes=1)
+    await captured(store, phone=PHONE, message="别再联系我了")
+    clock.tick(minutes=1)
+    await withdraw(store, first.id)
+
+    await says(store, "chenzg", f"分开 {first.id}")
+
+    assert (await lead(store, first.id)).opted_out_at is not None
+
+
 # -- taking apart ------------------------------------------------------------------
 
 

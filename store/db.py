@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.actions import Actions
@@ -15,6 +16,7 @@ from store.alarms import Alarms, Watch
 from store.clocks import Clocks
 from store.connections import Connections
 from store.contacts import Contacts
+from store.domain.errors import Stale
 from store.domain.rules import Rules
 from store.figures import FiguresQuery
 from store.inbox import Inbox
@@ -34,6 +36,8 @@ from store.tokens import Tokens
 from store.versions import Versions
 
 Clock = Callable[[], datetime]
+WAITED_FOR_EACH_OTHER = {"40P01", "40001"}
+"""PostgreSQL's deadlock_detected and serialization_failure."""
 
 
 def utcnow() -> datetime:
@@ -107,13 +111,21 @@ class Store:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
-        """A transaction that may write. SQLite's writers queue here, which is fairer than polling."""
-        if self.engine.dialect.name == "sqlite":
-            async with self._writer, self.engine.begin() as conn:
+        """A transaction that may write. Raises Stale when it has to be run again.
+
+        SQLite's writers queue here, which is fairer than polling. PostgreSQL may find two
+        of them waiting for each other, and undoes one: that one was not the first.
+        """
+        try:
+            async with self._turn(), self.engine.begin() as conn:
                 yield await self._tx(conn)
-        else:
-            async with self.engine.begin() as conn:
-                yield await self._tx(conn)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") in WAITED_FOR_EACH_OTHER:
+                raise Stale("two transactions waited for each other") from error
+            raise
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return self._writer if self.engine.dialect.name == "sqlite" else nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

@@ -116,7 +116,8 @@ async def calendar(tx: Tx, by: Member, words: str) -> Reply:
     tx.rules = replace(tx.rules, calendar=tx.rules.calendar.declared({day: works}))
     await tx.clocks.begin(fingerprint(tx.rules))
     await go_on(tx)
-    return Reply(text=f"好，{_called(day)} {'上班' if works else '休息'}，到期时间都按这个算了")
+    said = f"好，{_called(day)} {'上班' if works else '休息'}，到期时间都按这个算了"
+    return Reply(text=said, acted=True)
 
 
 def _read(tx: Tx, words: str) -> tuple[date, bool]:

@@ -48,6 +48,7 @@ from store.domain.errors import BadCommand
 from store.domain.lead import LeadId, check_role
 from store.domain.pools import administers
 from store.domain.team import Member, Role
+from store.domain.undo import INSTEAD
 
 REP = (Role.REP,)
 SALES = (Role.REP, Role.MANAGER)
@@ -88,6 +89,8 @@ class Command:
             scene = await undo.before(tx, _ids(wanted) if self.undo else ())
             reply = await self.handler(tx, by, wanted)
             await undo.remember(tx, by, self.names[0], scene)
+            if self.names[0] in INSTEAD and (reply.told or reply.acted):
+                await undo.passed(tx, by, self.names[0], _ids(wanted)[-1:])
             return reply
 
         return run
@@ -95,11 +98,13 @@ class Command:
 
 def _ids(wanted: Any) -> tuple[LeadId, ...]:
     """The leads that a command is about."""
-    if isinstance(wanted, About | score.Weight):
+    if isinstance(wanted, About | score.Weight | score.Verdict):
         return (wanted.lead_id,)
     if isinstance(wanted, give.Give):
         return wanted.ids
-    return wanted if isinstance(wanted, tuple) else (wanted,)
+    if isinstance(wanted, int):
+        return (LeadId(wanted),)
+    return wanted if isinstance(wanted, tuple) and isinstance(wanted[0], int) else ()
 
 
 def number(text: str) -> LeadId:
@@ -250,7 +255,7 @@ COMMANDS = (
     Command(names=("重要", "important"), usage="重要 42 高", does="高、中、低由我定，「自动」按规则",
             roles=ALL, parse=important, handler=score.weigh, undo=True),
     Command(names=("认定", "qualify"), usage="认定 42 SQL 有预算，老板拍板", does="市场认 MQL，销售认 SQL",
-            roles=ALL, parse=verdict, handler=score.qualify),
+            roles=ALL, parse=verdict, handler=score.qualify, undo=True),
     Command(names=("提醒", "remind"), usage="提醒 42 明天9点 打电话", does="到点提醒我",
             roles=SALES, parse=about, handler=remind.remind, undo=True),
     Command(names=("请假", "leave"), usage="请假 明天下午", does="这段时间不派给我",

@@ -26,7 +26,8 @@ async def leave(tx: Tx, by: Member, words: str) -> Reply:
     await tx.members.go(member, start, end, by)
     await _settle(tx, member)
     who = "你" if member.id == by.id else member.name
-    return Reply(text=f"好，{_span(tx, start, end)}请假，这段时间不派给{who}，早回来发「上班」")
+    said = f"好，{_span(tx, start, end)}请假，这段时间不派给{who}，早回来发「上班」"
+    return Reply(text=said, acted=True)
 
 
 async def back(tx: Tx, by: Member, words: str) -> Reply:
@@ -38,7 +39,8 @@ async def back(tx: Tx, by: Member, words: str) -> Reply:
     ended = await tx.members.come_back(member)
     await _settle(tx, member)
     who = "你" if member.id == by.id else f"{member.name} "
-    return Reply(text=f"好，{who}在岗，可以派单了" if ended else f"{who}本来就在岗，没有请假")
+    said = f"好，{who}在岗，可以派单了" if ended else f"{who}本来就在岗，没有请假"
+    return Reply(text=said, acted=bool(ended))
 
 
 async def _whom(tx: Tx, by: Member, words: str) -> tuple[Member, str]:

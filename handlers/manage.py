@@ -47,4 +47,5 @@ async def bind(tx: Tx, by: Member, _: str) -> Reply:
         raise BadCommand("企业微信群的日报由群机器人发，请管理员在配置里填上它的地址")
     await tx.groups.bind(tx.group, by)
     at = f"{tx.rules.digest_at:%H:%M}"
-    return Reply(text=f"好，每个工作日 {at} 把日报发到「{tx.group.title or '这个群'}」")
+    said = f"好，每个工作日 {at} 把日报发到「{tx.group.title or '这个群'}」"
+    return Reply(text=said, acted=True)

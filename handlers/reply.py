@@ -12,6 +12,7 @@ class Reply:
     ``card`` is sent as a message of its own, for lists and questions. ``asks``: it is
     a question, and a press on it answers it for good. ``private``: not for the group it
     was asked in. ``key``: the card's name, when it will change with what it tells of.
+    ``acted``: something was done that has to be said in words.
     """
 
     text: str = ""
@@ -20,4 +21,5 @@ class Reply:
     told: bool = False
     private: bool = False
     refused: bool = False
+    acted: bool = False
     key: str = ""

@@ -14,8 +14,9 @@ from store.actions import Action, Scene, Step
 from store.db import Tx
 from store.domain.errors import Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId
+from store.domain.scoring import rated
 from store.domain.team import Channel, Member
-from store.domain.undo import WINDOW, obstacle
+from store.domain.undo import INSTEAD, WINDOW, obstacle
 
 SENT = frozenset({Kind.MAILED, Kind.GREETED})
 TOO_LATE = "最后一步是 {at} 的「{label}」，过了 {minutes} 分钟，撤不回来了"
@@ -30,6 +31,11 @@ async def remember(tx: Tx, by: Member, label: str, scene: Scene) -> None:
     """Keep what was done since ``scene``, so that it can be taken back."""
     if scene.leads:
         await tx.actions.keep(by.id, label, scene)
+
+
+async def passed(tx: Tx, by: Member, label: str, lead_ids: Sequence[int]) -> None:
+    """Keep that ``by`` did something that cannot be taken back: nothing before it can be either."""
+    await tx.actions.passed(by.id, label, lead_ids)
 
 
 async def undo(tx: Tx, by: Member, lead_id: LeadId | None) -> Reply:
@@ -61,6 +67,12 @@ def _check(tx: Tx, action: Action | None, lead_id: LeadId | None) -> None:
         done = "上一步已经撤销过了" if action else "没有可以撤销的"
         raise Refused(f"{done}，10 分钟内做的最后一步才能撤销")
     numbers = _ids(action)
+    if not action.undoable:
+        of = f"#{numbers[0]} 的" if numbers else ""
+        how = INSTEAD.get(action.label, "").format(n=numbers[0] if numbers else "编号")
+        raise Refused(
+            "，".join(filter(None, (f"你最后一步是{of}「{action.label}」，撤不回来", how)))
+        )
     if lead_id is not None and lead_id not in numbers:
         raise Refused(f"你最后一步是 #{numbers[0]} 的「{action.label}」，要撤销它发「撤销」")
     if tx.now - action.at > WINDOW:
@@ -85,6 +97,9 @@ async def _rewind(tx: Tx, by: Member, action: Action, step: Step, lead: Lead) ->
         name: old for name, (old, new) in step.columns.items() if now[name] == new
     }
     back = await tx.leads.rewound(lead, values)
+    if "importance" in step.columns:
+        did = (await tx.leads.did([lead.id])).get(lead.id, ())
+        back = rated(back, did, tx.now, tx.rules.scale)
     data = {"undid": list(step.events), "to": back.owner.id if back.owner else None}
     event = Event(kind=Kind.UNDONE, by=by.id, at=tx.now, text=action.label, data=data)
     return Change(back, event)

@@ -61,7 +61,7 @@ async def _order(tx: Tx, by: Member, kind: WayKind, asked: Wanted) -> Reply:
         ring=True,  # asked for again, it is shown again
     )
     await tx.outbox.put([put])
-    return Reply(text=f"在做「{way.name}」的{WAYS[kind]}，好了发给你")
+    return Reply(text=f"在做「{way.name}」的{WAYS[kind]}，好了发给你", acted=True)
 
 
 async def _listed(tx: Tx, kind: WayKind) -> str:

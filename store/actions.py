@@ -46,6 +46,11 @@ class Action:
     steps: Sequence[Step]
     undone_at: datetime | None
 
+    @property
+    def undoable(self) -> bool:
+        """Whether it was kept what it did; else only that it was done last."""
+        return bool(self.steps) and all(step.events for step in self.steps)
+
 
 @dataclass(frozen=True, slots=True)
 class Actions:
@@ -79,6 +84,14 @@ class Actions:
             return
         after = await self.look(written)
         steps = [_step(n, written[n], before, after) for n in sorted(written)]
+        await self.conn.execute(
+            insert(t.actions).values(member_id=by, at=self.now, label=label, steps=steps)
+        )
+
+    async def passed(self, by: int, label: str, lead_ids: Sequence[int]) -> None:
+        """``by`` did something about these leads that cannot be taken back."""
+        empty: dict[str, Any] = {"events": [], "columns": {}, "reminders": {}, "journeys": {}}
+        steps = [{"lead_id": int(n), **empty, "made": {}} for n in lead_ids]
         await self.conn.execute(
             insert(t.actions).values(member_id=by, at=self.now, label=label, steps=steps)
         )

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from handlers import sweeps
+from handlers.commands import COMMANDS
 from handlers.journeys import advance
 from store import tables as t
 from store.domain.team import Platform
+from store.domain.undo import INSTEAD
 from tests.handlers.people import IDS, answers, captured, lead, says
 from tests.handlers.test_work import card
 
@@ -63,6 +66,8 @@ UNDONE = [
     ("lilei", working, "放回 {}"),
     ("lilei", working, "转交 {} 韩梅"),
     ("lilei", working, "延期 {}"),
+    ("lilei", working, "认定 {} SQL 有预算，老板拍板"),
+    ("lilei", working, "重要 {} 低"),
     ("lilei", working, "提醒 {} 每周一9点 回访"),
     ("lilei", working, "提醒 {} 取消"),
     ("lilei", working, "生日 {} 5月12日"),
@@ -245,3 +250,100 @@ async def test_a_letter_that_has_gone_out_cannot_be_unsent_and_that_is_said(stor
     assert "收不回来" in answer
     assert (await lead(store, number)).owner.name == "李雷"
     assert not (await live(store, number))[1]
+
+
+# -- the last action decides ---------------------------------------------------
+
+
+PASSED = [
+    ("lilei", "备注 {a} 接口周五给", "备注 "),
+    ("lilei", "录入 赵七 13800138777 想要报价", "无效"),
+    ("lilei", "请假 明天", "上班"),
+    ("lilei", "合并 {a} {b}", "分开 "),
+    ("lilei", "不同 {a} {b}", "合并 "),
+    ("chenzg", "点评 {a} 先问清楚", "点评 "),
+    ("chenzg", "新线 {a} 云客服", "放回"),
+]
+
+
+@pytest.mark.parametrize(("who", "line", "instead"), PASSED, ids=[line for _, line, _ in PASSED])
+async def test_what_cannot_be_taken_back_is_named_and_nothing_older_is_undone(
+    store, who, line, instead
+):
+    # An older action was taken back: the stage.
+    a, b = await working(store), await working(store)
+    older = await captured(store, rep="李雷")
+    await says(store, "lilei", f"阶段 {older.id} 意向")
+    await says(store, "chenzg", f"重要 {older.id} 高")
+    before = await row(store, older.id)
+    done = await says(store, who, line.format(a=a, b=b))
+
+    answer = await says(store, who, "撤销")
+
+    assert f"「{line.split()[0]}」，撤不回来" in answer, done
+    assert instead in answer
+    assert await row(store, older.id) == before
+
+
+async def test_who_was_at_work_anyway_has_done_nothing(store):
+    number = await working(store)
+    await says(store, "lilei", f"阶段 {number} 意向")
+    await says(store, "lilei", "上班")
+
+    assert "已撤销「阶段」" in await says(store, "lilei", "撤销")
+
+
+LOOKS = {
+    "帮助", "我的", "待看", "今日", "线索", "公海", "为什么", "撤销", "查重", "重复", "日报", "漏斗",
+    "分布", "渠道", "配额", "告警", "交接",
+}  # fmt: skip
+"""Commands that only look; 交接 keeps what it did itself."""
+
+
+def test_every_command_looks_or_is_undone_or_says_what_to_do_instead():
+    acts = {command.names[0] for command in COMMANDS} - LOOKS
+
+    assert {c.names[0] for c in COMMANDS if c.undo} | set(INSTEAD) == acts
+    assert not {c.names[0] for c in COMMANDS if c.undo} & set(INSTEAD)
+
+
+# -- what comes between --------------------------------------------------------
+
+
+async def test_the_clocks_own_reminder_stands_in_nobodys_way(store, clock):
+    hot = {"company": "云栖", "title": "总经理", "product": "CRM", "message": "尽快报价"}
+    number = (await captured(store, rep="李雷", **hot)).id
+    await says(store, "lilei", f"接受 {number}")
+    for _ in range(4):
+        clock.tick(minutes=1)
+        async with store.begin() as tx:
+            await sweeps.deadlines(tx)
+    assert {"nudged", "late"} & set(await kinds(store, number))
+
+    assert "已撤销" in await says(store, "lilei", "撤销")
+
+
+async def test_what_somebody_did_and_took_back_stands_in_nobodys_way(store):
+    number = await working(store)
+    await says(store, "lilei", f"放回 {number}")
+    await says(store, "hanmei", f"领取 {number}")
+    await says(store, "hanmei", "撤销")
+
+    assert "已撤销" in await says(store, "lilei", "撤销")
+    assert (await lead(store, number)).owner.name == "李雷"
+
+
+# -- importance ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begin", [working, pooled])
+async def test_the_score_goes_back_with_the_importance(store, begin):
+    # Score and grade stayed as they had been set by hand.
+    number = await begin(store)
+    was = await lead(store, number)
+    await says(store, "chenzg", f"重要 {number} {'低' if was.grade == 'A' else '高'}")
+
+    await says(store, "chenzg", "撤销")
+
+    now = await lead(store, number)
+    assert (now.importance, now.score, now.grade) == ("", was.score, was.grade)

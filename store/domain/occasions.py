@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
+from store.domain.blanks import squeeze
 from store.domain.calendar import WorkCalendar
 from store.domain.dates import add_months
 from store.domain.lead import Lead, Stage
@@ -20,6 +21,13 @@ NUMERAL = r"[一二三四五六七八九十廿卅初正冬腊]+|\d{1,2}"
 LUNAR = re.compile(
     rf"(?:农历|阴历|旧历)\s*(?:\d{{4}}年)?(?P<leap>闰)?(?P<month>{NUMERAL})月份?(?P<day>{NUMERAL})[日号]?"
 )
+# 正月, 冬月, 腊月, a leap month and 初五, 廿三 as a day exist in the lunar calendar only.
+LUNAR_ONLY = re.compile(
+    rf"闰(?P<leap>{NUMERAL})月份?\s*(?P<leap_day>{NUMERAL})|(?P<moon>[正冬腊])月份?\s*(?P<moon_day>{NUMERAL})"
+    r"|(?P<month>[一二三四五六七八九十]+|\d{1,2})月份?\s*(?P<day>初[一二三四五六七八九十]|廿[一二三四五六七八九]?|卅)"
+)
+NEW_YEAR = re.compile(r"大年(?P<day>初[一二三四五六七八九十])")
+NEW_YEARS_EVE = re.compile(r"除夕|大年三十|年三十")
 SOLAR = re.compile(
     r"(?:(?P<year>(?:19|20)\d\d)\s*[-/.年]\s*)?(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})\s*[日号]?(?!\d)"
 )
@@ -66,16 +74,28 @@ class Occasion:
 
 
 def read_yearly(words: str) -> Yearly | None:
-    """5月12日, 1990-05-12, 0512 as 05-12, 农历五月初五. None when it names no day of a year."""
-    plain = normalise(str(words)).strip()
-    if match := LUNAR.search(plain):
-        return _checked(_numeral(match["month"]), _numeral(match["day"]), lunar=True)
+    """5月12日, 1990-05-12, 0512 as 05-12, 农历五月初五, 腊月三十. None when it names no day of a year."""
+    plain = squeeze(normalise(str(words))).text.strip()
+    if named := _lunar(plain):
+        return _checked(*named, lunar=True)
     if match := COMPACT.search(plain) or SOLAR.search(plain):
         year = int(match["year"]) if match["year"] else None
         return _checked(int(match["month"]), int(match["day"]), year=year)
     if match := WRITTEN.search(plain):
         return _checked(_numeral(match["month"]), _numeral(match["day"]))
     return None
+
+
+def _lunar(plain: str) -> tuple[int, int] | None:
+    """Month and day of the lunar year; None when nothing says that it is a lunar day."""
+    if match := LUNAR.search(plain):
+        return _numeral(match["month"]), _numeral(match["day"])
+    if match := LUNAR_ONLY.search(plain):
+        month = match["leap"] or match["moon"] or match["month"]
+        return _numeral(month), _numeral(match["leap_day"] or match["moon_day"] or match["day"])
+    if match := NEW_YEAR.search(plain):
+        return 1, _numeral(match["day"])
+    return (12, 30) if NEW_YEARS_EVE.search(plain) else None
 
 
 def _checked(

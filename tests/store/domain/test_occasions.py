@@ -63,3 +63,27 @@ def test_a_written_date_of_contract_wins_over_the_day_it_was_noted():
 
     assert found.at == datetime(2026, 6, 1, 1, tzinfo=UTC)
     assert "2 周年" in found.text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("腊月三十", "农历12月30日"),  # was the solar 30 December
+        ("腊月廿三", "农历12月23日"),
+        ("正月十五", "农历1月15日"),
+        ("正月 十五", "农历1月15日"),
+        ("冬月初三", "农历11月3日"),
+        ("1990年腊月初八", "农历12月8日"),
+        ("闰四月初三", "农历4月3日"),
+        ("闰6月十二", "农历6月12日"),
+        ("四月初三", "农历4月3日"),
+        ("八月廿一", "农历8月21日"),
+        ("大年初一", "农历1月1日"),
+        ("除夕", "农历12月30日"),
+        ("八月十五", "8月15日"),
+        ("十二月三十号", "12月30日"),
+        ("3 月 15 号", "3月15日"),
+    ],
+)
+def test_a_day_only_the_lunar_year_has_is_a_lunar_one(words, said):
+    assert str(read_yearly(words)) == said

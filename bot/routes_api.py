@@ -113,7 +113,9 @@ async def post_lead(request: web.Request) -> web.Response:
 
 def _check_own(request: web.Request, new: NewLead) -> None:
     """The company's own fields have types. Raises BadFields."""
-    _, wrong = checked(request.app[STORE].rules.fields, new.fields)
+    store = request.app[STORE]
+    today = store.clock().astimezone(store.rules.zone).date()
+    _, wrong = checked(store.rules.fields, new.fields, today)
     if wrong:
         raise BadFields({f"fields.{name}": why for name, why in wrong.items()})
 

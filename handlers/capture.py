@@ -109,7 +109,8 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
     Every one is a new lead or wakes the lead of the person it comes from, is
     given to somebody, and is shown. Each of ``news`` must be reachable.
     """
-    news = [replace(new, fields=checked(tx.rules.fields, new.fields)[0]) for new in news]
+    own, today = tx.rules.fields, tx.now.astimezone(tx.rules.zone).date()
+    news = [replace(new, fields=checked(own, new.fields, today)[0]) for new in news]
     wanted = [keys(new) for new in news]
     await tx.lock("dispatch", *(f"{k.kind}:{k.value}" for ks in wanted for k in ks))
     book = await _book(tx, [key for ks in wanted for key in ks])

@@ -29,7 +29,7 @@ async def fill(tx: Tx, by: Member, about: About) -> Reply:
         return Reply(text=_overview(lead, tx.rules.fields), private=True)
     if not words.strip():
         raise BadCommand(f"{name}是多少？例如：资料 {lead.id} {name} …")
-    value = _value(tx.rules.fields, lead, name, words.strip())
+    value = _value(tx, lead, name, words.strip())
     change = lead.fill(by, name, OWN.get(name, ""), value, tx.now)
     after = await happened(tx, change, was=lead, stops="assigned", back=filled_in)
     return Reply(text=f"#{lead.id} {name}：{value}{_then(lead, after)}", told=True)
@@ -43,7 +43,8 @@ def _then(was: Lead, after: Lead) -> str:
     return f"，{went(after)}" if moved or after.hold else ""
 
 
-def _value(rules: tuple[FieldRule, ...], lead: Lead, name: str, words: str) -> str | int | float:
+def _value(tx: Tx, lead: Lead, name: str, words: str) -> str | int | float:
+    rules = tx.rules.fields
     rule = next((rule for rule in rules if rule.name == name), None)
     if rule is None and name not in OWN:
         names = "、".join([*(rule.name for rule in rules), *OWN])
@@ -51,7 +52,7 @@ def _value(rules: tuple[FieldRule, ...], lead: Lead, name: str, words: str) -> s
     if rule is None:
         return words[:LONGEST]
     try:
-        return read(rule, words)
+        return read(rule, words, tx.now.astimezone(tx.rules.zone).date())
     except ValueError as why:
         raise BadCommand(f"{name}{why}，例如：资料 {lead.id} {name} {_example(rule)}") from None
 

@@ -1,5 +1,6 @@
 """Fields of one's own: what a company asks that nobody else does."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,10 @@ from store.domain.numerals import normalise, number
 
 TEXT, NUMBER, DATE, CHOICE = "text", "number", "date", "choice"
 KINDS = {TEXT: "文字", NUMBER: "数字", DATE: "日期", CHOICE: "选项"}
+NUMERAL = r"\d{1,2}|[一二三]?十[一二三四五六七八九]?|[一二三四五六七八九]"
+WRITTEN = re.compile(
+    rf"(?:(?P<year>(?:19|20)\d\d)[-/.年])?(?P<month>{NUMERAL})[-/.月](?P<day>{NUMERAL})[日号]?"
+)
 LONGEST = 200  # characters
 
 
@@ -24,13 +29,16 @@ class FieldRule:
     hidden: bool = False
 
 
-def read(rule: FieldRule, value: object) -> str | int | float:
-    """``value`` as its type keeps it. Raises ValueError with what to write instead."""
+def read(rule: FieldRule, value: object, today: date) -> str | int | float:
+    """``value`` as its type keeps it. Raises ValueError with what to write instead.
+
+    3月15日 is the next one from ``today``.
+    """
     text = str(value).strip()
     if rule.type == NUMBER:
         return _number(text)
     if rule.type == DATE:
-        return _date(text)
+        return _date(text, today)
     if rule.type == CHOICE:
         return _choice(rule, text)
     if len(text) > LONGEST:
@@ -46,11 +54,21 @@ def _number(text: str) -> int | float:
     return int(found) if found == int(found) else float(found)
 
 
-def _date(text: str) -> str:
+def _date(text: str, today: date) -> str:
+    match = WRITTEN.fullmatch("".join(normalise(text).split()))
     try:
-        return date.fromisoformat(text.replace("/", "-").replace(".", "-")).isoformat()
+        return (_day(match, today) if match else date.fromisoformat(text)).isoformat()
     except ValueError:
-        raise ValueError("要写成日期，像 2026-03-02") from None
+        raise ValueError("要写成日期，像 2026-03-02 或 3月2日") from None
+
+
+def _day(match: re.Match[str], today: date) -> date:
+    """Without a year the next such day. Raises ValueError when there is none."""
+    month, day = (int(number(match[part])) for part in ("month", "day"))
+    if match["year"]:
+        return date(int(match["year"]), month, day)
+    this = date(today.year, month, day)
+    return this if this >= today else date(today.year + 1, month, day)
 
 
 def _choice(rule: FieldRule, text: str) -> str:
@@ -61,7 +79,7 @@ def _choice(rule: FieldRule, text: str) -> str:
 
 
 def checked(
-    rules: Sequence[FieldRule], fields: Mapping[str, Any]
+    rules: Sequence[FieldRule], fields: Mapping[str, Any], today: date
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The fields as their types keep them, and what is wrong with the others, which stay as they are."""
     kept, wrong = dict(fields), {}
@@ -70,7 +88,7 @@ def checked(
         if value is None or value == "":
             continue
         try:
-            kept[rule.name] = read(rule, value)
+            kept[rule.name] = read(rule, value, today)
         except ValueError as why:
             wrong[rule.name] = str(why)
     return kept, wrong

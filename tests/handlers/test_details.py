@@ -1,6 +1,7 @@
 """Fields of the company's own: typed, shown, hidden, asked for."""
 
 from contextlib import asynccontextmanager
+from datetime import date
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.conftest import team
 from tests.handlers.people import captured, lead, says
 
 ACCOUNTS = {"李雷": "lilei", "韩梅": "hanmei", "王强": "wangqiang"}
+TODAY = date(2026, 11, 21)
 FIELDS = [
     {"name": "预算", "type": "number", "required": True},
     {"name": "用途", "type": "choice", "choices": ["自用", "代理"]},
@@ -42,10 +44,19 @@ async def store(database, clock):
         (FieldRule(name="d", type="date"), "2026/3/2".replace("/3/2", "/03/02"), "2026-03-02"),
         (FieldRule(name="c", type="choice", choices=("自用", "代理")), "代理", "代理"),
         (FieldRule(name="t"), "  随便  ", "随便"),
+        (FieldRule(name="d", type="date"), "2026/3/5", "2026-03-05"),  # was refused
+        (FieldRule(name="d", type="date"), "2026.3.5", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "2026-3-5", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "2026年3月5日", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "2026 年 3 月 5 号", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "２０２６／３／５", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "20260305", "2026-03-05"),
+        (FieldRule(name="d", type="date"), "3月15日", "2027-03-15"),
+        (FieldRule(name="d", type="date"), "十二月一号", "2026-12-01"),
     ],
 )
 def test_a_value_is_kept_as_its_type(rule, written, kept):
-    assert read(rule, written) == kept
+    assert read(rule, written, TODAY) == kept
 
 
 @pytest.mark.parametrize(
@@ -53,17 +64,20 @@ def test_a_value_is_kept_as_its_type(rule, written, kept):
     [
         (FieldRule(name="n", type="number"), "很多", "写成数字"),
         (FieldRule(name="d", type="date"), "下周", "写成日期"),
+        (FieldRule(name="d", type="date"), "2026年2月30日", "写成日期"),
         (FieldRule(name="c", type="choice", choices=("自用", "代理")), "都行", "只能是自用、代理"),
         (FieldRule(name="t"), "长" * 201, "最多 200 个字"),
     ],
 )
 def test_a_value_of_another_type_is_told_what_to_write(rule, written, why):
     with pytest.raises(ValueError, match=why):
-        read(rule, written)
+        read(rule, written, TODAY)
 
 
 def test_what_cannot_be_read_stays_as_it_was_written():
-    kept, wrong = checked((FieldRule(name="预算", type="number"),), {"预算": "看情况", "x": 1})
+    kept, wrong = checked(
+        (FieldRule(name="预算", type="number"),), {"预算": "看情况", "x": 1}, TODAY
+    )
 
     assert (kept, list(wrong)) == ({"预算": "看情况", "x": 1}, ["预算"])
 

@@ -7,7 +7,7 @@ from cards.lead import shown_name
 from cards.limits import fit, plain
 from cards.lists import ROW
 from cards.model import Button, Card
-from cards.words import dated, money
+from cards.words import dated, exact, money
 from store.domain.followup import METHODS, OBJECTIONS, OUTCOMES, FollowUp
 from store.domain.lead import Lead
 from store.domain.mend import FIELDS
@@ -44,9 +44,9 @@ def _next(lead: Lead, log: FollowUp, now: datetime, rules: Rules) -> str:
     if log.question:
         return log.question
     if log.next_at is not None:
-        return f"{dated(log.next_at, rules.zone)} 提醒你"
+        return f"{dated(log.next_at, now, rules.zone)} 提醒你"
     if lead.next_at is not None and lead.next_at > now:
-        return f"下次联系 {dated(lead.next_at, rules.zone)}"
+        return f"下次联系 {dated(lead.next_at, now, rules.zone)}"
     return "下次联系还没定"
 
 
@@ -80,7 +80,10 @@ def choice_card(lead: Lead, field: str, log: FollowUp, now: datetime, rules: Rul
         title=f"#{lead.id} {shown_name(lead)} {field}改成什么",
         note=f"也可以直接写：改 {lead.id} {field} {EXAMPLES[field]}",
         buttons=(
-            *(Button(fit(one, 10), f"/改 {lead.id} {field} {one}") for one in options),
+            *(
+                Button(fit(_short(field, one), 10), f"/改 {lead.id} {field} {one}")
+                for one in options
+            ),
             Button("不提醒" if field == "时间" else "清掉", f"/改 {lead.id} {field} 无"),
         ),
     )
@@ -92,6 +95,11 @@ EXAMPLES = {
 }  # fmt: skip
 
 
+def _short(field: str, option: str) -> str:
+    """An amount is said short on the button; the line it sends has every yuan."""
+    return money(int(option.removesuffix("元"))) if field == "金额" else option
+
+
 def _options(field: str, log: FollowUp, now: datetime, rules: Rules) -> Sequence[str]:
     text = log.text
     if field == "时间":
@@ -99,7 +107,7 @@ def _options(field: str, log: FollowUp, now: datetime, rules: Rules) -> Sequence
         others = [text[a.start : a.end] for a in ahead if a.at != log.next_at and not a.ambiguous]
         return [*others, *OFTEN]
     if field == "金额":
-        return [money(a.yuan) for a in find_amounts(text) if a.yuan != log.amount]
+        return [exact(a.yuan) for a in find_amounts(text) if a.yuan != log.amount]
     if field == "标签":
         return [
             " ".join(f"#{t}" for t in log.tags if t != gone)

@@ -198,7 +198,7 @@ def _done(lead: Lead, view: View) -> Card:
     closed = lead.closed_at or view.now
     return Card(
         title=f"{lead.stage.label} {_who(lead)}",
-        note=f"{dated(closed, view.rules.zone)} 记下",
+        note=f"{dated(closed, view.now, view.rules.zone)} 记下",
         rows=(*_facts(lead)[:4], *amount, *reason),
         buttons=(Button("查看", f"/线索 {lead.id} 详情"), Button("我的线索", "/我的")),
     )
@@ -232,14 +232,14 @@ def _extended(lead: Lead, view: View) -> str:
     reclaim = reclaim_at(lead, view.rules.limits, view.rules.calendar)
     if not lead.extended or reclaim is None:
         return ""
-    return f"延期了 {spelled(view.rules.limits.extend)}，{dated(reclaim[0], view.rules.zone)} 到期"
+    return f"延期了 {spelled(view.rules.limits.extend)}，{dated(reclaim[0], view.now, view.rules.zone)} 到期"
 
 
 def _taken(lead: Lead, reader: Member, view: View) -> Card:
     owner = lead.owner.name if lead.owner else ""
     state = "等对方接受" if lead.offered else lead.stage.label
     sees = may_see(lead, reader)
-    since = dated(lead.placed_at, view.rules.zone)
+    since = dated(lead.placed_at, view.now, view.rules.zone)
     # A colleague's card stays the same whatever the owner does next: no phone is rewritten for it.
     note = f"{state}，{since} 起" if sees else f"{since} 起"
     if reader.manages:
@@ -312,7 +312,7 @@ def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
         )
     return Card(
         title=f"已转市场培育 {_who(lead, reader)}",
-        note=f"{dated(lead.placed_at, view.rules.zone)}{_because(reason)}",
+        note=f"{dated(lead.placed_at, view.now, view.rules.zone)}{_because(reason)}",
         rows=_facts_for(lead, reader)[:2],
         buttons=((Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)),
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from cards.lead import View, give_buttons, shown_name
 from cards.limits import fit, plain
 from cards.model import Button, Card
-from cards.words import money, source_name, stamp
+from cards.words import exact, money, source_name, stamp
 from store.domain.deadlines import accept_by, respond_by
 from store.domain.lead import HANDED_OVER, REASONS, Lead
 from store.domain.masking import redacted
@@ -239,7 +239,7 @@ def amount_card(lead: Lead) -> Card:
         title=f"#{lead.id} {shown_name(lead)} 成交多少",
         note=f"聊到过 {said}，别的数直接写：成交 {lead.id} 12万",
         buttons=(
-            Button(f"成交 {said}", f"/成交 {lead.id} {said.replace(',', '')}", primary=True),
+            Button(f"成交 {said}", f"/成交 {lead.id} {exact(lead.amount or 0)}", primary=True),
             Button("查看", f"/线索 {lead.id} 详情"),
         ),
     )

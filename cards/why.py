@@ -77,7 +77,7 @@ def _worth(lead: Lead, story: Sequence[Line], rules: Rules, now: datetime) -> It
         if "qualification" in line.data:
             who = f"{line.by.name} " if line.by else ""
             to = line.data["qualification"][1]
-            yield f"{to}：{dated(line.at, rules.zone)} {who}{line.text.partition('：')[2] or line.text}"
+            yield f"{to}：{dated(line.at, now, rules.zone)} {who}{line.text.partition('：')[2] or line.text}"
 
 
 def _bent(lead: Lead, story: Sequence[Line]) -> Iterator[str]:

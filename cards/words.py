@@ -15,7 +15,7 @@ def source_name(source: str) -> str:
 
 
 def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
-    """ "10:40", "明天 10:40", "周三 10:40", "12月5日 10:40" — as short as it can be said."""
+    """ "10:40", "明天 10:40", "周三 10:40", "12月5日 10:40", "2027年3月3日 09:00": as short as can be."""
     local, today = at.astimezone(zone), now.astimezone(zone).date()
     days = (local.date() - today).days
     clock = f"{local:%H:%M}"
@@ -25,7 +25,7 @@ def moment(at: datetime, now: datetime, zone: ZoneInfo) -> str:
         return f"{ {-1: '昨天', 1: '明天', 2: '后天'}[days] } {clock}"
     if 0 < days < 7:
         return f"周{WEEKDAYS[local.weekday()]} {clock}"
-    return f"{local.month}月{local.day}日 {clock}"
+    return f"{_day(local, now)} {clock}"
 
 
 def stamp(at: datetime, now: datetime, zone: ZoneInfo) -> str:
@@ -33,13 +33,19 @@ def stamp(at: datetime, now: datetime, zone: ZoneInfo) -> str:
     local = at.astimezone(zone)
     if local.date() == now.astimezone(zone).date():
         return f"{local:%H:%M}"
-    return dated(at, zone)
+    return dated(at, now, zone)
 
 
-def dated(at: datetime, zone: ZoneInfo) -> str:
-    """A moment that reads the same whenever the card is drawn: "11月23日 周一 09:24"."""
+def dated(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """A moment that reads the same on any day of the year: "11月23日 周一 09:24"."""
     local = at.astimezone(zone)
-    return f"{local.month}月{local.day}日 周{WEEKDAYS[local.weekday()]} {local:%H:%M}"
+    return f"{_day(local, now)} 周{WEEKDAYS[local.weekday()]} {local:%H:%M}"
+
+
+def _day(local: datetime, now: datetime) -> str:
+    """3月3日, with the year when it is another than this one: 2027年3月3日."""
+    year = "" if local.year == now.astimezone(local.tzinfo).year else f"{local.year}年"
+    return f"{year}{local.month}月{local.day}日"
 
 
 def span(left: timedelta) -> str:
@@ -67,3 +73,8 @@ def money(yuan: int) -> str:
         if abs(yuan) >= unit - unit // 20_000:
             return f"{yuan / unit:,.2f}".rstrip("0").rstrip(".") + f" {name}"
     return f"{yuan:,} 元"
+
+
+def exact(yuan: int) -> str:
+    """Money in a line that a button sends, to the yuan: "123456789元"."""
+    return f"{yuan}元"

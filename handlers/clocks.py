@@ -12,6 +12,7 @@ from cards.words import WEEKDAYS, dated
 from handlers.announce import record, refresh
 from handlers.reply import Reply
 from store.db import Tx
+from store.domain.blanks import squeeze
 from store.domain.calendar import DAY, MAKE_UP_WORKDAYS, PUBLIC_HOLIDAYS
 from store.domain.dates import read_date
 from store.domain.deadlines import reclaim_at, schedule, threatened
@@ -92,7 +93,7 @@ async def _told(tx: Tx, lead: Lead) -> Change:
         return lead.retime(tx.now, "", None)
     spare = _spare(tx, lead, reclaim[0])
     at = max(reclaim[0], spare or reclaim[0])
-    return lead.retime(tx.now, f"现在 {dated(at, tx.rules.zone)} 前没有进展会回收", spare)
+    return lead.retime(tx.now, f"现在 {dated(at, tx.now, tx.rules.zone)} 前没有进展会回收", spare)
 
 
 def _spare(tx: Tx, lead: Lead, at: datetime) -> datetime | None:
@@ -125,7 +126,7 @@ def _read(tx: Tx, words: str) -> tuple[date, bool]:
     told = re.fullmatch(r"(.+?)\s*(上班|上课|补班|休息|放假|休|on|off)", words.strip())
     example = "这样写：日历 2027-02-06 上班，或 日历 2027-02-05 休息"
     today = tx.now.astimezone(tx.rules.zone).date()
-    phrase = read_date(normalise(told[1].strip()), 0, today) if told else None
+    phrase = read_date(squeeze(normalise(told[1].strip())).text, 0, today) if told else None
     if told is None or phrase is None:
         raise BadCommand(example)
     days = next((days for days in phrase.days if days.last >= today), phrase.days[-1])

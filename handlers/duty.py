@@ -71,6 +71,6 @@ def _span(tx: Tx, start: datetime, end: datetime) -> str:
     first, last = start.astimezone(zone), (end - INSTANT).astimezone(zone)
     whole = f"{first:%H:%M}" == "00:00" and f"{end.astimezone(zone):%H:%M}" == "00:00"
     if whole:
-        day, until = dated(first, zone)[:-6], dated(last, zone)[:-6]
+        day, until = dated(first, tx.now, zone)[:-6], dated(last, tx.now, zone)[:-6]
         return day if first.date() == last.date() else f"{day}到{until}"
-    return f"{dated(start, zone)} 到 {dated(end, zone)}"
+    return f"{dated(start, tx.now, zone)} 到 {dated(end, tx.now, zone)}"

@@ -101,7 +101,7 @@ async def _last(tx: Tx, lead: Lead, by: Member) -> Told:
 
 
 def _mended(tx: Tx, last: Told, new: FollowUp, field: str) -> Mended:
-    before, after = (said(log, field, tx.rules.zone) for log in (last.log, new))
+    before, after = (said(log, field, tx.now, tx.rules.zone) for log in (last.log, new))
     return Mended(last.id, last.at, last.log, new, last.was, f"{field} {before} → {after}")
 
 

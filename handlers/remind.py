@@ -40,7 +40,7 @@ async def remind(tx: Tx, by: Member, about: About) -> Reply:
     await tx.reminders.add(
         lead.id, by.id, asked.at, asked.text, "asked", date_only=asked.date_only, every=asked.every
     )
-    when = asked.every or dated(asked.at, tx.rules.zone)
+    when = asked.every or dated(asked.at, tx.now, tx.rules.zone)
     event = Event(kind=Kind.REMINDER, by=by.id, at=tx.now, text=f"{when} {asked.text}")
     await record(tx, Change(_planned(lead, by, asked.at, tx.now), event))
     said = moment(asked.at, tx.now, tx.rules.zone)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cards.follow import asked_card
 from cards.lead import dialled
 from cards.lists import amount_card, reason_card
-from cards.words import dated, moment, money
+from cards.words import dated, exact, moment, money
 from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on, went
@@ -92,10 +92,10 @@ async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
     check_scope(by, lead, limits)
     free = claimable_at(lead, limits)
     if free > tx.now:
-        raise Refused(f"#{lead.id} 刚进公海，{dated(free, zone)} 起可以领，先看看其他的")
+        raise Refused(f"#{lead.id} 刚进公海，{dated(free, tx.now, zone)} 起可以领，先看看其他的")
     had = await tx.leads.parted(lead.id, by, tx.now - limits.cooldown)
     if had is not None:
-        again = dated(had + limits.cooldown, zone)
+        again = dated(had + limits.cooldown, tx.now, zone)
         raise Refused(f"#{lead.id} 之前是你跟的，{again} 之后可以再领，先让给同事")
 
 
@@ -149,7 +149,7 @@ async def won(tx: Tx, by: Member, about: About) -> Reply:
     if not amount:
         raise BadCommand(f"成交多少？例如：成交 {lead.id} 12万")
     if ask := missing(lead, tx.rules.sops):
-        then = f"成交 {lead.id} {money(amount)}"
+        then = f"成交 {lead.id} {exact(amount)}"
         return Reply(card=asked_card(lead, ask, to=then), private=True)
     await _end(tx, lead.close(by, Stage.WON, tx.now, text=money(amount), amount=amount))
     return Reply(text=f"#{lead.id} 成交 {money(amount)}，辛苦了", told=True)

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from store.domain.blanks import squeeze
 from store.domain.dates import DAY, Days, read_date
 from store.domain.numerals import normalise, number
 from store.domain.team import Away
@@ -32,7 +33,7 @@ class Unclear(ValueError):
 
 def read_leave(text: str, now: datetime, zone: ZoneInfo) -> Away:
     """From when to when, aware UTC; nothing said is the rest of today. Raises Unclear."""
-    words, local = normalise(text).strip().rstrip("。.,"), now.astimezone(zone)
+    words, local = squeeze(normalise(text)).text.strip().rstrip("。.,"), now.astimezone(zone)
     start, end = _span(words, local)
     start = max(start, local)
     if end <= start:

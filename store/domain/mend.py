@@ -108,21 +108,22 @@ SETTERS: dict[str, Callable[[FollowUp, str], FollowUp]] = {
 }  # fmt: skip
 
 
-def said(log: FollowUp, field: str, zone: tzinfo) -> str:
+def said(log: FollowUp, field: str, now: datetime, zone: tzinfo) -> str:
     """What was understood, short; 无 when nothing was."""
     value = {
         "方式": log.method, "结果": log.outcome,
         "金额": f"{log.amount:,} 元" if log.amount else "",
         "标签": " ".join(f"#{tag}" for tag in log.tags),
         "异议": log.objection, "痛点": "、".join(log.pains), "下一步": log.step,
-        "时间": _when(log, zone),
+        "时间": _when(log, now, zone),
     }[field]  # fmt: skip
     return value or "无"
 
 
-def _when(log: FollowUp, zone: tzinfo) -> str:
+def _when(log: FollowUp, now: datetime, zone: tzinfo) -> str:
     if log.next_at is None:
         return ""
     local = log.next_at.astimezone(zone)
     clock = "" if log.next_date_only else f" {local:%H:%M}"
-    return f"{local.month}月{local.day}日{clock}"
+    year = "" if local.year == now.astimezone(zone).year else f"{local.year}年"
+    return f"{year}{local.month}月{local.day}日{clock}"

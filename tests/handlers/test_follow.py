@@ -253,3 +253,18 @@ async def test_nothing_agreed_the_stage_says_when_to_call_again(store, clock, sc
 
     assert (await lead(store, number)).next_at == at(clock, f"2026-{due} 09:00")
     assert channel in (await rings(store, number))[-1][2]
+
+
+async def test_amounts_offered_instead_keep_every_yuan(store):
+    number = await logged(store, "电话 聊了合同 报价 123456 元，客户说 98765 元")
+
+    said = await says(store, "lilei", f"改 {number} 金额")
+
+    assert f"/改 {number} 金额 " in said
+    assert f"/改 {number} 金额 98765元" in said or f"/改 {number} 金额 123456元" in said
+
+
+async def test_the_hint_of_a_deal_that_has_to_wait_keeps_every_yuan(store):
+    number = await logged(store)
+
+    assert f"成交 {number} 123456元" in await says(store, "lilei", f"成交 {number} 123456")

@@ -196,3 +196,25 @@ async def test_who_has_lost_the_lead_is_not_reminded_with_its_number(store, cloc
     accounts = {row.account for key, row in (await answers(store)).items() if key in rung}
     assert accounts == {(await lead(store, new.id)).owner.wecom}
     assert accounts != {"lilei"}
+
+
+async def test_a_day_of_another_year_is_echoed_with_its_year(store, mine):
+    said = await says(store, "lilei", f"提醒 {mine} 明年3月3日 续约")
+    logged = await says(store, "lilei", f"跟进 {mine} 电话 聊了合同条款 明年3月3日再约")
+
+    assert "2027年3月3日 09:00 提醒你" in said  # was 3月3日
+    assert "2027年3月3日" in logged
+
+
+async def test_blanks_typed_inside_a_time_stay_out_of_the_reminders_text(store, mine):
+    said = await says(store, "lilei", f"提醒 {mine} 明天 下午 3 点 打电话")
+
+    assert f"明天 15:00 提醒你 #{mine} 打电话" in said  # was 14:00 「3 点 打电话」
+
+
+async def test_a_repetition_keeps_all_of_its_days_or_is_refused(store, mine):
+    every = await says(store, "lilei", f"提醒 {mine} 每周一到周五下午3点 打电话")
+    refused = await says(store, "lilei", f"提醒 {mine} 每周一9点和周三15点 打电话")
+
+    assert "每周一到周五下午3点 提醒你" in every  # was every Monday at 09:00
+    assert "「每周三9点」" in refused

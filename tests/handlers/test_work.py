@@ -238,3 +238,15 @@ async def test_a_big_region_is_found_in_its_provinces(store):
     await says(store, "lilei", f"放回 {new.id}")
 
     assert f"领取 #{new.id}" in await says(store, "hanmei", "公海 华东")
+
+
+async def test_the_button_of_a_deal_records_every_yuan_talked_about(store):
+    one = await captured(store, rep="李雷")
+    await says(store, "lilei", f"领取 {one.id}")
+    await says(store, "lilei", f"跟进 {one.id} 电话 聊了合同 报价 123456789 元")
+
+    asked = await says(store, "lilei", f"成交 {one.id}")
+    await says(store, "lilei", f"成交 {one.id} 123456789元")
+
+    assert f"/成交 {one.id} 123456789元" in asked  # was 1.23 亿, 456,789 yuan less
+    assert (await lead(store, one.id)).amount == 123_456_789

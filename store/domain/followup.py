@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, tzinfo
 from typing import Any, Self
 
-from store.domain.money import find_amount
+from store.domain.asking import asked_for
 from store.domain.numerals import normalise
 from store.domain.times import Found, find_times
 
@@ -62,7 +62,7 @@ OUTCOMES = {
     ),
     "有意向": (
         "有意向|意向(?:强|高|明确)|感兴趣|有兴趣|想试|想买|想要|想了解|要方案|要报价|愿意|准备采购|有需求"
-        "|同意|认可|可以谈|想签|准备签"
+        "|同意|认可|可以谈|想签|准备签|(?:就选|决定选|选定)(?=我们|咱们|你们)"
         r"|(?<![a-z])(?:interested|wants? (?:a |the )?(?:quote|demo|trial|offer)|agreed)(?![a-z])"
     ),
     "接通": (
@@ -79,6 +79,11 @@ OBJECTIONS = {
     "产品": "功能不|不支持|不满足|缺少?功能|不好用|不适合|不合适",
     "已有": "已经?有了|用着别的|已经?在用|刚买",
 }
+# 没拒绝 and 不是没兴趣 say the opposite, 有没有兴趣 says nothing.
+DENIED = re.compile(
+    r"(?:没有?|不是|并非|未|不|别|没有?说)(?:明确|直接|当场|完全|说|表示|很|太|特别|那么|怎么|再)?$|不考虑$|不看$"
+)
+OF_OTHERS = re.compile(r"了?(?:别家|别的|别人|其他|其它|竞品|对手|同行|友商)")
 MISSED = frozenset({"未接通", "空号"})
 """Outcomes of a try that found nobody."""
 PAIN = re.compile(
@@ -105,11 +110,15 @@ PHONE = re.compile(
 )
 STOP = re.compile(r"[，。；！？,;!?\s]")
 NEXT_BEHIND = re.compile(
-    r"\s*[前后之]?\s*(?:左右)?(?:[^，。；,;\n]{0,3}?)(?:再|约|回访|联系|跟进|拜访|上门|回复|复聊|见面|打电话|致电|提醒|演示|发)"
+    r"\s*[前后之]?\s*(?:左右)?(?:[^，。；,;\n]{0,3}?)(?:再|约|回访|联系|跟进|拜访|上门|回复|复聊|见(?!过|了)|打电话|致电|提醒|演示|发)"
 )
 NEXT_BEFORE = re.compile(
-    r"(?:再约|约了?|约好|约在|约到|定在|改到|改约|推到|等到|到|下次(?:联系|回访|跟进)?|回访|提醒我?|跟进)[:：]?\s*$"
+    r"(?:再约|约了?|约好|约在|约到|定在|改到|改约|改成|推到|等到|到|下次(?:联系|回访|跟进)?|回访|提醒我?|跟进)[:：]?\s*$"
 )
+CHANGED = re.compile(r"(?:改到|改约|改成|推到|推迟到|延到|提前到)[:：]?\s*$")
+REPLACED = re.compile(r"(?:原来|本来|之前|原定|原本|上次)[^，。；,;]{0,4}$")
+TASK = re.compile(r"\s*[前后]?\s*(?:要|会|先|再|我|给他|给客户|把)*(?:发|寄|出|给|准备|做|提交)")
+WIDE = re.compile(r"今年|本年|这一年|明年|后年|\d{4}年|本月|这个?月|本季度|这个?季度|[上下]半年")
 # 周五约了演示 is a plan although 了 says it is done; 下周 and 明天 are never told of.
 TOLD = re.compile(
     r"(?![^，。；,;\s]{0,4}?(?:约|定)[了好])[^，。；,;\s]{0,8}?(?<!除)[了过](?!解|再|来|去|几|[一两\d]?天)"
@@ -198,14 +207,14 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
     coming = _next(bare, times, _end_of_today(now, zone))
     done = normalise(_without_step(bare, coming))
     plain = _blank(bare, [(one.start, one.end) for one in times])
-    amount = find_amount(plain)
+    amount = asked_for(bare, plain)
     outcome = _first_group(OUTCOMES, done)
     method = _earliest(METHODS, done)
     return FollowUp(
         text=text,
         method=method,
         outcome=outcome,
-        amount=amount.yuan if amount else None,
+        amount=amount,
         tags=tuple(dict.fromkeys(TAG.findall(text))),
         objection=_earliest(OBJECTIONS, normalise(text)),
         next_at=coming.at if coming else None,
@@ -248,9 +257,23 @@ def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
     """The date beside 再, 约, 回访 …; else the last day ahead that is not told as over."""
     ahead = [one for one in times if not one.past]
     named = [one for one in ahead if _is_step(text, one)]
+    if named:
+        return _appointment(text, named)
     others = [one for one in ahead if not (one.recurring or _is_told(text, one))]
     later = [one for one in others if not (one.date_only and one.at < tonight)]
-    return next(reversed(named or later), None)
+    narrow = [one for one in later if not WIDE.fullmatch(normalise(text[one.start : one.end]))]
+    return next(reversed(narrow), None)
+
+
+def _appointment(text: str, named: list[Found]) -> Found:
+    """What it was changed to; else the first talk with a time of day, not what is to be sent."""
+    changed = [one for one in named if CHANGED.search(text, 0, one.start)]
+    if changed:
+        return changed[-1]
+    standing = [one for one in named if not REPLACED.search(text, 0, one.start)]
+    talks = [one for one in standing if not TASK.match(text, one.end)]
+    to_the_minute = [one for one in talks if not one.date_only]
+    return next(iter(to_the_minute), (talks or standing or named)[-1])
 
 
 def _end_of_today(now: datetime, zone: tzinfo) -> datetime:
@@ -291,9 +314,25 @@ def _blank(text: str, places: list[tuple[int, int]]) -> str:
 def _earliest(groups: dict[str, str], text: str) -> str:
     """The group whose words come first in the text."""
     places = {
-        name: match.start() for name, words in groups.items() if (match := re.search(words, text))
+        name: place for name, words in groups.items() if (place := _said(words, text)) is not None
     }
     return min(places, key=places.__getitem__, default="")
+
+
+def _said(words: str, text: str) -> int | None:
+    """Where it is said of this customer, and not denied: 没拒绝, 不考虑别家."""
+    matches = re.finditer(words, text)
+    return next((match.start() for match in matches if not _denied(match, text)), None)
+
+
+def _denied(match: re.Match[str], text: str) -> bool:
+    before = text[max(0, match.start() - 6) : match.start()]
+    if match[0].startswith("没") and before.endswith("有"):
+        return True
+    refused = re.match(r"不|没|拒绝", match[0]) is not None
+    return DENIED.search(before) is not None or bool(
+        refused and OF_OTHERS.match(text, match.end())
+    )
 
 
 def named(groups: dict[str, str], text: str) -> str:
@@ -303,7 +342,7 @@ def named(groups: dict[str, str], text: str) -> str:
 
 def _first_group(groups: dict[str, str], text: str) -> str:
     """The first group that is named at all: 没接通 is not 接通."""
-    return next((name for name, words in groups.items() if re.search(words, text)), "")
+    return next((name for name, words in groups.items() if _said(words, text) is not None), "")
 
 
 def tells_something(log: FollowUp, now: datetime, zone: tzinfo) -> bool:

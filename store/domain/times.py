@@ -270,7 +270,8 @@ def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, s
     if both:
         surer = second.rule if phrase.rule.again else phrase.rule
         return DatePhrase(surer, both, second.end), ""
-    if phrase.rule is second.rule or not (phrase.rule.weekday or second.rule.weekday):
+    same_kind = phrase.rule is second.rule or not (phrase.rule.weekday or second.rule.weekday)
+    if same_kind or (gap and "," in gap[0]):
         return phrase, ""
     return replace(phrase, end=second.end), "日期和星期对不上，以哪个为准？"
 

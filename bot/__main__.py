@@ -82,9 +82,13 @@ def migrate(config: Config = None) -> None:
 @app.command()
 def check(config: Config = None) -> None:
     """检查配置，列出每一处错误。Print every mistake, or the effective rules."""
-    from bot.check import explain  # noqa: PLC0415 - keeps --help quick
+    from bot.ruling import told  # noqa: PLC0415 - keeps --help quick
 
-    typer.echo(explain(_settings(config)))
+    _run(_check(told(_settings(config))))
+
+
+async def _check(told: Coroutine[Any, Any, str]) -> None:
+    typer.echo(await told)
 
 
 @app.command()

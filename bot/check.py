@@ -57,6 +57,20 @@ def explain(settings: Settings, today: date | None = None) -> str:
     return "\n".join([*head, *body, f"日报：工作日 {settings.digest.at}"])
 
 
+def explain_held(settings: Settings, held: Settings, version: str) -> str:
+    """The rules in force, which are those of ``version``, and what the file says instead."""
+    now, file = explain(held).splitlines(), explain(settings).splitlines()
+    unused = [line for line in file if line not in now]
+    return "\n".join(
+        [
+            f"注意：现在用的是{version}，leadbot.toml 里的规则没有在用。在用的是：",
+            *now,
+            *(["leadbot.toml 里写的不一样，没有在用："] if unused else []),
+            *_indented([line.strip() for line in unused]),
+        ]
+    )
+
+
 def _indented(lines: list[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
@@ -222,7 +236,8 @@ def _stages(settings: Settings) -> Iterator[str]:
     yield f"分到以后：{' → '.join(named)} → 成交"
     for sop in settings.sop:
         yield _sop(sop)
-    for task in settings.task:
+    # The task that comes with the program is of a stage that need not be among one's own.
+    for task in (task for task in settings.task if task.stage in stages(settings)):
         yield f"进入「{_stage(task.stage)}」{_span(task.after)}后提醒：{task.text}"
     yield (
         f"联系 {settings.attempts.most} 次、{settings.attempts.workdays} 个工作日还没联系上，建议退回"

@@ -1,22 +1,31 @@
 """``leadbot rules``: the versions of the rules, and how other rules would have decided."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
+from bot.check import explain, explain_held
 from bot.config import Settings
 from bot.serve import prepare_database
-from bot.versions import SHOWN, go_back, in_force, listed, with_rules
+from bot.versions import SHOWN, go_back, in_force, instead, listed, named, with_rules
 from bot.wiring import rules, team
 from store.db import Store, open_store
 from store.domain.replay import Shift, compare, replay
 from store.domain.team import Member, MemberId, Role
+from store.versions import Version
+
+PATIENCE = 10  # seconds for a database that may not be there
+UNASKED = "数据库没问到，有没有回到以前的某一版不知道，上面是 leadbot.toml 里写的"
 
 
 @asynccontextmanager
@@ -27,6 +36,37 @@ async def _opened(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+async def told(settings: Settings) -> str:
+    """What ``leadbot check`` says: of the rules in force where a database knows better.
+
+    Creates no database and changes none; without one the file's are explained.
+    """
+    try:
+        other = await _instead(settings)
+    except (SQLAlchemyError, OSError):
+        return f"{explain(settings)}\n{UNASKED}"
+    if other is None:
+        return explain(settings)
+    return explain_held(settings, other[0], named(other[1], settings.zone))
+
+
+async def _instead(settings: Settings) -> tuple[Settings, Version] | None:
+    if not _there(settings.database.url):
+        return None
+    store = open_store(settings.database.url, rules(settings))
+    try:
+        async with asyncio.timeout(PATIENCE), store.read() as tx:
+            return await instead(tx, settings)
+    finally:
+        await store.close()
+
+
+def _there(url: str) -> bool:
+    """SQLite would make the file that it is asked for."""
+    read = make_url(url)
+    return read.get_backend_name() != "sqlite" or Path(read.database or "").is_file()
 
 
 async def try_rules(settings: Settings, days: int) -> None:

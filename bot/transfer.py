@@ -37,6 +37,7 @@ from store.migrate import migrate
 BATCH = 200
 PAGE = 500
 SOURCE_LIMIT = 64  # characters that are kept of a source's name
+QUOTED = 20  # characters of a value that is told back
 PREVIEW = 3  # rows of which a dry run shows how they were understood
 LABELS = {
     "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
@@ -57,15 +58,24 @@ class Report:
     read: list[str] = field(default_factory=list)  # names of the sheets
     unread: dict[str, str] = field(default_factory=dict)  # name of the sheet: why
     preview: list[str] = field(default_factory=list)  # how the first rows were understood
+    places: list[str] = field(default_factory=list)  # of the rows that are taken, in order
+    odd: list[str] = field(default_factory=list)  # fields that are not what the rules want
 
-    def count(self, taken: Iterable[Captured]) -> None:
-        for captured in taken:
+    def count(self, news: Iterable[NewLead], taken: Iterable[Captured]) -> None:
+        """What became of ``news``, the next of the rows."""
+        for new, captured in zip(news, taken, strict=True):
+            place = self.places[self.new + self.known]
+            self.odd += [
+                f"{place}的{name}{why}，「{_short(new.fields.get(name))}」先原样留着"
+                for name, why in captured.wrong.items()
+            ]
             self.known += captured.duplicate
             self.new += not captured.duplicate
 
     def lines(self) -> Iterator[str]:
         for place, why in self.refused:
             yield f"{place}没有导入：{why}"
+        yield from self.odd
         for name, why in self.unread.items():
             yield f"工作表「{name}」没有读：{why}"
         if len(self.read) > 1:
@@ -124,9 +134,15 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
             report.refused.append((place, "；".join(bad.problems.values())))
             continue
         new = replace(new, others=row.others, listed=True)
+        report.places.append(place)
         if len(report.preview) < PREVIEW:
             report.preview.append(f"{place} → {_read_as(new)}")
         yield new
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= QUOTED else f"{text[:QUOTED]}…"
 
 
 def _read_as(new: NewLead) -> str:
@@ -197,7 +213,8 @@ async def _take_and_undo(
         tx.rules = await held(tx, settings)
         await tx.members.sync(team(settings))
         for start in range(0, len(ready), BATCH):
-            report.count(await capture(tx, ready[start : start + BATCH]))
+            batch = ready[start : start + BATCH]
+            report.count(batch, await capture(tx, batch))
         await tx.conn.rollback()
 
 
@@ -211,7 +228,7 @@ async def _take_all(
         task = progress.add_task("导入", total=len(ready))
         for start in range(0, len(ready), BATCH):
             batch = ready[start : start + BATCH]
-            report.count(await take_together(store, batch))
+            report.count(batch, await take_together(store, batch))
             progress.advance(task, len(batch))
 
 

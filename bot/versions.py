@@ -76,6 +76,18 @@ async def in_force(tx: Tx, settings: Settings) -> tuple[Settings, Version]:
     return with_rules(settings, latest), latest
 
 
+async def instead(tx: Tx, settings: Settings) -> tuple[Settings, Version] | None:
+    """The rules that hold instead of the file's, which somebody left; None: the file's do.
+
+    Keeps nothing. Raises ConfigError.
+    """
+    mark = fingerprint(rules_of(settings))
+    latest = await tx.versions.latest()
+    if latest is None or latest.file != mark or fingerprint(latest.rules) == mark:
+        return None
+    return with_rules(settings, latest), latest
+
+
 async def held(tx: Tx, settings: Settings) -> Rules:
     """The rules in force, ready to decide with."""
     settings, version = await in_force(tx, settings)
@@ -109,6 +121,11 @@ def listed(versions: tuple[Version, ...], zone: Any) -> str:
         for place, v in enumerate(versions)
     ]
     return "\n".join(lines) or "还没有：启动一次服务就有第一版"
+
+
+def named(version: Version, zone: Any) -> str:
+    """ "第 3 版规则（回到第 1 版，chen，2026-03-02 10:00）"."""
+    return f"第 {version.id} 版规则（{version.why}，{version.by}，{_when(version.at, zone)}）"
 
 
 def _when(at: datetime, zone: Any) -> str:

@@ -35,10 +35,14 @@ from store.domain.scoring import Signal, comes_back, earned, judged, signals
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """``duplicate``: the person was known and the enquiry went to their lead."""
+    """``duplicate``: the person was known and the enquiry went to their lead.
+
+    ``wrong``: fields that are kept as they were written, and what is wrong with them.
+    """
 
     id: LeadId
     duplicate: bool
+    wrong: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -110,7 +114,8 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
     given to somebody, and is shown. Each of ``news`` must be reachable.
     """
     own, today = tx.rules.fields, tx.now.astimezone(tx.rules.zone).date()
-    news = [replace(new, fields=checked(own, new.fields, today)[0]) for new in news]
+    read = [checked(own, new.fields, today) for new in news]
+    news = [replace(new, fields=kept) for new, (kept, _) in zip(news, read, strict=True)]
     wanted = [keys(new) for new in news]
     await tx.lock("dispatch", *(f"{k.kind}:{k.value}" for ks in wanted for k in ks))
     book = await _book(tx, [key for ks in wanted for key in ks])
@@ -119,7 +124,10 @@ async def capture(tx: Tx, news: Sequence[NewLead]) -> Sequence[Captured]:
     touched = list({slot.number: slot for slot, _ in slots}.values())
     await _dispatch(tx, touched)
     numbers = await _store(tx, touched)
-    return [Captured(numbers[slot.number], duplicate) for slot, duplicate in slots]
+    return [
+        Captured(numbers[slot.number], duplicate, wrong)
+        for (slot, duplicate), (_, wrong) in zip(slots, read, strict=True)
+    ]
 
 
 @dataclass(slots=True)

@@ -65,22 +65,42 @@ class _Order:
         if to is None and self.anyway and self.people:
             to = min(self.people, key=lambda m: (self.dispatcher.desks[m.id].load, m.id))
         if to is None:
-            who = "、".join(person.name for person in self.people) or "合适的人"
-            raise Refused(
-                f"#{lead.id} 没给：{who}不在或满了，要给就发「分配 {lead.id} 姓名 照给」"
-            )
+            raise Refused(f"#{lead.id} 没给：{self._why_not(lead, choice)}")
         return self.give(lead, to, turn)
 
     def _chosen(self, lead: Lead) -> Choice:
-        names = tuple(person.name for person in self.people)
-        mine = [RoutingRule(name="主管分配", to=names)]
-        rules = mine if names else self.dispatcher.tx.rules.routing
-        desks = [d for d in self.dispatcher.desks.values() if not names or d.member.name in names]
-        # Among those the manager named it is their turn that counts, not the prospect's wish.
-        return choose(replace(lead, rep="") if names else lead, rules, desks)
+        """By the rules, or of those who are named somebody else than who has it, if there is one."""
+        if not self.people:
+            return choose(lead, self.dispatcher.tx.rules.routing, self._desks())
+        desks = [d for d in self._desks() if not lead.owned_by(d.member)] or self._desks()
+        # Among those the manager named it is their turn that counts, not the prospect's wish,
+        # and a manager takes turns like the others.
+        peers = [replace(d, member=replace(d.member, role=Role.REP)) for d in desks]
+        choice = choose(replace(lead, rep=""), [self._mine()], peers)
+        to = next((m for m in self.people if choice.to and m.id == choice.to.id), None)
+        return replace(choice, to=to)
+
+    def _mine(self) -> RoutingRule:
+        return RoutingRule(name="主管分配", to=tuple(person.name for person in self.people))
+
+    def _desks(self) -> list[Desk]:
+        named = {person.id for person in self.people}
+        return [d for d in self.dispatcher.desks.values() if not named or d.member.id in named]
+
+    def _why_not(self, lead: Lead, choice: Choice) -> str:
+        """What was in the way, of each one who was named or of the rules, and what to send."""
+        if not self.people:
+            why = f"规则「{choice.rule}」让大家抢" if choice.grab else choice.why
+            return f"{why}，要给就发「分配 {lead.id} 姓名」"
+        why = "，".join(f"{d.member.name} {_obstacle(d, lead)}" for d in self._desks())
+        return f"{why}。要给就发「分配 {lead.id} {self.people[0].name} 照给」"
 
     def give(self, lead: Lead, to: Member, turn: float | None = None) -> Change:
-        """``to`` has it from now on; that nobody else would have given it is kept."""
+        """``to`` has it from now on; that nobody else would have given it is kept.
+
+        Raises Refused: asking somebody again would only give them the time again.
+        """
+        check_not_theirs(lead, to)
         over = in_the_way(self.dispatcher.desks[to.id])
         if lead.owner is not None and lead.accepted_at is not None:
             change = lead.transfer(self.by, to, self.dispatcher.tx.now)
@@ -90,6 +110,12 @@ class _Order:
         self.dispatcher.sit(to, turn)
         kept = {name: said for name, said in (("note", self.note), ("over", over)) if said}
         return change.saying(kept) if kept else change
+
+
+def check_not_theirs(lead: Lead, to: Member) -> None:
+    """Raises Refused when ``lead`` is with ``to`` already."""
+    if lead.offered and lead.owned_by(to):
+        raise Refused(f"#{lead.id} 已经派给 {to.name} 了，在等他接受")
 
 
 async def assign(tx: Tx, by: Member, wanted: Give) -> Reply:
@@ -163,7 +189,13 @@ def in_the_way(desk: Desk) -> str:
     return f"手上 {desk.load} 条，满了" if desk.full else ""
 
 
+def _obstacle(desk: Desk, lead: Lead) -> str:
+    """Why who was named is not given this one."""
+    return in_the_way(desk) or "没接这一条"
+
+
 async def _one(tx: Tx, lead: Lead, to: Member, order: _Order) -> Reply:
+    check_not_theirs(lead, to)
     desks = order.dispatcher.desks
     why = in_the_way(desks[to.id])
     if why and not order.anyway:

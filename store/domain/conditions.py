@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 BIG_REGIONS: Mapping[str, tuple[str, ...]] = {
@@ -37,9 +38,25 @@ _MORE = re.compile(r"以上|[+＋>＞≥]|多于|超过|大于|不少于")
 _LESS = re.compile(r"以下|以内|[<＜≤]|少于|不到|小于|不超过")
 
 
+_AREAS = frozenset({*BIG_REGIONS, *(name for names in BIG_REGIONS.values() for name in names)})
+_AREA = re.compile("|".join(sorted(_AREAS, key=len, reverse=True)))
+_HAINAN_OF_QINGHAI = re.compile(r"(?<=青海)海南|(?<=青海省)海南|海南(?=藏族|州)")
+
+
 def in_region(region: str, wanted: str) -> bool:
-    """Whether ``region`` ("江苏苏州") lies in ``wanted`` ("华东", "江苏", "苏州")."""
-    return any(part in region for part in (wanted, *BIG_REGIONS.get(wanted, ())))
+    """Whether ``region`` ("江苏苏州") lies in ``wanted`` ("华东", "江苏", "苏州").
+
+    上海南汇 is not in 海南, 江西南昌 not in 西南, and 青海海南 is a prefecture of 青海.
+    """
+    if wanted not in _AREAS:
+        return wanted in region
+    return not {wanted, *BIG_REGIONS.get(wanted, ())}.isdisjoint(_areas(region))
+
+
+@lru_cache(maxsize=4096)
+def _areas(region: str) -> frozenset[str]:
+    """The provinces and parts of the country that ``region`` names, read from its beginning."""
+    return frozenset(_AREA.findall(_HAINAN_OF_QINGHAI.sub("", region)))
 
 
 def matches(name: str, value: str, wanted: str) -> bool:

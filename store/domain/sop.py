@@ -60,5 +60,12 @@ def find_question(words: str, questions: Sequence[Question]) -> tuple[Question, 
     for question in sorted(questions, key=lambda q: -len(q.label)):
         for name in (question.label, question.id):
             if folded.startswith(name.casefold()):
-                return question, words[len(name) :].strip(" ：:，,是为")
+                return question, _answer(words[len(name) :], question)
     return None
+
+
+def _answer(rest: str, question: Question) -> str:
+    """What follows the label, without the 是 or 为 that only joins them: 预算是20万."""
+    said = rest.strip(" ：:，,")
+    joined = said[:1] in {"是", "为"} and said[1:].strip(" ：:，,") not in {"", "的", "啊", "吧"}
+    return said[1:].strip(" ：:，,") if joined and said not in question.options else said

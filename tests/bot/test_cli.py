@@ -400,3 +400,84 @@ async def test_migrating_again_changes_nothing(database):
     await migrate(engine)
 
     await engine.dispose()
+
+
+CHANGED = TEAM + "[pool]\ncap = 7\n"
+
+
+def test_after_going_back_the_rules_that_hold_are_told(run, place):
+    """A bug told the rules of the file, which nobody used any more."""
+    run("rules", "back", "1", LEADBOT_BY="小周")
+    (place / "leadbot.toml").write_text(CHANGED, encoding="utf-8")
+    before = run("check").stdout
+    run("rules", "back", "1")
+
+    done = run("check").stdout
+    (place / "leadbot.toml").write_text(CHANGED.replace("7", "8"), encoding="utf-8")
+    after = run("check").stdout
+
+    assert ("手上最多 7 条" in before, "现在用的是" in before) == (True, False)
+    assert done.startswith("注意：现在用的是第 4 版规则（回到第 1 版，小周，")
+    held, file = done.split("leadbot.toml 里写的不一样，没有在用：")
+    assert ("手上最多 50 条" in held, "手上最多 7 条" in held) == (True, False)
+    assert ("手上最多 7 条" in file, "李雷" in file) == (True, False)
+    assert ("手上最多 8 条" in after, "现在用的是" in after) == (True, False)
+
+
+def test_a_check_makes_no_database_and_changes_none(run, place):
+    run("check")
+    nothing = [path.name for path in place.iterdir()]
+    run("rules", "back", "1")
+    kept = (place / "leadbot.db").read_bytes()
+    (place / "leadbot.toml").write_text(CHANGED, encoding="utf-8")
+
+    run("check")
+
+    assert nothing == ["leadbot.toml"]
+    assert {path.name for path in place.iterdir()} == {"leadbot.toml", "leadbot.db"}
+    assert (place / "leadbot.db").read_bytes() == kept
+
+
+def test_a_check_without_its_database_says_so_and_explains_the_file(run):
+    done = run("check", LEADBOT_DATABASE__URL="postgresql+asyncpg://a:b@127.0.0.1:1/x")
+
+    assert (done.returncode, "手上最多 50 条" in done.stdout) == (0, True)
+    assert "数据库没问到" in done.stdout.splitlines()[-1]
+
+
+def test_a_task_of_a_stage_that_is_not_used_is_not_told(run, place):
+    """A bug told of a reminder in 已报价, where no lead ever came."""
+    (place / "leadbot.toml").write_text(
+        TEAM + '[[stage]]\nname = "following"\n[[stage]]\nname = "演示"\n', encoding="utf-8"
+    )
+
+    done = run("check")
+
+    assert ("跟进中 → 演示" in done.stdout, "已报价" in done.stdout) == (True, False)
+
+
+def test_a_column_of_another_type_is_told_with_its_row(run, place):
+    """A bug kept abc as a budget and said nothing."""
+    (place / "leadbot.toml").write_text(
+        TEAM
+        + '[[field]]\nname = "预算"\ntype = "number"\n'
+        + '[[field]]\nname = "用途"\ntype = "choice"\nchoices = ["自用", "代理"]\n',
+        encoding="utf-8",
+    )
+    file = place / "list.csv"
+    file.write_text(
+        "姓名,手机,预算,用途\n王五,19912345678,20万,自用\n赵六,1380O138000,1,自用\n"
+        "钱七,13912345678,abc,都行\n",
+        encoding="utf-8",
+    )
+
+    tried = run("import", file, "--source", "crm", "--dry-run").stdout.splitlines()
+    done = run("import", file, "--source", "crm").stdout.splitlines()
+
+    told = [
+        "第 4 行的预算要写成数字，像 20 或 1.5万，「abc」先原样留着",
+        "第 4 行的用途只能是自用、代理，「都行」先原样留着",
+    ]
+    assert [line for line in tried if "原样" in line] == told
+    assert [line for line in done if "原样" in line] == told
+    assert done[-1] == "新线索 2 条，已有的人 0 条，没有导入 1 行"

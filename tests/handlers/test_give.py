@@ -1,9 +1,12 @@
 """The manager gives leads out: one or many, to one or in turns, over a cap only when told to."""
 
+from dataclasses import replace
+
 import pytest
 
 from handlers.commands import giving
 from store.domain.lead import Due, Kind
+from store.domain.rules import RoutingRule
 from tests.handlers.people import captured, enquiry, lead, says
 from tests.handlers.test_capture import take
 from tests.handlers.test_work import pooled
@@ -181,3 +184,76 @@ async def test_the_rules_it_evaluated_are_kept_with_each_assignment(store):
     assert event.data["rule"] == "轮流分配"
     assert event.data["skipped"]["off"]
     assert event.data["skipped"]["turn"]
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [("manager", "规则「南方」请主管决定"), ("grab", "规则「南方」让大家抢")]
+)
+async def test_what_the_rules_leave_to_others_is_said_as_it_is(store, how, why):
+    """A bug said that nobody was there, and everybody was."""
+    ruled = replace(
+        store, rules=replace(store.rules, routing=(RoutingRule(name="南方", assign=how),))
+    )
+    ids = [(await captured(ruled)).id for _ in range(2)]
+
+    said = await says(ruled, "chenzg", f"分配 {ids[0]} {ids[1]} 自动")
+
+    assert (f"#{ids[0]} 没给：{why}" in said, "不在" in said) == (True, False)
+    assert await owners(ruled, ids) == [None, None]
+
+
+async def test_who_said_no_is_named_with_that_reason(store):
+    """A bug said that 李雷 was away or full."""
+    ids = [(await captured(store, rep="李雷")).id for _ in range(2)]
+    await says(store, "lilei", f"退回 {ids[0]} 不归我跟")
+
+    said = await says(store, "chenzg", f"分配 {ids[0]} {ids[1]} 李雷")
+    over = await says(store, "chenzg", f"分配 {ids[0]} 李雷 照给")
+
+    assert f"#{ids[0]} 没给：李雷 没接这一条" in said
+    assert f"「分配 {ids[0]} 李雷 照给」" in said
+    assert "已给 李雷" in over
+
+
+async def test_each_of_several_is_named_with_what_is_in_the_way(store):
+    await fill(store)
+    await says(store, "hanmei", "请假 今天")
+    ids = [(await captured(store, rep="王强")).id for _ in range(2)]
+
+    said = await says(store, "chenzg", f"分配 {ids[0]} {ids[1]} 李雷 韩梅")
+
+    assert "李雷 手上 50 条，满了" in said
+    assert "韩梅 请假中" in said
+
+
+async def test_a_manager_can_be_given_several_like_anybody(store):
+    """A bug said that the manager was away or full."""
+    ids = [await pooled(store) for _ in range(2)]
+
+    await says(store, "chenzg", f"分配 {ids[0]} {ids[1]} 陈主管")
+
+    assert await owners(store, ids) == ["陈主管", "陈主管"]
+
+
+async def test_who_is_asked_already_gets_no_new_time(store, clock):
+    """A bug started the five minutes again."""
+    new = await captured(store, rep="李雷")
+    clock.tick(minutes=4)
+
+    one = await says(store, "chenzg", f"分配 {new.id} 李雷")
+    anyway = await says(store, "chenzg", f"分配 {new.id} 李雷 照给")
+    other = await says(store, "chenzg", f"分配 {new.id} 韩梅")
+
+    assert f"#{new.id} 已经派给 李雷 了，在等他接受" in one
+    assert one == anyway
+    assert "已给 韩梅" in other
+
+
+async def test_the_time_of_an_offer_stays_as_it_was(store, clock):
+    new = await captured(store, rep="李雷")
+    clock.tick(minutes=4)
+
+    await says(store, "chenzg", f"分配 {new.id} 李雷")
+
+    after = await lead(store, new.id)
+    assert (after.due_at, after.placed_at) == (new.due_at, new.placed_at)

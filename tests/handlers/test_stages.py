@@ -1,5 +1,6 @@
 """Stages of one's own: named, ordered, kept out of the reclaim, on every card."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from jobs.scheduler import Clockwork
 from store.db import open_store
 from store.domain.errors import ConfigError
 from store.domain.lead import Place, Stage
+from store.domain.sop import Question, Sop, find_question
 from tests.conftest import team
 from tests.handlers.people import captured, lead, says
 
@@ -126,3 +128,38 @@ async def test_a_lead_in_a_stage_that_was_dropped_can_go_on(store, database, clo
 def test_a_stage_nobody_knows_is_a_mistake_of_the_configuration(values, mistake):
     with pytest.raises(ConfigError, match=mistake):
         parse(team(**values))
+
+
+BUDGET = Question(id="budget", label="有预算", options=("是", "否"))
+AMOUNT = Question(id="amount", label="预算")
+BOSS = Question(id="boss", label="谁拍板")
+
+
+@pytest.mark.parametrize(
+    ("words", "question", "said"),
+    [
+        ("有预算 是", BUDGET, "是"),
+        ("有预算是", BUDGET, "是"),
+        ("有预算：否", BUDGET, "否"),
+        ("有预算 是的", BUDGET, "是的"),
+        ("预算是20万", AMOUNT, "20万"),
+        ("预算为：20万", AMOUNT, "20万"),
+        ("预算，20万", AMOUNT, "20万"),
+        ("预算 老板说了才是", AMOUNT, "老板说了才是"),
+        ("谁拍板 张有为", BOSS, "张有为"),
+    ],
+)
+def test_an_answer_is_kept_whole(words, question, said):
+    """A bug took 是 from both ends, and nothing was left of it."""
+    assert find_question(words, (BUDGET, AMOUNT, BOSS)) == (question, said)
+
+
+async def test_every_button_of_a_question_answers_it(store):
+    sops = (Sop(stage="following", questions=(BUDGET,)),)
+    asking = replace(store, rules=replace(store.rules, sops=sops))
+
+    for option in BUDGET.options:
+        one = await captured(asking, rep="李雷")
+        await says(asking, "lilei", f"跟进 {one.id} 电话 聊了报价方案")
+        said = await says(asking, "lilei", f"答 {one.id} 有预算 {option}")
+        assert f"有预算：{option}，要问的都问到了" in said

@@ -250,3 +250,15 @@ async def test_the_button_of_a_deal_records_every_yuan_talked_about(store):
 
     assert f"/成交 {one.id} 123456789元" in asked  # was 1.23 亿, 456,789 yuan less
     assert (await lead(store, one.id)).amount == 123_456_789
+
+
+async def test_what_is_given_back_at_night_is_said_to_wait(store, clock):
+    """A bug said that the managers were asked, and nobody was before the opening."""
+    new = await captured(store)
+    accounts = {"李雷": "lilei", "韩梅": "hanmei", "王强": "wangqiang"}
+    clock.tick(hours=14)
+
+    said = await says(store, accounts[new.owner.name], f"退回 {new.id} 不归我跟")
+
+    assert ("等开门" in said, "主管" in said) == (True, False)
+    assert (await lead(store, new.id)).hold == "hours"

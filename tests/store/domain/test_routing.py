@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from store.domain.conditions import in_region
+from store.domain.regions import landline_region
 from store.domain.routing import Desk, choose, fits, lately
 from store.domain.rules import RoutingRule
 from store.domain.team import Role
@@ -283,3 +285,34 @@ def test_a_team_without_history_takes_nobody_elses_prior():
 
     assert got == ["李雷", "韩梅", "陈主管"] * 2
     assert {round(d.turn, 6) for d in team} == {1.5}
+
+
+@pytest.mark.parametrize(
+    ("region", "wanted", "lies"),
+    [
+        ("江苏苏州", "华东", True),
+        ("江苏省苏州市", "江苏", True),
+        ("苏州", "苏州", True),
+        ("华东", "华东", True),
+        ("海南海口", "华南", True),
+        ("吉林吉林", "东北", True),
+        ("江苏、浙江", "浙江", True),
+        ("青海海南", "西北", True),
+        ("青海海南", "青海海南", True),
+        ("青海海南", "华南", False),
+        ("青海省海南州", "海南", False),
+        ("海南藏族自治州", "海南", False),
+        ("上海南汇", "海南", False),
+        ("上海南汇", "华南", False),
+        ("江西南昌", "西南", False),
+        ("广西南宁", "西南", False),
+        ("湖北京山", "华北", False),
+    ],
+)
+def test_a_region_is_of_the_province_it_begins_with(region, wanted, lies):
+    """A bug gave 青海海南 and 上海南汇 to 华南, and 江西南昌 to 西南."""
+    assert in_region(region, wanted) is lies
+
+
+def test_a_landline_of_qinghai_is_not_of_the_south():
+    assert in_region(str(landline_region("0974")), "华南") is False

@@ -93,6 +93,22 @@ WECOM = (
         group=MESSAGES,
     ),
     Fault(
+        name="kf_hollow",
+        label="客服空页",
+        says="微信客服的一页是空的，后面还有",
+        group=INCOMING,
+        count=1,
+        alike=False,
+    ),
+    Fault(
+        name="kf_unseen",
+        label="客服没送到",
+        says="微信客服的消息收下了，客户没看到，过后来 msg_send_fail",
+        group=MESSAGES,
+        count=1,
+        alike=False,
+    ),
+    Fault(
         name="again",
         label="应答没收到",
         says="平台没等到应答，同一个回调再来三次",

@@ -80,6 +80,7 @@ class Page:
             "contacts": self._meet,
             "scan": self._scan,
             "part": self._part,
+            "kf": self._ask_desk,
             "confirm": self._confirm,
             "clock": self._clock,
             "faults": self._fault,
@@ -192,6 +193,13 @@ class Page:
         if contact is None or userid not in contact.follows:
             raise Wrong("他们不是好友")
         await self.wecom.hand.part(contact, userid, by_customer=body.get("by") != "member")
+
+    async def _ask_desk(self, body: Body) -> None:
+        """A customer of 微信客服 writes: ``{"contact", "text"}``."""
+        contact = self.state.contacts.get(str(body.get("contact", "")))
+        if contact is None:
+            raise Wrong("没有这位客户", 404)
+        await self.wecom.kf.written(contact.external_userid, _line(body))
 
     async def _confirm(self, body: Body) -> None:
         self.wecom.contacts.confirm(self._message(body))

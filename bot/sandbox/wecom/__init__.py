@@ -14,6 +14,7 @@ from bot.sandbox.wecom.courier import Courier
 from bot.sandbox.wecom.directory import Directory
 from bot.sandbox.wecom.envelope import new_key
 from bot.sandbox.wecom.errors import No
+from bot.sandbox.wecom.kf import Desk
 from bot.sandbox.wecom.login import Login
 from bot.sandbox.wecom.menu import Menu
 from bot.sandbox.wecom.messages import Messages
@@ -54,8 +55,10 @@ class WeCom:
         self.menu = Menu(company, self.hand)
         self.login = Login(company, state)
         self.aibot = Gateway(f"aib{secrets.token_hex(8)}", secrets.token_urlsafe(32), state)
+        self.kf = Desk(state, self.courier)
+        self.robot = Robot(company, state)
         self._state = state
-        self._add_endpoints(Robot(company, state))
+        self._add_endpoints(self.robot)
 
     def _add_endpoints(self, robot: Robot) -> None:
         for path, answer in (
@@ -80,7 +83,7 @@ class WeCom:
             ("externalcontact/customer_acquisition/get", self.ways.get_link),
         ):
             self.api.add(path, Endpoint(method="POST", answer=answer))
-        for endpoints in (self.menu.endpoints(), self.login.endpoints()):
+        for endpoints in (self.menu.endpoints(), self.login.endpoints(), self.kf.endpoints()):
             for path, endpoint in endpoints.items():
                 self.api.add(path, endpoint)
         self._add_reading()
@@ -129,6 +132,7 @@ class WeCom:
             middlewares=[logged(self._state, "wecom"), trouble, only_known],
             client_max_size=32 << 20,
         )
+        app.router.add_post("/cgi-bin/webhook/upload_media", self.robot.upload)
         self.api.routes(app)
         app.router.add_get("/aibot", self.aibot.connect)
         app.router.add_get("/connect/oauth2/authorize", self.login.authorize)

@@ -21,6 +21,7 @@ from bot.sandbox.wecom.errors import No, explained
 
 ESCAPED = re.compile(rb"\\u(?!00[01])[0-9a-fA-F]{4}")
 LARGEST_IMAGE = 10 << 20
+KINDS = ("image", "voice", "video", "file")
 MEDIA_LIFE = timedelta(days=3)  # D:90253
 
 
@@ -79,7 +80,7 @@ class Api:
             self._refuse(request.match_info["path"])
             answer = {"errcode": 0, "errmsg": "ok", **self._asked(endpoint, request, raw)}
         except No as no:
-            answer = _refusal(no, endpoint.empty)
+            answer = refusal(no, endpoint.empty)
         return reply(answer)
 
     def _refuse(self, path: str) -> None:
@@ -117,9 +118,9 @@ class Api:
     async def _upload(self, request: web.Request) -> web.Response:
         try:
             self._check_token(request.query.get("access_token", ""))
-            media = await _uploaded(request)
+            media = await uploaded(request, dict.fromkeys(KINDS, LARGEST_IMAGE))
         except No as no:
-            return reply(_refusal(no, {}))
+            return reply(refusal(no, {}))
         name, now = token_urlsafe(24), self._state.clock()
         self._state.keep(name, replace(media, until=now + MEDIA_LIFE))
         created = str(int(now.timestamp()))
@@ -129,8 +130,9 @@ class Api:
         )
 
 
-async def _uploaded(request: web.Request) -> Media:
-    if request.query.get("type") not in ("image", "voice", "video", "file"):
+async def uploaded(request: web.Request, most: Mapping[str, int]) -> Media:
+    """The file of the request, of at most so many bytes by its type. Raises No."""
+    if request.query.get("type") not in most:
         raise No(40004, "invalid media type")
     part = (await request.post()).get("media")
     if not isinstance(part, web.FileField):
@@ -138,7 +140,7 @@ async def _uploaded(request: web.Request) -> Media:
     data = part.file.read()
     if len(data) <= 5:
         raise No(44001, "empty media data")
-    if len(data) > LARGEST_IMAGE:
+    if len(data) > most[request.query["type"]]:
         raise No(45001, "media size out of limit")
     return Media(part.content_type, data)
 
@@ -155,7 +157,7 @@ def _json(raw: bytes) -> Mapping[str, Any]:
     return body
 
 
-def _refusal(no: No, empty: Mapping[str, Any]) -> dict[str, Any]:
+def refusal(no: No, empty: Mapping[str, Any]) -> dict[str, Any]:
     message = explained(no.errcode, no.errmsg)
     return {"errcode": no.errcode, "errmsg": message, **empty, **no.fields}
 

@@ -1,8 +1,10 @@
 import base64
+import io
 from datetime import timedelta
 from hashlib import md5
 
 import pytest
+from aiohttp import FormData
 
 from tests.bot.sandbox.fake_product import png
 
@@ -110,3 +112,47 @@ async def test_an_unknown_dingtalk_robot_token_is_300005(product):
     product.settings["dingtalk"]["group_webhook"] += "x"
 
     assert (await product.group_robot(TEXT))["errcode"] == 300005
+
+
+@pytest.fixture
+def upload(product):
+    async def send(data, kind="file", key=None):
+        url = product.settings["wecom"]["group_webhook"].replace("/send", "/upload_media")
+        url = url if key is None else url.partition("key=")[0] + f"key={key}"
+        form = FormData()
+        form.add_field("media", io.BytesIO(data), filename="日报.amr")
+        async with product.session.post(f"{url}&type={kind}", data=form) as response:
+            return await response.json()
+
+    return send
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "key", "code"),
+    [
+        (b"a report", "file", None, 0),
+        (b"#!AMR\nhello", "voice", None, 0),
+        (b"a report", "voice", None, 40005),
+        (b"#!AMR\n" + bytes(2 << 20), "voice", None, 45001),
+        (b"a report", "image", None, 40004),
+        (b"a report", "file", "wrong", 93000),
+        (b"", "file", "wrong", 44001),  # the file is looked at before the key
+    ],
+    ids=["file", "voice", "no amr", "large", "kind", "key", "empty before key"],
+)
+async def test_the_wecom_robot_takes_files_and_voices(upload, data, kind, key, code):
+    assert (await upload(data, kind, key))["errcode"] == code
+
+
+async def test_an_upload_is_this_robot_s_for_three_days(product, state, upload):
+    media_id = (await upload(b"a report"))["media_id"]
+    body = {"msgtype": "file", "file": {"media_id": media_id}}
+    codes = [
+        (await product.wecom_robot(one))["errcode"]
+        for one in (body, body | {"msgtype": "voice", "voice": body["file"]})
+    ]
+    product.clock.forward(timedelta(days=3))
+
+    assert codes == [0, 40007]
+    assert (await product.wecom_robot(body))["errcode"] == 40007
+    assert len(state.chats["wecom-group"]) == 1

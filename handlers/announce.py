@@ -52,7 +52,7 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     await tx.leads.save(planned)
     for change in planned:
         if change.lead.owner is not None and change.event.kind in TAKES_OVER:
-            await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
+            await tasks.hand_on(tx, change.lead, change.event.data.get("from"))
     await tasks.keep_occasions(tx, {change.lead.id: change.lead for change in planned}.values())
     await todos.settle_all(tx, [(change.lead, change.event.kind) for change in planned])
     stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]

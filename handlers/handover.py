@@ -55,7 +55,6 @@ async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
     )
     for change in changes:
         if change.lead.owner is not None:
-            await tx.reminders.hand_over(change.lead.id, change.lead.owner.id)
             await tx.journeys.stop(change.lead.id, "assigned")
     await record(tx, *changes)
     await remember(tx, by, LABEL, scene)

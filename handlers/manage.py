@@ -28,7 +28,6 @@ async def take(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
         raise Refused(f"#{lead.id} 在公海里，发「分配 {lead.id} 姓名」给合适的人")
     change = lead.transfer(by, by, tx.now)
     check_on_duty(tx, by)
-    await tx.reminders.hand_over(lead.id, by.id)
     await record(tx, change)
     return Reply(text=f"#{lead.id} 由你接手，跟进和提醒一起过来了", told=True)
 

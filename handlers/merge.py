@@ -7,6 +7,7 @@ from datetime import datetime
 from cards import render
 from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lists import answered_card
+from handlers import tasks
 from handlers.announce import record
 from handlers.capture import alone
 from handlers.doubts import SHOWN, key_of
@@ -56,8 +57,7 @@ async def _carry(tx: Tx, joined: Change, other: Lead) -> Change:
     moved, had = held.get(other.id, ()), set(held.get(joined.lead.id, ()))
     await tx.leads.move_keys(moved, other.id, joined.lead.id)
     await tx.journeys.stop(other.id, "merged")
-    owner = joined.lead.owner
-    reminders = await tx.reminders.move(other.id, joined.lead.id, owner.id if owner else None)
+    reminders = await tasks.join(tx, other, joined.lead)
     if joined.lead.opted_out_at is not None:
         await hush(tx, joined.lead.id)
         await hush(tx, other.id)
@@ -65,7 +65,7 @@ async def _carry(tx: Tx, joined: Change, other: Lead) -> Change:
         **joined.event.data[UNDO],
         "keys": [[k.kind, k.value] for k in moved if k not in had],
         "moved": [[k.kind, k.value] for k in moved],
-        "reminders": list(reminders),
+        "reminders": [list(pair) for pair in reminders],
     }
     return Change(joined.lead, replace(joined.event, data={**joined.event.data, UNDO: undo}))
 
@@ -220,7 +220,10 @@ async def _unmerge(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     moved = [Key(kind, value) for kind, value in last.undo["moved"]]
     await tx.leads.remember([(key, int(other.id)) for key in moved])
     owner = back.owner
-    await tx.reminders.move_back(last.undo["reminders"], other.id, owner.id if owner else None)
+    for entry in last.undo["reminders"]:
+        # Merges of old kept no more than the reminder's number.
+        number, whose = entry if isinstance(entry, list) else (entry, owner.id if owner else None)
+        await tx.reminders.move_back([number], other.id, whose)
     event = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{kept.id} 分出来")
     changes = [Change(replace(back, swept_at=tx.now), event)]
     if owner is not None and not await _has_room(tx, owner):

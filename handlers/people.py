@@ -6,7 +6,7 @@ from handlers.alarms import outlived
 from handlers.announce import catch_up, record
 from store.db import Tx
 from store.domain.directory import Snapshot
-from store.domain.team import Platform, Role
+from store.domain.team import Platform
 
 BATCH = 200
 
@@ -63,8 +63,5 @@ async def hand_over(tx: Tx) -> int:
     await tx.outbox.drop_for(gone)
     if not leads:
         return 0
-    managers = await tx.members.active(Role.MANAGER) or await tx.members.active(Role.ADMIN)
-    if managers:
-        await tx.reminders.hand_all_over([lead.id for lead in leads], managers[0].id)
     await record(tx, *(lead.orphan(tx.now) for lead in leads))
     return len(leads) + (await hand_over(tx) if len(leads) == BATCH else 0)

@@ -80,8 +80,9 @@ async def _act(tx: Tx, lead: Lead) -> None:
 async def _reclaim(tx: Tx, lead: Lead) -> None:
     """The number enforced is the number shown: both come from the same function."""
     why = reclaim_at(lead, tx.rules.limits, tx.rules.calendar)
-    await tx.reminders.drop(lead.id)
-    await record(tx, lead.reclaim(tx.now, why[1] if why else "到期"))
+    change = lead.reclaim(tx.now, why[1] if why else "到期")
+    await tasks.let_go(tx, change.lead, change.event.data["from"])
+    await record(tx, change)
 
 
 async def reminders(tx: Tx) -> int:

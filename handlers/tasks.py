@@ -1,13 +1,15 @@
 """What is to be done without anybody asking: a stage's tasks, its rhythm, birthdays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from store.db import Tx
-from store.domain.lead import Lead, Stage
+from store.domain.lead import Lead, Stage, may_see
 from store.domain.occasions import BIRTHDAY, CONTRACT, KINDS, Occasion, occasions
 from store.domain.sop import sop_for
+from store.domain.team import Member
+from store.reminders import Reminder
 
 DATED = frozenset({*BIRTHDAY, *CONTRACT})
 DAY = timedelta(days=1)
@@ -48,6 +50,52 @@ async def enter(tx: Tx, lead: Lead) -> Lead:
 def _with_next(tx: Tx, lead: Lead, at: datetime) -> Lead:
     agreed = lead.next_at is not None and tx.now < lead.next_at < at
     return lead if agreed else replace(lead, next_at=at)
+
+
+async def hand_on(tx: Tx, lead: Lead, former: int | None) -> None:
+    """Who has ``lead`` now has its reminders, but what others asked for themselves is theirs."""
+    if lead.owner is not None:
+        coming = await _not_others(tx, lead, former)
+        ids = [r.id for r in coming if r.member_id != lead.owner.id]
+        if ids:
+            await tx.reminders.move_back(ids, lead.id, lead.owner.id)
+
+
+async def let_go(tx: Tx, lead: Lead, former: int | None) -> None:
+    """``former`` has ``lead`` no more and is reminded of nothing; others are, as they asked."""
+    await tx.reminders.rung([r.id for r in await _not_others(tx, lead, former)])
+
+
+async def join(tx: Tx, other: Lead, kept: Lead) -> Sequence[tuple[int, int]]:
+    """The reminders of ``other`` go to ``kept``: each with whose it was, for taking it apart.
+
+    Its owner's go to the one who has ``kept``, or end when nobody has.
+    """
+    former = int(other.owner.id) if other.owner is not None else None
+    going = {r.id for r in await _not_others(tx, kept, former, of=other.id)}
+    moved = []
+    for r in await tx.reminders.of(other.id):
+        if r.id in going and kept.owner is None:
+            await tx.reminders.rung([r.id])
+            continue
+        to = kept.owner.id if r.id in going and kept.owner is not None else None
+        await tx.reminders.move_back([r.id], kept.id, to)
+        moved.append((r.id, int(r.member_id)))
+    return moved
+
+
+async def _not_others(
+    tx: Tx, lead: Lead, former: int | None, *, of: int | None = None
+) -> Sequence[Reminder]:
+    """What belongs to the lead and its owner, not to somebody else who may see it and asked."""
+    coming = await tx.reminders.of(lead.id if of is None else of)
+    team = await tx.members.all() if coming else {}
+    return [r for r in coming if not _others(r, team[r.member_id], lead, former)]
+
+
+def _others(reminder: Reminder, member: Member, lead: Lead, former: int | None) -> bool:
+    mine = reminder.kind == "asked" and member.active and member.id != former
+    return mine and may_see(lead, member)
 
 
 def rhythm(tx: Tx, lead: Lead) -> tuple[datetime, bool, str] | None:

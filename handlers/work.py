@@ -102,8 +102,9 @@ async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
 async def delete(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     """Nothing is lost: what a rep does not want any more goes to the pool with its history."""
     lead = await tx.leads.get(lead_id)
-    await tx.reminders.drop(lead_id)
-    await record(tx, lead.release(by, tx.now, "删除"))
+    change = lead.release(by, tx.now, "删除")
+    await tasks.let_go(tx, change.lead, by.id)
+    await record(tx, change)
     return Reply(text=f"#{lead_id} 不删，进了公海，历史都在", told=True)
 
 
@@ -185,11 +186,11 @@ async def give_back(tx: Tx, by: Member, about: About) -> Reply:
     change = lead.give_back(by, reason, about.words, tx.now)
     if not reason:
         return Reply(card=reason_card(lead), asks=True, private=True)
-    await tx.reminders.drop(lead.id)
-    if reason == "not_mine":
+    if reason == "not_mine":  # what was agreed with the customer goes to whoever has it next
         passed = await pass_on(tx, lead, by)
         [after] = await record(tx, *passed)
         return Reply(text=f"#{lead.id} {_went_to(after)}", told=True)
+    await tasks.let_go(tx, change.lead, by.id)
     await record(tx, change)
     started = await begin(tx, change.lead)
     then = "，市场会继续培育" if started else ""
@@ -202,8 +203,9 @@ def _went_to(lead: Lead) -> str:
 
 async def release(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     lead = await tx.leads.get(lead_id)
-    await tx.reminders.drop(lead_id)
-    await record(tx, lead.release(by, tx.now))
+    change = lead.release(by, tx.now)
+    await tasks.let_go(tx, change.lead, by.id)
+    await record(tx, change)
     return Reply(text=f"#{lead_id} 已放回公海，历史都在", told=True)
 
 
@@ -216,7 +218,6 @@ async def transfer(tx: Tx, by: Member, about: About) -> Reply:
     why = off_duty(to, tx.now) or (f"手上已有 {held} 条，满了" if held >= to.capacity else "")
     if why:
         raise Refused(f"{to.name} {why}，换个人或请主管分配")
-    await tx.reminders.hand_over(lead.id, to.id)
     await record(tx, change)
     return Reply(text=f"#{lead.id} 已转给 {to.name}，跟进和提醒一起过去了", told=True)
 

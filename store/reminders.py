@@ -133,15 +133,6 @@ class Reminders:
             query = query.where(t.reminders.c.kind == kind)
         await self.conn.execute(query.values(due_at=None))
 
-    async def move(self, lead_id: int, to: int, member_id: int | None) -> Sequence[int]:
-        """What has not rung yet belongs to lead ``to`` and its owner; without one it is dropped."""
-        coming = [reminder.id for reminder in await self.of(lead_id)]
-        if member_id is None:
-            await self.drop(lead_id)
-        else:
-            await self.move_back(coming, to, member_id)
-        return coming if member_id is not None else []
-
     async def move_back(self, ids: Sequence[int], to: int, member_id: int | None) -> None:
         """Those of ``ids`` that have not rung yet."""
         values = {"lead_id": to} | ({"member_id": member_id} if member_id is not None else {})
@@ -149,16 +140,6 @@ class Reminders:
             update(t.reminders)
             .where(t.reminders.c.id.in_(ids), t.reminders.c.due_at.is_not(None))
             .values(**values)
-        )
-
-    async def hand_over(self, lead_id: int, to: int) -> None:
-        await self.hand_all_over([lead_id], to)
-
-    async def hand_all_over(self, lead_ids: Sequence[int], to: int) -> None:
-        await self.conn.execute(
-            update(t.reminders)
-            .where(t.reminders.c.lead_id.in_(lead_ids), t.reminders.c.due_at.is_not(None))
-            .values(member_id=to)
         )
 
 

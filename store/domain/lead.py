@@ -559,7 +559,7 @@ class Lead:
             attempts=self.attempts + new.attempt - old.attempt,
             followed_at=mended.at if new.effective else before,
             amount=new.amount if new.amount is not None else was.get("amount"),
-            next_at=new.next_at or _coming(_instant(was.get("next_at")), at),
+            next_at=new.next_at,
         )
         if new.amount == old.amount:
             changed = replace(changed, amount=self.amount)
@@ -866,10 +866,6 @@ def _higher(one: str, other: str) -> str:
 
 def _instant(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def _coming(moment: datetime | None, at: datetime) -> datetime | None:
-    return None if _past(moment, at) else moment
 
 
 def _past(moment: datetime | None, at: datetime) -> bool:

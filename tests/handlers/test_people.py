@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from sqlalchemy import select
+import pytest
 
+from handlers import sweeps
 from handlers.people import follow, hand_over, join, leave
-from store import tables as t
 from store.domain.directory import Colleague, RoleRule, Snapshot
 from store.domain.lead import Kind, Place, Stage
 from store.domain.team import Platform, Role
@@ -27,11 +27,6 @@ async def owned(store, **values):
 async def history(store, lead_id):
     async with store.read() as tx:
         return (await tx.leads.history([lead_id]))[lead_id]
-
-
-async def reminders(store):
-    async with store.read() as tx:
-        return list(await tx.conn.execute(select(t.reminders)))
 
 
 def cards_of(rows, account):
@@ -83,16 +78,22 @@ async def test_many_leads_of_a_leaver_are_one_list(store):
     assert not [key for key in rows if key.startswith("lead:")]
 
 
-async def test_a_leavers_reminders_ring_at_the_manager_until_somebody_has_the_lead(store):
+@pytest.mark.parametrize(("taken", "rings"), [(False, "chenzg"), (True, "hanmei")])
+async def test_a_leavers_reminders_ring_at_the_manager_until_somebody_has_the_lead(
+    store, clock, taken, rings
+):
     made = await owned(store)
     await says(store, "lilei", f"提醒 {made.id} 明天9点 打电话")
-
     await leaves(store)
-    before = [row.member_id for row in await reminders(store)]
-    await says(store, "chenzg", f"分配 {made.id} 韩梅")
+    if taken:
+        await says(store, "chenzg", f"分配 {made.id} 韩梅")
 
-    assert before == [4]
-    assert [row.member_id for row in await reminders(store)] == [2]
+    clock.tick(days=1)
+    async with store.begin() as tx:
+        await sweeps.reminders(tx)
+
+    rung = {key: row.account for key, row in (await answers(store)).items()}
+    assert [who for key, who in rung.items() if key.startswith("remind")] == [rings]
 
 
 async def test_what_waits_to_be_sent_to_a_leaver_is_not_sent(store):

@@ -186,8 +186,7 @@ async def test_a_birthday_nobody_understands_is_asked_back(store, mine):
 async def test_who_has_lost_the_lead_is_not_reminded_with_its_number(store, clock):
     # It rang at the rep the lead had been offered to, whole number and all.
     new = await captured(store, rep="李雷", phone="19912345678")
-    await says(store, "chenzg", f"提醒 {new.id} 明天9点05 看一眼")
-    await says(store, "chenzg", f"分配 {new.id} 李雷")
+    await says(store, "lilei", f"提醒 {new.id} 明天9点05 看一眼")
     async with store.begin() as tx:
         await record(tx, *await pass_on(tx, await tx.leads.get(new.id), None))
 
@@ -218,3 +217,82 @@ async def test_a_repetition_keeps_all_of_its_days_or_is_refused(store, mine):
 
     assert "每周一到周五下午3点 提醒你" in every  # was every Monday at 09:00
     assert "「每周三9点」" in refused
+
+
+# -- whose reminders they are ----------------------------------------------------
+
+
+async def ringing(store, lead_id):
+    """Who will be reminded of what, by name."""
+    async with store.read() as tx:
+        team = await tx.members.all()
+        return {r.text: team[r.member_id].name for r in await tx.reminders.of(lead_id)}
+
+
+async def asked_by_three(store):
+    """A lead of 李雷; he, the manager and an expert have a reminder of their own."""
+    number = (await captured(store, rep="李雷")).id
+    for who, line in (
+        ("lilei", "接受 {}"),
+        ("lilei", "求助 {} 韩梅 问接口"),
+        ("lilei", "提醒 {} 明天9点 打电话"),
+        ("chenzg", "提醒 {} 明天9点 问进展"),
+        ("hanmei", "提醒 {} 明天9点 看接口"),
+    ):
+        await says(store, who, line.format(number))
+    return number
+
+
+async def test_a_transfer_takes_the_owners_reminders_and_nobody_elses(store):
+    # The manager's own went to the new owner.
+    number = await asked_by_three(store)
+
+    await says(store, "lilei", f"转交 {number} 王强")
+
+    assert await ringing(store, number) == {"打电话": "王强", "问进展": "陈主管", "看接口": "韩梅"}
+
+
+@pytest.mark.parametrize("line", ["放回 {}", "删除 {}", "退回 {} 未到时机"])
+async def test_who_gives_a_lead_away_ends_their_own_reminders_only(store, line):
+    number = await asked_by_three(store)
+
+    await says(store, "lilei", line.format(number))
+
+    assert await ringing(store, number) == {"问进展": "陈主管"}
+
+
+async def test_a_merge_and_a_split_leave_everybody_their_own_reminders(store):
+    kept = (await captured(store, rep="王强")).id
+    number = await asked_by_three(store)
+
+    await says(store, "chenzg", f"合并 {kept} {number}")
+    together = await ringing(store, kept)
+    await says(store, "chenzg", f"分开 {number}")
+
+    assert (together["打电话"], together["问进展"]) == ("王强", "陈主管")
+    assert await ringing(store, number) == {"打电话": "李雷", "问进展": "陈主管", "看接口": "韩梅"}
+
+
+async def test_what_was_agreed_goes_to_whoever_has_it_next(store, clock):
+    # The next date stayed on the card, and nobody was reminded of it.
+    number = (await captured(store, rep="李雷")).id
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价方案 明天9点再约")
+
+    await says(store, "lilei", f"退回 {number} 不归我跟")
+
+    now = await lead(store, number)
+    async with store.read() as tx:
+        [reminder] = await tx.reminders.of(number)
+    assert (reminder.member_id, reminder.due_at) == (now.owner.id, now.next_at)
+
+
+async def test_no_date_is_no_date(store):
+    # The date before came back on the card, but not its reminder.
+    number = (await captured(store, rep="李雷")).id
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价方案 明天9点再约")
+    await says(store, "lilei", f"跟进 {number} 电话 又聊了合同条款 周五下午3点再约")
+
+    await says(store, "lilei", f"改 {number} 时间 无")
+
+    assert (await lead(store, number)).next_at is None
+    assert await ringing(store, number) == {}

@@ -267,8 +267,8 @@ async def test_money_of_nothing_is_no_deal(store):
 async def test_the_amount_that_was_talked_about_is_one_press(store):
     number = await worked(store)
 
-    assert f"/成交 {number} 8 万" in await says(store, "lilei", f"成交 {number}")
-    assert "成交 8 万" in await says(store, "lilei", f"成交 {number} 8 万")
+    assert f"/成交 {number} 80000元" in await says(store, "lilei", f"成交 {number}")
+    assert "成交 8 万" in await says(store, "lilei", f"成交 {number} 80000元")
 
 
 async def test_the_clock_leaves_a_handed_over_lead_where_it_is(store, clock):

@@ -6,7 +6,8 @@ from cards.lead import shown_name
 from cards.limits import fit, plain
 from cards.lists import ROW
 from cards.model import Button, Card
-from store.domain.lead import Lead, may_see
+from store.domain.lead import Lead
+from store.domain.masking import sees_whole
 from store.domain.team import Member
 
 WORDS = 120
@@ -24,7 +25,7 @@ class Word:
 
 def word_card(lead: Lead, reader: Member, word: Word) -> Card:
     """A manager's comment or somebody's note, for the owner; an answer, for the expert."""
-    hidden = not may_see(lead, reader)
+    hidden = not sees_whole(lead, reader)
     rows = (("阶段", lead.stage.label), ("上次", "" if hidden else fit(plain(word.last), ROW)))
     return Card(
         title=f"{word.by.name} {word.verb} #{lead.id} {shown_name(lead, hidden=hidden)}",

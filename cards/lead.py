@@ -56,7 +56,7 @@ def _with_undo(card: Card, lead: Lead) -> Card:
 
 
 def _situation(lead: Lead, reader: Member, view: View) -> Card:
-    if str(reader.id) in lead.experts:
+    if lead.owner is not None and str(reader.id) in lead.experts:
         return _helping(lead, reader, view)
     if lead.owned_by(reader):
         return _mine(lead, view)
@@ -390,6 +390,13 @@ def _came(lead: Lead) -> str:
 
 def _because(reason: str) -> str:
     return f" 退回，{reason}" if reason else " 起"
+
+
+def reach_for(lead: Lead, reader: Member) -> str:
+    """How to reach the person, as far as ``reader`` may know it."""
+    if sees_whole(lead, reader):
+        return dialled(lead) or lead.wechat or lead.email
+    return masked(lead.phone or lead.wechat or lead.email)
 
 
 def dialled(lead: Lead) -> str:

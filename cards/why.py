@@ -9,6 +9,7 @@ from cards.lead import shown_name
 from cards.words import dated
 from store.domain.gates import LABELS
 from store.domain.lead import QUALIFIED, Kind, Lead, Part, may_see
+from store.domain.masking import redacted, sees_whole
 from store.domain.rules import Rules
 from store.domain.scoring import LEVELS, MOST
 from store.domain.team import Member
@@ -51,15 +52,16 @@ class Asked:
 
 def why_text(lead: Lead, story: Sequence[Line], asked: Asked) -> str:
     """``story``: the history, oldest first."""
-    sees = may_see(lead, asked.reader)
+    sees, whole = may_see(lead, asked.reader), sees_whole(lead, asked.reader)
     given = next((line for line in reversed(story) if line.kind in GIVEN), None)
     lines = [
-        f"#{lead.id} {shown_name(lead, hidden=not sees)}",
+        f"#{lead.id} {shown_name(lead, hidden=not whole)}",
         *(_worth(lead, story, asked.rules, asked.now) if sees else ()),
         *(asked.chance if sees else ()),
         *_person(lead, given, asked.reader, asked.team),
     ]
-    return "\n".join(filter(None, lines))
+    text = "\n".join(filter(None, lines))
+    return text if whole else redacted(text, lead)
 
 
 def _worth(lead: Lead, story: Sequence[Line], rules: Rules, now: datetime) -> Iterator[str]:

@@ -10,6 +10,7 @@ from store.db import Tx
 from store.domain.custom import FieldRule, missing, read, said
 from store.domain.errors import BadCommand
 from store.domain.lead import Lead
+from store.domain.masking import hidden, redacted, sees_whole
 from store.domain.scoring import filled_in
 from store.domain.team import Member
 
@@ -26,7 +27,7 @@ async def fill(tx: Tx, by: Member, about: About) -> Reply:
     name, _, words = about.words.partition(" ")
     lead.check_fills(by)
     if not about.words:
-        return Reply(text=_overview(lead, tx.rules.fields), private=True)
+        return Reply(text=_overview(lead, by, tx.rules.fields), private=True)
     if not words.strip():
         raise BadCommand(f"{name}是多少？例如：资料 {lead.id} {name} …")
     value = _value(tx, lead, name, words.strip())
@@ -62,9 +63,18 @@ def _example(rule: FieldRule) -> str:
     return rule.choices[0] if rule.choices else samples.get(rule.type, "…")
 
 
-def _overview(lead: Lead, rules: tuple[FieldRule, ...]) -> str:
-    lines = [f"{rule.name}：{said(lead.fields, rule.name) or '没填'}" for rule in rules]
-    lines += [f"{label}：{getattr(lead, name) or '没填'}" for label, name in OWN.items()]
+def _told(lead: Lead, rule: FieldRule, *, whole: bool) -> str:
+    value = said(lead.fields, rule.name)
+    if not value:
+        return "没填"
+    return value if whole else "领取后可见" if rule.hidden else redacted(value, lead)
+
+
+def _overview(lead: Lead, by: Member, rules: tuple[FieldRule, ...]) -> str:
+    whole = sees_whole(lead, by)
+    told = lead if whole else hidden(lead)
+    lines = [f"{rule.name}：{_told(lead, rule, whole=whole)}" for rule in rules]
+    lines += [f"{label}：{getattr(told, name) or '没填'}" for label, name in OWN.items()]
     lacks = missing(rules, lead.fields)
     ask = lacks[0] if lacks else "公司"
     return "\n".join([f"#{lead.id} 的资料", *lines, f"要改就发：资料 {lead.id} {ask} …"])

@@ -57,7 +57,7 @@ def _questions(
 
 def _question(tx: Tx, lead: Lead, alike: Sequence[Lead], reader: Member) -> Put:
     channel, account = reader.phone  # type: ignore[misc]  # readers have one
-    payload = render(doubt_card(lead, alike), channel)
+    payload = render(doubt_card(lead, alike, reader), channel)
     key = key_of(lead.id, reader)
     return Put(key=key, channel=channel, account=account, payload=payload, rank=Rank.TOLD)
 
@@ -67,9 +67,10 @@ async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
     leads = await tx.leads.many({n for pair in pairs for n in pair})
     by_id = {int(lead.id): lead for lead in leads}
     day = tx.now.astimezone(tx.rules.zone).date()
-    card = doubts_card([(by_id[a], by_id[b]) for a, b in pairs], count, 1)
+    asked = [(by_id[a], by_id[b]) for a, b in pairs]
     puts = []
     for reader in readers:
+        card = doubts_card(asked, count, 1, reader)
         channel, account = reader.phone  # type: ignore[misc]  # readers have one
         key = f"doubts:{day}/{reader.id}"
         payload, later = render(card, channel), tx.now + GATHER

@@ -1,15 +1,21 @@
 """The page of one lead: what a card cannot hold, with the same rights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cards.lead import detail_text
 from cards.words import source_name
 from store.db import Tx
 from store.domain.errors import NotFound
-from store.domain.lead import KINDS, LeadId, may_see
+from store.domain.lead import KINDS, Lead, LeadId, may_see
 from store.domain.masking import redacted, sees_whole
 from store.domain.team import Member
 from store.leads import Past
+
+NAMING = ("name", "company", "wechat", "email")
+"""What says who somebody is, and is not seen in a text by its form."""
+NAMED = ("姓名", "公司")
+"""The same, as it is filled in by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,24 @@ async def lead_page(tx: Tx, by: Member, lead_id: LeadId) -> LeadPage:
     heading, *facts = detail_text(lead, by, ()).split("\n")
     if not may_see(lead, by):
         return LeadPage(heading, tuple(facts), ())
-    story = [_line(tx, one) for one in await tx.leads.story(lead.id)]
-    ledger = await consents(tx, lead.id)
-    if not sees_whole(lead, by):
-        story = [redacted(line, lead) for line in story]
-        ledger = tuple(redacted(line, lead) for line in ledger)
-    return LeadPage(heading, (*facts, *ledger), tuple(story))
+    lines = await tx.leads.story(lead.id)
+    story = await as_told(tx, by, lead, [_line(tx, one) for one in lines])
+    ledger = await as_told(tx, by, lead, await consents(tx, lead.id))
+    return LeadPage(heading, (*facts, *ledger), story)
+
+
+async def as_told(tx: Tx, by: Member, lead: Lead, lines: Sequence[str]) -> tuple[str, ...]:
+    """``lines`` of the history as ``by`` may read them: also what the person was called before."""
+    if sees_whole(lead, by):
+        return tuple(lines)
+    story = await tx.leads.story(lead.id)
+    merged = await tx.leads.many(await tx.leads.with_merged(lead.id))
+    names = {getattr(one, name) for one in merged for name in NAMING}
+    for past in story:
+        enquiry = past.data.get("enquiry", {})
+        names |= {str(enquiry.get(name) or "") for name in NAMING}
+        names |= {str(past.data["from"])} if past.data.get("field") in NAMED else set()
+    return tuple(redacted(line, lead, names) for line in lines)
 
 
 async def consents(tx: Tx, lead_id: LeadId) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unse
 from cards.own import own_rows
 from cards.words import moment
 from handlers.announce import show
-from handlers.leadpage import consents
+from handlers.leadpage import as_told, consents
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.agenda import in_working_order, rates
 from store.domain.errors import BadCommand, NotFound
 from store.domain.lead import KINDS, Lead, LeadId, may_see
-from store.domain.masking import redacted, sees_whole
+from store.domain.masking import sees_whole
 from store.domain.pools import may_give
 from store.domain.team import Member
 from store.leads import Past
@@ -103,9 +103,7 @@ async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
     sees = may_see(lead, by)
     told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if sees else ()
     ledger = await consents(tx, lead.id) if sees else ()
-    if not sees_whole(lead, by):
-        told = tuple(redacted(line, lead) for line in told)
-        ledger = tuple(redacted(line, lead) for line in ledger)
+    told, ledger = await as_told(tx, by, lead, told), await as_told(tx, by, lead, ledger)
     own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
     return Reply(text=detail_text(lead, by, (*own, *ledger, *told)), private=True)
 

@@ -36,7 +36,7 @@ async def merge(tx: Tx, by: Member, ids: tuple[LeadId, ...]) -> Reply:
     await tx.doubts.settle(kept.id, other.id, by.id, same=True)
     said = f"#{other.id} 已并入 #{kept.id}，要分开发「分开 {other.id}」"
     await _answer(tx, (kept, other), by, said)
-    return Reply(text=said, card=merged_card(joined.lead, other), told=True, private=True)
+    return Reply(text=said, card=merged_card(joined.lead, other, by), told=True, private=True)
 
 
 async def _two(tx: Tx, ids: Sequence[LeadId], example: str) -> tuple[Lead, Lead]:
@@ -112,7 +112,7 @@ async def doubts(tx: Tx, by: Member, wanted: Page | LeadId) -> Reply:
         return await _question(tx, by, wanted)
     pairs, count = await tx.doubts.open(SHOWN, (wanted.number - 1) * (SHOWN - 1))
     leads = {n.id: n for n in await tx.leads.many({n for pair in pairs for n in pair})}
-    card = doubts_card([(leads[a], leads[b]) for a, b in pairs], count, wanted.number)
+    card = doubts_card([(leads[a], leads[b]) for a, b in pairs], count, wanted.number, by)
     return Reply(card=card, private=True)
 
 
@@ -124,7 +124,7 @@ async def _question(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     [lead] = [lead for lead in leads if lead.id == lead_id]
     for other in alike:
         rules.check_merge(by, lead, other)
-    return Reply(card=doubt_card(lead, alike), asks=True, private=True)
+    return Reply(card=doubt_card(lead, alike, by), asks=True, private=True)
 
 
 # -- taking apart ------------------------------------------------------------------

@@ -171,7 +171,8 @@ async def _level(tx: Tx, member_id: int) -> Level:
 
 
 async def _ring(tx: Tx, reminder: Reminder, lead: Lead) -> None:
-    card = reminder_card(lead, reminder.text, again=bool(reminder.every))
+    reader = (await tx.members.all())[reminder.member_id]
+    card = reminder_card(lead, reminder.text, reader, again=bool(reminder.every))
     # What comes round rings as a message of its own every time.
     turn = f"/{reminder.due_at:%Y%m%d%H%M}" if reminder.every else ""
     await _put(tx, f"remind:{reminder.id}{turn}", reminder.member_id, card)
@@ -183,7 +184,8 @@ async def _morning(
     if len(together) == 1:
         await _ring(tx, together[0], leads[together[0].lead_id])
         return
-    card = morning_card([(leads[r.lead_id], _when(tx, r)) for r in together])
+    reader = (await tx.members.all())[member_id]
+    card = morning_card([(leads[r.lead_id], _when(tx, r)) for r in together], reader)
     day = tx.now.astimezone(tx.rules.zone).date()
     await _put(tx, f"morning:{day}/{member_id}/{together[0].id}", member_id, card)
 

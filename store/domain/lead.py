@@ -581,6 +581,7 @@ class Lead:
         if not self.owned_by(by) and not by.manages:
             raise self._not_yours()
         self._must_be_open()
+        self._must_be_owned()
         if self.owned_by(expert):
             raise Refused(f"#{self.id} 就在 {expert.name} 名下")
         event = Event(
@@ -796,6 +797,10 @@ class Lead:
         if not self.owned_by(by):
             raise self._not_yours()
         self._must_be_open()
+
+    def _must_be_owned(self) -> None:
+        if self.owner is None:
+            raise Refused(f"#{self.id} 还没有人跟，先「分配 {self.id} 姓名」")
 
     def _must_be_open(self) -> None:
         if not self.open:

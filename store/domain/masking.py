@@ -1,6 +1,7 @@
 """What is masked until a lead is claimed, also where it stands in somebody's words."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from store.domain.emails import masked_email
@@ -16,16 +17,17 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 def sees_whole(lead: Lead, by: Member) -> bool:
     """Whether ``by`` sees name and number: in a pool nobody does before it is claimed."""
     pooled = lead.owner is None and lead.place == Place.POOL
-    return may_see(lead, by) and not (pooled and str(by.id) not in lead.experts)
+    return may_see(lead, by) and not pooled
 
 
-def redacted(text: str, lead: Lead) -> str:
-    """``text`` without what says who or how to reach them."""
+def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
+    """``text`` without what says who or how to reach them; ``names``: what else they were called."""
     text = NUMBER.sub(lambda found: masked(found[0]), text)
     text = ADDRESS.sub(lambda found: masked_email(found[0]), text)
     for secret in (lead.email, lead.wechat):
         text = text.replace(secret, masked(secret)) if secret else text
-    for name in (lead.name, lead.company):
+    # The longest first: 云栖 within 云栖机密制造 must not leave the rest of it.
+    for name in sorted({lead.name, lead.company, *names}, key=lambda n: (-len(n), n)):
         text = text.replace(name, masked_name(name)) if name else text
     return text
 

@@ -71,8 +71,8 @@ def follow_cards(one):
     yield from (choice_card(one, field, log, CALENDAR_NOW, RULES) for field in FIELDS)
     yield asked_card(one, [budget, replace(budget, id="who", label="谁决定", options=())])
     yield amount_card(replace(one, amount=1_234_500))
-    yield reminder_card(one, "回访", again=True)
-    yield reminder_card(replace(one, stage=Stage.WON), "生日（5月12日）")
+    yield reminder_card(one, "回访", LI, again=True)
+    yield reminder_card(replace(one, stage=Stage.WON), "生日（5月12日）", LI)
     yield word_card(one, LI, Word(CHEN, "点评", "先问清楚谁决定"))
     yield from (lead_card(one, reader, replace(VIEW, undo=True)) for reader in (LI, HAN, CHEN))
     yield lead_card(replace(one, experts={str(HAN.id): "想问接口"}), HAN, VIEW)
@@ -103,17 +103,17 @@ def every_card():
         assign_card(many[0], [(LI, 3, ""), (HAN, 5, "满了")]),
         full_card(many[0], LI, "请假中", [HAN]),
         full_card(many[0], LI, "手上 50 条，满了", []),
-        reminder_card(many[0], "打电话"),
-        morning_card([(one, "打电话") for one in many]),
+        reminder_card(many[0], "打电话", LI),
+        morning_card([(one, "打电话") for one in many], LI),
         parted_card(many[0], "你"),
         *follow_cards(many[0]),
         funnel_card(Steps(days=30, steps=(Step(name="UQL", count=4), Step(name="MQL", count=2)))),
         distribution_card(Distribution(shares=(SHARE,)), 7),
-        doubt_card(many[0], many[1:2]),
-        doubt_card(many[0], many[1:5]),
-        doubts_card([(many[1], many[0])], 9, 1),
-        doubts_card([], 0, 1),
-        merged_card(many[0], many[1]),
+        doubt_card(many[0], many[1:2], CHEN),
+        doubt_card(many[0], many[1:5], CHEN),
+        doubts_card([(many[1], many[0])], 9, 1, CHEN),
+        doubts_card([], 0, 1, CHEN),
+        merged_card(many[0], many[1], CHEN),
         calendar_card(2027),
         line_card(many[0], "云客服"),
         alarm_card(KICKED, CALENDAR_NOW, RULES.zone),

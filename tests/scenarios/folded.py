@@ -372,9 +372,9 @@ def _sees(by: Member, was: Folded, line: Line) -> bool:
 
 
 def reads(by: Member, was: Folded) -> bool:
-    """Whether a whole number is for them: in a pool it is for nobody who was not asked for help."""
+    """Whether a whole number is for them: in a pool it is for nobody."""
     pooled = was.owner is None and was.place == "pool"
-    return by.id in was.experts if pooled else sees(by, was)
+    return not pooled and sees(by, was)
 
 
 def sees(by: Member, was: Folded) -> bool:

@@ -1,0 +1,135 @@
+"""What nobody has claimed stays masked, wherever it is told; and only its pool gives it away."""
+
+import pytest
+
+from bot.dispatch import hear
+from bot.incoming import DirectoryChanged
+from cards.doubts import doubt_card
+from handlers import sweeps
+from store.domain.lead import Place
+from store.domain.team import Platform
+from tests.handlers.people import answers, captured, says
+from tests.handlers.test_pool import PHONE, pooled
+from tests.store.domain.leads import CHEN, HAN, LI
+from tests.store.domain.leads import lead as a_lead
+
+NAME = "欧阳静"
+EFFECTIVE = "电话 聊了报价和方案，要再商量"
+
+
+async def phones(store, prefix, account=None):
+    """The texts of the cards under ``prefix``, of one person or of all."""
+    rows = (await answers(store)).items()
+    return [
+        str(row.payload)
+        for key, row in rows
+        if key.startswith(prefix) and account in {None, row.account}
+    ]
+
+
+async def ring(store):
+    async with store.begin() as tx:
+        await sweeps.reminders(tx)
+
+
+# -- masked --------------------------------------------------------------------
+
+
+async def test_a_pooled_lead_stays_masked_in_the_question_about_it(store):
+    await pooled(store, name=NAME, phone=PHONE)
+    other = await captured(store, name="司马光", phone=PHONE)
+
+    await says(store, "zhousc", f"重复 {other.id}")
+    said = await says(store, "chenzg", "重复")
+
+    cards = await phones(store, "doubt:")
+    assert cards, "the managers were asked"
+    assert not [text for text in (*cards, said) if PHONE in text or NAME in text]
+
+
+async def test_merged_leads_nobody_has_are_masked_on_the_answer_and_in_the_history(store):
+    kept = await pooled(store, name=NAME, phone=PHONE)
+    said_by = {
+        "name": "司马光",
+        "wechat": "simaguang88",
+        "message": "我是司马光，微信 simaguang88",
+    }
+    other = await pooled(store, phone="", **said_by)
+
+    answer = await says(store, "chenzg", f"合并 {kept} {other}")
+    history = await says(store, "chenzg", f"线索 {kept} 详情")
+
+    secrets = (NAME, PHONE, "司马光", "simaguang88")
+    assert "合并" in history
+    assert not [word for word in secrets if word in answer + history]
+
+
+async def test_a_former_name_is_masked_in_the_history_too(store):
+    number = await pooled(store, name=NAME, phone=PHONE)
+    await says(store, "chenzg", f"资料 {number} 姓名 司马光")
+    await says(store, "chenzg", f"资料 {number} 姓名 诸葛亮")
+
+    history = await says(store, "chenzg", f"线索 {number} 详情")
+
+    assert "补充资料" in history
+    assert not [name for name in (NAME, "司马光", "诸葛亮") if name in history]
+
+
+async def test_a_managers_reminder_of_a_pooled_lead_rings_masked(store, clock):
+    number = await pooled(store, name=NAME, phone=PHONE)
+    await says(store, "chenzg", f"提醒 {number} 今天11点 打给{NAME} {PHONE}")
+
+    clock.tick(hours=1, minutes=1)
+    await ring(store)
+
+    [card] = await phones(store, "remind:")
+    assert NAME not in card
+    assert PHONE not in card
+
+
+async def test_a_leavers_reminder_rings_masked_at_the_manager(store, clock):
+    number = await pooled(store, name=NAME, phone=PHONE)
+    await says(store, "lilei", f"领取 {number}")
+    await says(store, "lilei", f"跟进 {number} {EFFECTIVE}")
+    await says(store, "lilei", f"提醒 {number} 今天11点 回电")
+    await hear(store, DirectoryChanged(platform=Platform.WECOM, id="d1", left=("lilei",)))
+
+    clock.tick(hours=1, minutes=1)
+    await ring(store)
+
+    [card] = await phones(store, "remind:", "chenzg")
+    assert NAME not in card
+    assert PHONE not in card
+
+
+@pytest.mark.parametrize("expert", [("陈主管", "chenzg"), ("韩梅", "hanmei")])
+async def test_a_pooled_lead_is_shown_to_no_expert(store, expert):
+    name, account = expert
+    number = await pooled(store, name=NAME, phone=PHONE)
+
+    said = await says(store, "chenzg", f"求助 {number} {name} 看看")
+    seen = await says(store, account, f"线索 {number} 详情")
+
+    assert "还没有人跟" in said
+    assert NAME not in seen
+    assert PHONE not in seen
+
+
+@pytest.mark.parametrize("line", ["资料 {}", "为什么 {}"])
+async def test_a_manager_reads_no_pooled_name_by_asking_otherwise(store, line):
+    number = await pooled(store, name=NAME, phone=PHONE, company="云栖机密制造")
+
+    said = await says(store, "chenzg", line.format(number))
+
+    assert f"#{number}" in said
+    assert NAME not in said
+    assert "云栖机密" not in said
+
+
+def test_of_two_that_share_a_number_the_claimed_one_does_not_tell_it():
+    claimed, free = a_lead(owner=LI), a_lead(owner=None, place=Place.POOL)
+
+    cards = [doubt_card(claimed, [free], CHEN), doubt_card(claimed, [a_lead(owner=HAN)], CHEN)]
+
+    told = ["19912340042" in "".join(value for _, value in card.rows) for card in cards]
+    assert told == [False, True], "whole only where both are claimed"

@@ -8,6 +8,7 @@ from typing import Any
 from store.db import Tx
 from store.domain.gates import closed
 from store.domain.lead import GRABBING, Change, Event, Kind, Lead, Place
+from store.domain.pools import may_claim
 from store.domain.routing import Choice, Desk, choose, fits, lately
 from store.domain.team import Member, MemberId, Role, off_duty
 
@@ -47,9 +48,11 @@ class Dispatcher:
         if choice.to is not None:
             self.sit(choice.to, choice.turn)
             return [lead.assign(choice.to, self.tx.now, why=choice.why).saying(trace)]
-        if choice.grab:
-            return [grab(lead, choice.grab, self.tx.now).saying(trace)]
-        return [lead.unsuitable(self.tx.now, choice.why).saying(trace)]
+        group = [m for m in choice.grab if may_claim(m, lead, rules.limits)]
+        if group:
+            return [grab(lead, group, self.tx.now).saying(trace)]
+        why = "能抢的人都不在它的公海里" if choice.grab else choice.why
+        return [lead.unsuitable(self.tx.now, why).saying(trace)]
 
     def may_take(self, member: Member) -> bool:
         """Whether one more lead may be given to ``member`` now."""
@@ -99,9 +102,10 @@ def _trace(choice: Choice) -> dict[str, Any]:
     }
 
 
-def grab(lead: Lead, group: Sequence[Member], at: datetime) -> Change:
-    """Everybody who may take it sees it; the first press wins."""
-    data = {"grab": [int(member.id) for member in group]}
+def grab(lead: Lead, group: Sequence[Member], at: datetime, *, everybody: bool = False) -> Change:
+    """The ``group`` sees it, and only they take it unless ``everybody`` may; the first press wins."""
+    data: dict[str, Any] = {"grab": [int(member.id) for member in group]}
+    data |= {"open": True} if everybody else {}
     why = f"{lead.why}，{GRABBING}" if lead.why else GRABBING
     return Change(
         replace(lead, place=Place.POOL, why=why, placed_at=at, hold="", grab=True),
@@ -149,12 +153,14 @@ async def _last_resort(dispatcher: Dispatcher, lead: Lead, by: Member | None) ->
     """The managers are asked, and meanwhile whoever has not said no may take it."""
     tx = dispatcher.tx
     asked = lead.unsuitable(tx.now, f"{lead.tries} 个人都没接")
-    said_no = {*await tx.leads.decliners(lead.id), *([int(by.id)] if by else [])}
+    had = await tx.leads.parted(lead.id, tx.now - tx.rules.limits.cooldown)
+    said_no = {*await tx.leads.decliners(lead.id), *([int(by.id)] if by else []), *had}
     group = [
         desk.member
         for desk in dispatcher.desks.values()
         if int(desk.member.id) not in said_no
         and dispatcher.may_take(desk.member)
         and fits(desk.member, lead)
+        and may_claim(desk.member, lead, tx.rules.limits)
     ]
-    return [asked, grab(asked.lead, group, tx.now)] if group else [asked]
+    return [asked, grab(asked.lead, group, tx.now, everybody=True)] if group else [asked]

@@ -93,7 +93,9 @@ async def _to_one(
     tx: Tx, by: Member, leads: Sequence[Lead], to: Member, *, anyway: bool
 ) -> list[Change]:
     room = max(0, to.capacity - (await tx.leads.loads()).get(to.id, 0))
-    changes = [lead.transfer(by, to, tx.now) for lead in (leads if anyway else leads[:room])]
+    changes = [
+        lead.transfer(by, to, tx.now, waiting=True) for lead in (leads if anyway else leads[:room])
+    ]
     off = off_duty(to, tx.now) or ""
     over = [off or ("满了" if place >= room else "") for place in range(len(changes))]
     return [c.saying({"over": why}) if why else c for c, why in zip(changes, over, strict=True)]
@@ -107,7 +109,7 @@ async def _to_many(tx: Tx, by: Member, leads: Sequence[Lead], leaver: Member) ->
     for lead in leads:
         given = [c.lead.owner for c in dispatcher.give(lead, gated=False)]
         if given and given[-1] is not None:
-            changes.append(lead.transfer(by, given[-1], tx.now))
+            changes.append(lead.transfer(by, given[-1], tx.now, waiting=True))
     await dispatcher.close()
     return changes
 

@@ -69,8 +69,7 @@ async def _check_claim(tx: Tx, by: Member, lead: Lead) -> None:
     check_on_duty(tx, by)
     await tx.lock("dispatch")
     limits = tx.rules.limits
-    if not lead.grab:
-        await _check_pool(tx, by, lead)
+    await (_check_grab if lead.grab else _check_pool)(tx, by, lead)
     held = (await tx.leads.loads()).get(by.id, 0)
     if held >= by.capacity:
         raise Refused(f"手上已有 {held} 条，上限 {by.capacity}，先放回或推进几条再领")
@@ -93,9 +92,24 @@ async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
     free = claimable_at(lead, limits)
     if free > tx.now:
         raise Refused(f"#{lead.id} 刚进公海，{dated(free, tx.now, zone)} 起可以领，先看看其他的")
-    had = await tx.leads.parted(lead.id, by, tx.now - limits.cooldown)
+    await _check_cooldown(tx, by, lead)
+
+
+async def _check_grab(tx: Tx, by: Member, lead: Lead) -> None:
+    """Who was asked may take it at once, of its pool; what everybody may have is like any other."""
+    check_scope(by, lead, tx.rules.limits)
+    invited = await tx.leads.invited(lead.id)
+    if invited is None:
+        await _check_cooldown(tx, by, lead)
+    elif by.id not in invited:
+        raise Refused(f"#{lead.id} 请了指定的同事来抢，发「公海」看看能领的")
+
+
+async def _check_cooldown(tx: Tx, by: Member, lead: Lead) -> None:
+    cooldown = tx.rules.limits.cooldown
+    had = (await tx.leads.parted(lead.id, tx.now - cooldown)).get(by.id)
     if had is not None:
-        again = dated(had + limits.cooldown, tx.now, zone)
+        again = dated(had + cooldown, tx.now, tx.rules.zone)
         raise Refused(f"#{lead.id} 之前是你跟的，{again} 之后可以再领，先让给同事")
 
 

@@ -60,7 +60,9 @@ BY_HAND = case({"A": 0, "B": 1, "D": 3}, value=t.leads.c.importance, else_=2)
 BEST = (BY_HAND, t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
 KEYS_PER_QUERY = 400
-PARTING = {Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED}
+PARTING = {
+    Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED, Kind.DECLINED,
+}  # fmt: skip
 """What ends somebody's ownership: it names them as ``from``, or they did it themselves."""
 
 
@@ -544,17 +546,29 @@ class Leads:
         row = _row(lead) | {"id": lead.id} | dict(values)
         return lead_of(row, await self.members.all())
 
-    async def parted(self, lead_id: int, by: Member, since: datetime) -> datetime | None:
-        """When ``by`` last ceased to be its owner, if that was after ``since``."""
+    async def parted(self, lead_id: int, since: datetime) -> Mapping[int, datetime]:
+        """Who ceased to own it, or what was merged into it, after ``since``, and when last."""
         rows = await self.conn.execute(
-            select(t.events).where(
-                t.events.c.lead_id == lead_id,
+            select(t.events)
+            .where(
+                t.events.c.lead_id.in_(await self.with_merged(lead_id)),
                 t.events.c.at > since,
                 t.events.c.kind.in_(list(PARTING)),
             )
+            .order_by(t.events.c.at)
         )
-        ends = [row.at for row in rows if (row.data.get("from") or row.by_id) == by.id]
-        return max(ends, default=None)
+        # Who turns down an offer, which names nobody, has not had it.
+        had = [row for row in rows if row.kind != Kind.DECLINED or "from" in row.data]
+        ends = {row.data.get("from") or row.by_id: row.at for row in had}
+        return {member: at for member, at in ends.items() if member is not None}
+
+    async def invited(self, lead_id: int) -> Sequence[int] | None:
+        """Who may take what was last put up for grabs; None: everybody of its pool."""
+        query = select(t.events.c.data).where(
+            t.events.c.lead_id == lead_id, t.events.c.kind == Kind.GRAB
+        )
+        data = await self.conn.scalar(query.order_by(t.events.c.id.desc()).limit(1))
+        return None if data is None or data.get("open") else data["grab"]
 
     async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
         """Everybody who had the lead (since then); who had it last is last."""
@@ -599,10 +613,11 @@ def _seen_by(by: Member) -> ColumnElement[bool]:
     masked = and_(t.leads.c.place == Place.POOL, t.leads.c.owner_id.is_(None))
     if by.manages:
         return ~masked
+    helping = t.leads.c.experts.cast(Text).contains(f'"{by.id}":', autoescape=True)
+    mine = or_(t.leads.c.owner_id == by.id, and_(helping, ~masked))
     if by.role == Role.MARKETING:
-        return t.leads.c.place == Place.MARKETING
-    helping = t.leads.c.experts.cast(Text) != "{}"
-    return or_(t.leads.c.owner_id == by.id, helping)
+        return or_(mine, t.leads.c.place == Place.MARKETING)
+    return mine
 
 
 def _unmasked(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:

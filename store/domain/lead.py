@@ -459,6 +459,8 @@ class Lead:
                 by=by.id if by else None,
                 at=at,
                 text=self.owner.name,
+                # An offer that is turned down was never theirs.
+                data={"from": self.owner.id} if self.accepted_at else {},
             ),
         )
 
@@ -469,13 +471,19 @@ class Lead:
             Event(kind=Kind.UNSUITABLE, at=at, text=why),
         )
 
-    def transfer(self, by: Member, to: Member, at: datetime) -> Change:
-        """Hand over with stage, follow-ups and reminders; a manager may move anybody's."""
+    def transfer(self, by: Member, to: Member, at: datetime, *, waiting: bool = False) -> Change:
+        """Hand over with stage, follow-ups and reminders; a manager may move anybody's.
+
+        What nobody has is given by who gives its pool away; ``waiting``: or lies there
+        because its owner left.
+        """
         if not self.owned_by(by) and not by.manages:
             raise self._not_yours()
         if self.owned_by(to):
             raise Refused(f"#{self.id} 本来就在 {to.name} 名下")
         self._must_be_open()
+        if not waiting:
+            self._must_be_owned()
         moved = replace(
             self._placed(to, at),
             accepted_at=at,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from store.domain.deadlines import Limits, Scope
+from store.domain.deadlines import Limits, Scope, scope_of
 from store.domain.errors import NotAllowed, Refused
 from store.domain.lead import Lead, Place
 from store.domain.team import Member, Role
@@ -71,6 +71,13 @@ def check_scope(member: Member, lead: Lead, limits: Limits) -> None:
         raise Refused(f"「{scope.name}」由你分配，自己不领：分配 {lead.id} 姓名")
     if scope.members and member.name not in scope.members:
         raise Refused(f"#{lead.id} 在「{scope.name}」，不归你领，发「公海」看看能领的")
+
+
+def may_claim(member: Member, lead: Lead, limits: Limits) -> bool:
+    """Whether ``lead`` would lie in a pool ``member`` claims from."""
+    scope = scope_named(scope_of(lead, limits), limits)
+    named = not scope.members or member.name in scope.members
+    return named and member.name not in scope.admins
 
 
 def claimable_at(lead: Lead, limits: Limits) -> datetime:

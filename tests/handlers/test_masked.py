@@ -1,15 +1,23 @@
 """What nobody has claimed stays masked, wherever it is told; and only its pool gives it away."""
 
 import pytest
+from sqlalchemy import update
 
+from bot.config import parse
 from bot.dispatch import hear
 from bot.incoming import DirectoryChanged
+from bot.wiring import rules
 from cards.doubts import doubt_card
 from handlers import sweeps
+from handlers.announce import record
+from handlers.capture import capture
+from store import tables as t
+from store.db import Store
 from store.domain.lead import Place
 from store.domain.team import Platform
-from tests.handlers.people import answers, captured, says
-from tests.handlers.test_pool import PHONE, pooled
+from tests.conftest import team
+from tests.handlers.people import answers, captured, enquiry, lead, says
+from tests.handlers.test_pool import DAY, EAST, PHONE, pooled, under
 from tests.store.domain.leads import CHEN, HAN, LI
 from tests.store.domain.leads import lead as a_lead
 
@@ -133,3 +141,101 @@ def test_of_two_that_share_a_number_the_claimed_one_does_not_tell_it():
 
     told = ["19912340042" in "".join(value for _, value in card.rows) for card in cards]
     assert told == [False, True], "whole only where both are claimed"
+
+
+# -- given, claimed, found ------------------------------------------------------
+
+
+def grabbed(store, to=(), **pool) -> Store:
+    """The same installation where everything is put up for grabs."""
+    rule = {"name": "抢", "when": {}, "assign": "grab"} | ({"to": list(to)} if to else {})
+    return Store(store.engine, rules(parse(team(routing=[rule], pool=pool))), store.clock)
+
+
+@pytest.mark.parametrize("to", ["李雷", "陈主管"])
+async def test_a_manager_hands_over_nothing_that_nobody_has(store, to):
+    scoped = under(store, scope=[EAST])
+    number = await pooled(scoped, region="上海")
+
+    said = await says(scoped, "chenzg", f"转交 {number} {to}")
+
+    assert f"先「分配 {number} 姓名」" in said
+    assert (await lead(scoped, number)).owner is None
+
+
+async def test_a_grab_is_for_whom_it_was_offered(store):
+    only = grabbed(store, to=["李雷"])
+    number = (await captured(only, region="上海")).id
+
+    other = await says(only, "wangqiang", f"领取 {number}", Platform.DINGTALK)
+    asked = await says(only, "lilei", f"领取 {number}")
+
+    assert "指定的同事" in other
+    assert "已领取" in asked
+
+
+async def test_a_pools_admin_and_outsiders_are_not_asked_to_grab_from_it(store):
+    scoped = grabbed(store, scope=[EAST])
+    number = (await captured(scoped, region="上海")).id
+
+    said = await says(scoped, "hanmei", f"领取 {number}")
+
+    async with scoped.read() as tx:
+        invited = await tx.leads.invited(number)
+        names = {(await tx.members.all())[m].name for m in invited or ()}
+    assert "由你分配" in said
+    assert names <= set(EAST["members"])
+    assert names
+
+
+async def test_who_gives_back_what_is_not_theirs_may_not_claim_it_again_at_once(store):
+    number = await pooled(store)
+    await says(store, "lilei", f"领取 {number}")
+    await says(store, "lilei", f"跟进 {number} {EFFECTIVE}")
+    async with store.begin() as tx:
+        held = await tx.leads.get(number)
+        await record(tx, held.pass_on(held.owner, tx.now))
+
+    said = await says(store, "lilei", f"领取 {number}")
+
+    assert "之后可以再领" in said
+
+
+async def test_who_turned_down_an_offer_may_claim_it(store):
+    new = await captured(store)
+    async with store.begin() as tx:
+        offered = await tx.leads.get(new.id)
+        await record(tx, offered.pass_on(offered.owner, tx.now))
+    async with store.begin() as tx:
+        after = await tx.leads.get(new.id)
+
+        said = await tx.leads.parted(new.id, tx.now - DAY)
+
+    assert (after.owner, said) == (None, {})
+
+
+async def test_a_merge_does_not_forget_who_had_the_other_lead(store):
+    kept, other = await pooled(store), await pooled(store)
+    await says(store, "lilei", f"领取 {other}")
+    await says(store, "lilei", f"放回 {other}")
+    await says(store, "chenzg", f"合并 {kept} {other}")
+
+    said = await says(store, "lilei", f"领取 {kept}")
+
+    assert "之后可以再领" in said
+
+
+async def test_others_leads_with_experts_do_not_crowd_ones_own_out_of_a_search(store):
+    mine = await pooled(store, name="宇文化")
+    await says(store, "hanmei", f"领取 {mine}")
+    async with store.begin() as tx:
+        new = [enquiry(name=f"宇文化{n}") for n in range(51)]
+        li = next(m.id for m in (await tx.members.all()).values() if m.name == "李雷")
+        ids = [done.id for done in await capture(tx, new)]
+        rows = t.leads.c.id.in_(ids)
+        values = {"owner_id": li, "place": Place.OWNER, "experts": {"99": "看看"}}
+        await tx.conn.execute(update(t.leads).where(rows).values(values))
+
+    said = await says(store, "hanmei", "线索 宇文化")
+
+    assert "找到 1 条" in said

@@ -8,7 +8,7 @@ from cards.limits import clean, fit, plain
 from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
-from store.domain.deadlines import accept_by, reclaim_at, respond_by, threatened
+from store.domain.deadlines import accept_by, extension, reclaim_at, respond_by, threatened
 from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
 from store.domain.masking import redacted, sees_whole
 from store.domain.names import masked_name
@@ -232,7 +232,8 @@ def _extended(lead: Lead, view: View) -> str:
     reclaim = reclaim_at(lead, view.rules.limits, view.rules.calendar)
     if not lead.extended or reclaim is None:
         return ""
-    return f"延期了 {spelled(view.rules.limits.extend)}，{dated(reclaim[0], view.now, view.rules.zone)} 到期"
+    span = spelled(extension(lead, view.rules.limits))
+    return f"延期了 {span}，{dated(reclaim[0], view.now, view.rules.zone)} 到期"
 
 
 def _taken(lead: Lead, reader: Member, view: View) -> Card:

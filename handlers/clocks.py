@@ -25,6 +25,8 @@ from store.outbox import Put
 
 LEADS = 100
 """Of one transaction."""
+BY_SCORE = frozenset({"min_score", "grade"})
+"""Conditions that hold no longer when nothing but time has passed."""
 WEEKS = 9
 """What 日历 looks ahead: over the next long holiday in most of the year."""
 
@@ -74,6 +76,14 @@ async def go_on(tx: Tx, most: int = LEADS) -> bool:
     more = len(leads) == most
     await tx.clocks.reached(leads[-1].id if more else None)
     return more
+
+
+async def regraded(tx: Tx, leads: Sequence[Lead]) -> None:
+    """Scores have faded: where the rules of time go by them, they are other rules now."""
+    limits = tx.rules.limits
+    conditions = [*(p.when for p in limits.policies), *(s.when for s in limits.scopes)]
+    if any(BY_SCORE & when.keys() for when in conditions):
+        await _retime(tx, leads)
 
 
 async def _retime(tx: Tx, leads: Sequence[Lead]) -> None:

@@ -6,6 +6,7 @@ from handlers.announce import record
 from handlers.reply import Reply
 from handlers.work import check_on_duty
 from store.db import Tx
+from store.domain.deadlines import respond_by
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import LeadId
 from store.domain.team import Member, Platform
@@ -14,8 +15,9 @@ from store.domain.team import Member, Platform
 async def grace(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     """One hour more for a call that is late, in working time, beginning now."""
     lead = await tx.leads.get(lead_id)
-    until = tx.rules.calendar.add(tx.now, tx.rules.limits.grace)
-    await record(tx, lead.grace(by, until, tx.now))
+    change = lead.grace(by, tx.now)
+    await record(tx, change)
+    until = respond_by(change.lead, tx.rules.limits, tx.rules.calendar)
     owner = lead.owner.name if lead.owner else ""
     said = moment(until, tx.now, tx.rules.zone)
     return Reply(text=f"#{lead.id} 给 {owner} 留到 {said}，到时没联系再告诉你", told=True)

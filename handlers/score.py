@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from handlers.announce import record
 from handlers.assign import dispatch
+from handlers.clocks import regraded
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.errors import BadCommand, Refused
@@ -83,7 +84,16 @@ async def cool(tx: Tx) -> int:
         return 0
     did = await tx.leads.did([lead.id for lead in leads])
     derived = [(lead, rated(lead, did.get(lead.id, ()), tx.now, tx.rules.scale)) for lead in leads]
-    await tx.leads.regrade([_kept(old, new) for old, new in derived])
+    kept = [(old, _kept(old, new)) for old, new in derived]
+    await tx.leads.regrade([new for _, new in kept])
+    await regraded(
+        tx,
+        [
+            replace(new, version=old.version + 1)
+            for old, new in kept
+            if (new.score, new.grade) != (old.score, old.grade) and new.place != Place.MARKETING
+        ],
+    )
     return len(leads)
 
 

@@ -13,6 +13,7 @@ from handlers.follow import About
 from handlers.journeys import begin
 from handlers.reply import Reply
 from store.db import Tx
+from store.domain.deadlines import extension, reclaim_at
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import (
     REASONS,
@@ -262,6 +263,9 @@ async def _who_else(tx: Tx, name: str, sales: Sequence[Member]) -> str:
 
 async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     lead = await tx.leads.get(lead_id)
-    span = tx.rules.limits.extend
-    await record(tx, lead.extend(by, tx.now, span))
+    span = extension(lead, tx.rules.limits)
+    change = lead.extend(by, tx.now, span)
+    if reclaim_at(lead, tx.rules.limits, tx.rules.calendar) is None:
+        raise Refused(f"#{lead_id} 现在不会被回收，不用延期")
+    await record(tx, change)
     return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，只能延一次", told=True)

@@ -181,7 +181,7 @@ leads = Table(
     Column("called_at", UtcDateTime),
     # When the managers were told that nobody had called in time.
     Column("late_at", UtcDateTime),
-    # Until when a manager gave one hour more.
+    # When a manager gave one hour more, from which it runs.
     Column("grace_at", UtcDateTime),
     # Not reclaimed before that: changed rules must not take it without a warning.
     Column("spare_at", UtcDateTime),

@@ -81,8 +81,8 @@ class WorkCalendar:
         ]
 
     def known_year(self, year: int) -> bool:
-        """Whether somebody has said which days of ``year`` are off."""
-        return year in PUBLISHED or any(day.year == year for day in self.holidays)
+        """Whether it is published which days of ``year`` are off: a day of our own says nothing."""
+        return year in PUBLISHED
 
     def is_holiday(self, day: date) -> bool:
         """A public holiday, or one of our own; a plain weekend is none."""

@@ -86,7 +86,14 @@ def respond_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime:
     It begins anew when the person asks again. A manager may have given more time.
     """
     at = _respond(lead, first_response(lead.score, limits), calendar)
-    return max(at, lead.grace_at) if lead.grace_at else at
+    return max(at, _graced(lead, limits, calendar) or at)
+
+
+def _graced(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime | None:
+    """Until when a manager has given the owner for the call; a leave takes nothing of it."""
+    if lead.grace_at is None:
+        return None
+    return calendar.add(lead.grace_at, limits.grace, _away(lead))
 
 
 def _respond(lead: Lead, span: timedelta, calendar: WorkCalendar) -> datetime:
@@ -112,8 +119,14 @@ def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[date
     if lead.owner is None or not lead.open or own is None:
         return None
     at, why = min(_threats(lead, own, calendar))
-    at += own.extend if lead.extended else NOTHING
-    return (max(at, lead.spare_at) if lead.spare_at else at), why
+    at += extension(lead, limits) if lead.extended else NOTHING
+    kept = (lead.spare_at, _graced(lead, limits, calendar))
+    return max([at, *filter(None, kept)]), why
+
+
+def extension(lead: Lead, limits: Limits) -> timedelta:
+    """By how much one 延期 puts off the reclaim of this lead."""
+    return (_own(lead, limits) or limits).extend
 
 
 def _threats(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Sequence[tuple[datetime, str]]:

@@ -354,7 +354,7 @@ class Lead:
     late_at: datetime | None = None
     """When the managers were told that nobody had called in time."""
     grace_at: datetime | None = None
-    """Until when a manager gave its owner more time for that call."""
+    """When a manager gave its owner more time for that call: it runs from there."""
     spare_at: datetime | None = None
     """Not reclaimed before: changed rules take nothing without a warning."""
     scope: str = ""
@@ -676,15 +676,20 @@ class Lead:
         event = Event(kind=Kind.EXTENDED, by=by.id, at=at, text=spelled(span))
         return Change(replace(self, extended=True), event)
 
-    def grace(self, by: Member, until: datetime, at: datetime) -> Change:
-        """A manager gives the owner until ``until`` for the call that is late."""
+    def grace(self, by: Member, at: datetime) -> Change:
+        """A manager gives the owner more time for the call, beginning at ``at``."""
         if self.owner is None:
             raise self._not_yours()
         if not self.waits:
-            raise Refused(f"#{self.id} 不用再等，{self.owner.name} 已经联系了")
+            raise Refused(f"#{self.id} 不用再等，{self._why_not_waiting(self.owner.name)}")
         return Change(
-            replace(self, grace_at=until, late_at=None), Event(kind=Kind.GRACE, by=by.id, at=at)
+            replace(self, grace_at=at, late_at=None), Event(kind=Kind.GRACE, by=by.id, at=at)
         )
+
+    def _why_not_waiting(self, owner: str) -> str:
+        if not self.open:
+            return "已经结束了"
+        return f"{owner} 还没接，不接会转给下一位" if self.offered else f"{owner} 已经联系了"
 
     def check_fills(self, by: Member) -> None:
         """Raises Refused unless ``by`` may fill in what is known.

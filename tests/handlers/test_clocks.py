@@ -6,8 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from handlers.clocks import go_on, warn_of_year, watch
+from handlers.score import cool
+from handlers.sweeps import deadlines
 from store.db import Store
+from store.domain.deadlines import Policy, Scope, reclaim_at
 from store.domain.lead import Due, Kind, Place
+from store.domain.rules import ScoringRule
 from tests.handlers.people import answers, captured, lead, says
 
 DAY = timedelta(days=1)
@@ -162,3 +166,82 @@ async def test_what_fell_due_by_old_rules_is_looked_at_by_the_new_ones_first(sto
     held = await lead(store, number)
     assert held.owner.name == "李雷"
     assert held.due_at > clock()
+
+
+# -- what goes by a score that fades -----------------------------------------------
+
+LOOKED = (
+    ScoringRule(name="看网页", when={"event": "page"}, points=60),
+    ScoringRule(name="官网", when={"source": ["website"]}, points=20),
+)
+SPANS = {"no_follow_up": 40 * DAY, "no_conversion": 60 * DAY, "hard_max": 90 * DAY, "protect": DAY}
+
+
+def by_score(store, **limits) -> Store:
+    """Who looked is worth 80 points, and less every day."""
+    ruled = with_limits(store, **limits)
+    rules = replace(ruled.rules, scale=replace(store.rules.scale, rules=LOOKED))
+    return Store(store.engine, rules, store.clock)
+
+
+async def cools(store):
+    async with store.begin() as tx:
+        return await cool(tx)
+
+
+async def test_a_policy_that_goes_by_the_score_ends_when_it_has_faded(store, clock):
+    """The card went on to promise 60 days, or was reclaimed at a time no card had said."""
+    policy = Policy(name="好", when={"min_score": 60}, spans=SPANS)
+    good = by_score(store, policies=(policy,))
+    number = (await captured(good, rep="李雷", fields={"event": "page"})).id
+    await says(good, "lilei", f"接受 {number}")
+    await says(good, "lilei", f"跟进 {number} 电话 聊了报价和实施计划")
+    before = await lead(good, number)
+    clock.tick(days=15)
+
+    await cools(good)
+
+    after = await lead(good, number)
+    assert (before.score, after.score < 60) == (80, True)
+    taken, _ = reclaim_at(after, good.rules.limits, good.rules.calendar)
+    assert taken >= clock() + DAY
+    assert (after.due, after.due_at) == (Due.WARN, clock())
+    assert (await kinds(good, number))[-1] == Kind.RETIMED
+    async with good.begin() as tx:
+        await deadlines(tx)
+    assert (await lead(good, number)).owner is not None
+    card = (await answers(good))[f"lead:{number}/1"]
+    assert "快要回收" in str(card.payload)
+    clock.now = taken
+    for _ in range(3):
+        async with good.begin() as tx:
+            await deadlines(tx)
+    assert (await lead(good, number)).place == Place.POOL
+
+
+async def test_a_lead_whose_score_has_faded_is_of_another_pool(store, clock):
+    best = Scope(name="重点", when={"min_score": 60}, members=("李雷",))
+    good = by_score(store, scopes=(best,))
+    number = (await captured(good, rep="李雷", fields={"event": "page"})).id
+    await says(good, "lilei", f"放回 {number}")
+    before = (await lead(good, number)).scope
+    clock.tick(days=15)
+
+    await cools(good)
+
+    assert (before, (await lead(good, number)).scope) == ("重点", "")
+
+
+async def test_a_score_that_fades_moves_nothing_where_no_rule_goes_by_it(store, clock):
+    plain = by_score(store)
+    number = (await captured(plain, rep="李雷", fields={"event": "page"})).id
+    await says(plain, "lilei", f"跟进 {number} 电话 聊了报价和实施计划")
+    before = await lead(plain, number)
+    clock.tick(days=5)
+
+    await cools(plain)
+
+    after = await lead(plain, number)
+    assert after.score < before.score
+    assert after.due_at == before.due_at
+    assert (await kinds(plain, number))[-1] == Kind.FOLLOWED

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from handlers.announce import record
 from jobs.scheduler import Clockwork
-from store.db import Store
+from store.db import open_store
+from store.domain.deadlines import Policy, reclaim_at
 from store.domain.lead import Change, Event, Kind, Place
 from tests.handlers.people import answers, captured, lead, says
 
@@ -110,7 +111,58 @@ async def test_pressed_twice_one_hour_more_is_one_hour(store, clockwork, clock):
     await says(store, "chenzg", f"宽限 {number}")
     await says(store, "chenzg", f"宽限 {number}")
 
-    assert (await lead(store, number)).grace_at == clock() + timedelta(hours=1)
+    assert (await lead(store, number)).due_at == clock() + timedelta(hours=1)
+
+
+async def test_the_hour_a_manager_gave_holds_back_the_reclaim(store, clockwork, clock):
+    """Given shortly before the reclaim, it was promised and the lead taken within it."""
+    number = await accepted(store)
+    taken, _ = reclaim_at(await lead(store, number), store.rules.limits, store.rules.calendar)
+    clock.now = taken - timedelta(minutes=15)
+
+    await says(store, "chenzg", f"宽限 {number}")
+
+    until = (await lead(store, number)).grace_at + timedelta(hours=1)
+    clock.now = until - timedelta(minutes=1)
+    await clockwork.beat()
+    assert (await lead(store, number)).owner is not None
+    clock.now = until
+    for _ in range(3):
+        await clockwork.beat()
+    assert (await lead(store, number)).owner is None
+
+
+async def test_the_hour_a_manager_gave_does_not_run_during_a_leave(store, clockwork, clock):
+    """It was over before its owner could call at all."""
+    number = await late(store, clockwork, clock)
+    await says(store, "chenzg", f"宽限 {number}")
+    await says(store, "lilei", "请假 今天下午")
+    clock.now = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)  # 13:00, away
+
+    answer = await says(store, "chenzg", f"宽限 {number}")
+
+    assert "明天 10:00" in answer
+    assert (await lead(store, number)).due_at == datetime(2026, 3, 3, 2, 0, tzinfo=UTC)
+
+
+async def test_a_leave_that_comes_later_stops_the_hour_a_manager_gave(store, clockwork, clock):
+    number = await late(store, clockwork, clock)  # 10:30
+    clock.tick(minutes=60)
+    await says(store, "chenzg", f"宽限 {number}")
+
+    await says(store, "lilei", "请假 今天下午")
+
+    assert (await lead(store, number)).due_at == datetime(2026, 3, 3, 1, 30, tzinfo=UTC)
+
+
+async def test_what_nobody_has_accepted_needs_no_hour_more(store):
+    """It was answered that the owner had called already."""
+    offered = await captured(store, rep="李雷")
+
+    answer = await says(store, "chenzg", f"宽限 {offered.id}")
+
+    assert "李雷 还没接" in answer
+    assert (await lead(store, offered.id)).grace_at is None
 
 
 async def test_the_manager_takes_it(store, clockwork, clock):
@@ -189,6 +241,39 @@ async def test_the_manager_sees_an_extension(store):
     assert "延期了 7 天" in await card(store, number, CHEN)
 
 
+async def test_an_extension_under_a_policy_is_as_long_as_it_says(store):
+    """It said 7 days on the card and in the history, and was 2."""
+    limits = store.rules.limits
+    policy = Policy(
+        name="官网", when={"source": ("website",)}, spans={"extend": timedelta(days=2)}
+    )
+    ruled = replace(store, rules=replace(store.rules, limits=replace(limits, policies=(policy,))))
+    number = await accepted(ruled)
+    before, _ = reclaim_at(await lead(ruled, number), ruled.rules.limits, ruled.rules.calendar)
+
+    answer = await says(ruled, "lilei", f"延期 {number}")
+
+    after, _ = reclaim_at(await lead(ruled, number), ruled.rules.limits, ruled.rules.calendar)
+    assert after - before == timedelta(days=2)
+    assert "已延期 2 天" in answer
+    assert "延期了 2 天" in await card(ruled, number, CHEN)
+    async with ruled.read() as tx:
+        assert (await tx.leads.history([number]))[number][-1].text == "2 天"
+
+
+async def test_what_is_never_reclaimed_is_not_extended(store):
+    """It was said to be extended, and its only extension was gone."""
+    exempt = replace(store.rules.limits, exempt_stages=("quoted",))
+    ruled = replace(store, rules=replace(store.rules, limits=exempt))
+    number = await accepted(ruled)
+    await says(ruled, "lilei", f"阶段 {number} 已报价")
+
+    answer = await says(ruled, "lilei", f"延期 {number}")
+
+    assert "不会被回收" in answer
+    assert not (await lead(ruled, number)).extended
+
+
 async def test_the_digest_counts_as_late_what_the_manager_was_told_is_late(
     store, clockwork, clock
 ):
@@ -203,16 +288,19 @@ async def test_the_digest_counts_as_late_what_the_manager_was_told_is_late(
     assert (before, after) == (1, 0)
 
 
-async def test_sweeps_of_several_processes_at_once_do_nothing_twice(store, clock):
+async def test_sweeps_of_several_processes_at_once_do_nothing_twice(store, clock, settings):
     numbers = [await accepted(store) for _ in range(3)]
     idle = await captured_in_pool(store)
-    processes = [Clockwork(Store(store.engine, store.rules, clock), lambda: None) for _ in "abc"]
+    stores = [store, *(open_store(settings.database.url, store.rules, clock) for _ in "bcd")]
+    processes = [Clockwork(one, lambda: None) for one in stores]
 
     clock.tick(minutes=30)
     await asyncio.gather(*(one.beat() for one in processes))
     clock.tick(days=30)
     for _ in range(6):
         await asyncio.gather(*(one.beat() for one in processes))
+    for one in stores[1:]:
+        await one.close()
 
     for number in numbers:
         done = await kinds(store, number)

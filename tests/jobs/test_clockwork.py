@@ -67,16 +67,6 @@ async def test_following_up_keeps_a_lead(store, clockwork, clock):
     assert (await lead(store, new.id)).owner.name == "李雷"
 
 
-async def test_sweeps_that_overlap_do_nothing_twice(store, clock):
-    new = await captured(store)
-    await says(store, "lilei", f"领取 {new.id}")
-    clock.tick(days=10)
-    for _ in range(3):
-        await Clockwork(store, lambda: None).beat()
-
-    assert (await kinds(store, new.id)).count(Kind.RECLAIMED) == 1
-
-
 async def test_the_pool_is_emptied_into_marketing_after_a_month(store, clockwork, clock):
     new = await captured(store)
     await says(store, "lilei", f"放回 {new.id}")

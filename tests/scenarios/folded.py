@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from store.domain.calendar import WorkCalendar
 from store.domain.lead import STAGES, Kind, Stage
 from store.domain.team import Member, Role
 
@@ -81,8 +80,6 @@ class Step:
 class Book:
     """Every lead as its history tells it. ``team``: how everybody was when the last lines came."""
 
-    calendar: WorkCalendar
-    grace: timedelta
     team: Mapping[int, Member] = field(default_factory=dict)
     steps: dict[int, list[Step]] = field(default_factory=dict)
 
@@ -253,7 +250,7 @@ class Book:
         return replace(was, spare_at=datetime.fromisoformat(spare)) if spare else was
 
     def _grace(self, was: Folded, line: Line) -> Folded:
-        return replace(was, grace_at=self.calendar.add(line.at, self.grace), late_at=None)
+        return replace(was, grace_at=line.at, late_at=None)
 
     def _clicked(self, was: Folded, line: Line) -> Folded:
         return replace(was, asked_at=line.at)

@@ -315,7 +315,7 @@ class Machine(RuleBasedStateMachine):
         self.phones = Phones()
         self.relay = Relay(self.store, dict.fromkeys(Channel, self.phones))
         self.rules = self.store.rules
-        self.book = Book(self.rules.calendar, self.rules.limits.grace)
+        self.book = Book()
         self.leads: dict[int, Lead] = {}
         self.cards: dict[str, Shown] = {}
         self.team: Mapping[int, Member] = {}

@@ -103,10 +103,12 @@ def test_an_unpublished_year_falls_back_to_plain_weekdays():
     assert not OFFICE.is_workday(date(2035, 10, 6))
 
 
-def test_a_year_counts_as_known_once_the_team_wrote_its_holidays():
+def test_one_holiday_of_our_own_makes_no_year_known():
+    """A company day of March silenced the warning that nobody knows 春节."""
     ours = WorkCalendar(SHANGHAI, holidays=frozenset({date(2035, 10, 1)}))
 
-    assert ours.known_year(2035)
+    assert not ours.known_year(2035)
+    assert ours.unknown_soon(date(2034, 12, 1)) == 2035
     assert not ours.is_workday(date(2035, 10, 1))
 
 

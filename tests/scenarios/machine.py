@@ -656,7 +656,6 @@ class Machine(RuleBasedStateMachine):
         self.was_team, self.before = self.team, self.last_event
         if self.verb in STAFF:
             self.team, self.rules = self.run(self._effective())
-            self.book.calendar = self.rules.calendar
         c = t.outbox.c
         [events], lines, versions, cards = self.read(
             select(func.count()).select_from(t.events),

@@ -119,7 +119,7 @@ def _to_call(lead: Lead, view: View) -> Card:
     return Card(
         title=title,
         note=note,
-        rows=_facts(lead),
+        rows=_with_last(_facts(lead), view),
         quote=_words(lead),
         why=_came(lead),
         buttons=(
@@ -147,11 +147,10 @@ def _working(lead: Lead, view: View) -> Card:
     title, note, buttons = _next_step(lead, view)
     if threatened(lead, view.now, view.rules.limits, view.rules.calendar):
         title, note, buttons = _threat(lead, view, title, note, (_reached(lead, primary=True),))
-    said = (("上次", _short(view.last)),) if view.last else ()
     return Card(
         title=title,
         note=note,
-        rows=(*_facts(lead, view=view)[: 6 - len(said)], *said),
+        rows=_with_last(_facts(lead, view=view), view),
         quote=_words(lead),
         why=_came(lead),
         buttons=(
@@ -160,6 +159,12 @@ def _working(lead: Lead, view: View) -> Card:
             Button("查看", f"/线索 {lead.id} 详情"),
         )[:4],
     )
+
+
+def _with_last(rows: tuple[tuple[str, str], ...], view: View) -> tuple[tuple[str, str], ...]:
+    """What was said last, also by whoever had the lead before."""
+    said = (("上次", _short(view.last)),) if view.last else ()
+    return (*rows[: 6 - len(said)], *said)
 
 
 def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:

@@ -364,6 +364,12 @@ def _owner_or_manages(by: Member, was: Folded, line: Line) -> bool:
     return by.manages or was.owner == by.id
 
 
+def _fills(by: Member, was: Folded, line: Line) -> bool:
+    """Marketing too, what lies with them or waits for the morning."""
+    lies = was.owner is None and (was.place == "marketing" or bool(was.hold))
+    return _owner_or_manages(by, was, line) or (lies and by.role == Role.MARKETING)
+
+
 def _sees(by: Member, was: Folded, line: Line) -> bool:
     return sees(by, was)
 
@@ -433,7 +439,7 @@ RIGHTS: Mapping[Kind, Right] = {
     Kind.ASSISTED: _owner_or_manages,
     Kind.NOTED: _sees,
     Kind.COMMENTED: _manages,
-    Kind.ENRICHED: _owner_or_manages,
+    Kind.ENRICHED: _fills,
     Kind.MERGED: _joins,
     Kind.DISTINCT: _joins,
     Kind.LINKED: _anyone,  # all leads of one person, of which they saw one

@@ -77,6 +77,7 @@ from tests.scenarios.folded import (
     reads,
     sees,
 )
+from tests.scenarios.promised import due as promised_due
 
 TEAM = (
     {"name": "李雷", "wecom": "lilei", "capacity": 3, "regions": ["华东"]},
@@ -737,6 +738,14 @@ class Machine(RuleBasedStateMachine):
             f"\n{self._story(lead.id)}"
         )
         assert not told.owner or not told.open or lead.due_at, f"#{lead.id} is never due"
+        if told.hold == "hours":
+            return
+        away = self.team[told.owner].away if told.owner is not None else ()
+        promised = promised_due(told, lead.score, self.rules.calendar.is_workday, away)
+        enforced = (lead.due_at, lead.due.value) if lead.due_at else None
+        assert enforced == promised, (
+            f"#{lead.id} is due {enforced}, promised is {promised}\n{self._story(lead.id)}"
+        )
 
     def _story(self, lead_id: int) -> str:
         return "\n".join(f"  {s.line}" for s in self.book.steps[lead_id])

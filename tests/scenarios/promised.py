@@ -1,0 +1,109 @@
+"""
+When the clock has to act on a lead, after the numbers of behaviour.md and not after the code.
+
+Working time is walked piece by piece; nothing here asks the product but which days are worked.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from store.domain.team import Away
+from tests.scenarios.folded import Folded
+
+ZONE = ZoneInfo("Asia/Shanghai")
+HOURS = ((time(9), time(12)), (time(13, 30), time(18, 30)))
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+HOT = 80
+Works = Callable[[date], bool]
+Moment = tuple[datetime, str]
+
+
+def open_spans(at: datetime, works: Works, away: Sequence[Away]) -> Iterator[Away]:
+    """The pieces of working time from ``at`` on in which the owner is there."""
+    day = at.astimezone(ZONE).date()
+    while True:
+        for begin, end in HOURS if works(day) else ():
+            first, last = (datetime.combine(day, t, ZONE).astimezone(UTC) for t in (begin, end))
+            yield from _without(max(at, first), last, away)
+        day += DAY
+
+
+def _without(start: datetime, end: datetime, away: Sequence[Away]) -> Iterator[Away]:
+    for gone, back in away:
+        if gone < end and back > start:
+            if start < gone:
+                yield start, gone
+            start = max(start, back)
+    if start < end:
+        yield start, end
+
+
+def worked(at: datetime, span: timedelta, works: Works, away: Sequence[Away] = ()) -> datetime:
+    """When so much working time has passed since ``at``."""
+    for start, end in open_spans(at, works, away):
+        if span <= end - start:
+            return start + span
+        span -= end - start
+    raise AssertionError
+
+
+def due(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Moment | None:
+    """The next thing the clock does to the lead; None: nothing, for ever."""
+    if not told.open or told.place == "marketing":
+        return None
+    if told.place == "pool":
+        return told.placed_at + 30 * DAY, "idle"
+    if told.accepted_at is None:
+        lapses = worked(told.placed_at, 5 * MINUTE, works)
+        return min([lapses, *(gone for gone, _ in away if gone > told.placed_at)]), "accept"
+    moments = [*_call(told, score, works, away), *_taken(told, works, away)]
+    once = {"nudge", "warn"}
+    return min((at, what) for at, what in moments if at > told.swept_at or what not in once)
+
+
+def _call(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Iterator[Moment]:
+    waits = told.called_at is None or told.called_at < told.asked_at
+    if not waits or told.late_at:
+        return
+    target = 5 * MINUTE if score >= HOT else 30 * MINUTE
+    begun = max(told.asked_at, told.placed_at)
+    yield worked(begun, target / 2, works, away), "nudge"
+    late = worked(begun, target, works, away)
+    yield max([late, *_graced(told, works, away)]), "late"
+
+
+def _graced(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[datetime]:
+    if told.grace_at:
+        yield worked(told.grace_at, HOUR, works, away)
+
+
+def _taken(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[Moment]:
+    """Back to the pool; the warnings a day and two hours before, and at half without a call."""
+    spare = [told.spare_at] if told.spare_at else []
+    at = _reclaim(told, works, away) + (7 * DAY if told.extended else 0 * DAY)
+    at = max([at, *spare, *_graced(told, works, away)])
+    yield at, "reclaim"
+    warnings = [at - DAY, at - 2 * HOUR]
+    if told.called_at is None:
+        warnings.append(worked(told.placed_at, 12 * HOUR, works, away))
+    since = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
+    for warning in warnings:
+        awake = min(next(open_spans(warning, works, ()))[0], at - MINUTE)
+        if since < awake < at:
+            yield awake, "warn"
+
+
+def _reclaim(told: Folded, works: Works, away: Sequence[Away]) -> datetime:
+    """24 working hours without a call; 15 days of silence; 14 without a deal, 20 at most."""
+    protected = [told.followed_at + 10 * DAY] if told.followed_at else []
+    ends = []
+    if told.called_at is None:
+        ends.append(worked(told.placed_at, 24 * HOUR, works, away))
+    else:
+        last = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
+        ends.append(max([last + 15 * DAY, *protected]))
+    if told.contacted_at is not None:
+        slow = max([told.contacted_at + 14 * DAY, *protected])
+        ends.append(min(slow, told.contacted_at + 20 * DAY))
+    return min(ends)

@@ -56,6 +56,18 @@ async def test_the_manager_hears_it_once_and_the_ledger_believes_it(office):
         assert [alarm.key for alarm in await tx.alarms.on()] == ["dingtalk.pushes:over"]
 
 
+async def test_who_sends_a_picture_is_told_to_write(office):
+    """Nothing at all came back."""
+    said = Incoming(
+        platform=Platform.DINGTALK, id="m9", account="wangqiang", line="", wordless="图片"
+    )
+
+    await hear(office, said)
+
+    (reply,) = [row for key, row in (await answers(office)).items() if key.startswith("reply:")]
+    assert reply.payload["msgParam"]["content"] == "图片我还看不懂，用文字发给我就行"
+
+
 async def test_a_stranger_is_told_who_they_are_to_us(office):
     (reply,) = await kept_back(office, account="nobody")
 

@@ -195,10 +195,15 @@ SPANS = (
 )
 STAFF = frozenset({"请假", "上班", "日历", "leaves the company", "joins again"})
 """What changes the team, or the calendar."""
-OWNS = ("_owner_works", "_owner_works", "_owner_works", "_accepts", "_presses")
+OWNS = (
+    "_owner_works", "_owner_works", "_owner_works", "_accepts", "_presses", "_time_passes",
+)  # fmt: skip
 WORKS = ("_accepts", "_claims", "_works", "_works", "_works", "_presses", "_takes_back", "_race")
 ACTS = ("_decides", "_decides", "_decides", "_tries", "_looks", "_presses", "_owner_works")
-NEWS = ("_opens_a_mail", "_is_away", "_leaves_or_joins", "_relay_comes_by", "_race")
+NEWS = (
+    "_opens_a_mail", "_is_away", "_leaves_or_joins", "_relay_comes_by", "_time_passes",
+    "_time_passes", "_time_passes",
+)  # fmt: skip
 AWAY = ("请假 明天", "请假 今天下午", "请假")
 PICK = st.integers(0, 9_999)
 LENGTH = 100
@@ -364,8 +369,7 @@ class Machine(RuleBasedStateMachine):
 
     def say(self, who: str, line: str, *, twice: bool = False, key: str = "") -> None:
         """``twice``: the platform delivers it again. ``key``: the card whose button it is."""
-        if currently_in_test_context():
-            note(f"{self.clock.now:%m-%d %H:%M} {who}: {line}")
+        note_it(f"{self.clock.now:%m-%d %H:%M} {who}: {line}")
         said = self._said(who, line, key)
         self._begin(line.split(maxsplit=1)[0], who, line)
         self.run(hear(self.store, said))
@@ -599,10 +603,11 @@ class Machine(RuleBasedStateMachine):
 
     # -- time --------------------------------------------------------------------------
 
-    @rule(span=st.sampled_from(SPANS), daily=st.booleans())
-    def time_passes(self, span: timedelta, daily: bool) -> None:
+    def _time_passes(self, who: str, pick: int, flag: bool) -> None:
         """Day by day, or all at once because the service was down."""
-        parts = span // DAY if daily and DAY < span < 5 * DAY else 1
+        span = SPANS[pick % len(SPANS)]
+        parts = span // DAY if flag and DAY < span < 5 * DAY else 1
+        note_it(f"{span} pass" + (", day by day" if parts > 1 else ""))
         for _ in range(parts):
             self._pass(span / parts)
 
@@ -978,6 +983,12 @@ class Machine(RuleBasedStateMachine):
 
 
 # -- parts -------------------------------------------------------------------------------
+
+
+def note_it(text: str) -> None:
+    """To be printed if this walk goes wrong."""
+    if currently_in_test_context():
+        note(text)
 
 
 def _line_of(row: Any) -> Line:

@@ -8,7 +8,7 @@ from handlers import work
 from store.domain.lead import Kind, Lead
 from tests.scenarios.machine import Machine, Tally, walk
 
-EXAMPLES, LENGTH = 11, 100
+EXAMPLES, LENGTH = 10, 105
 OFTEN = {
     Kind.ACCEPTED, Kind.CLAIMED, Kind.FOLLOWED, Kind.LAPSED, Kind.RECLAIMED, Kind.TRANSFERRED,
     Kind.LEFT, Kind.MERGED, Kind.SPLIT, Kind.UNDONE, Kind.LATE, Kind.GRAB,

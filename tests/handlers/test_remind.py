@@ -7,8 +7,10 @@ import pytest
 
 from handlers.announce import record
 from handlers.assign import pass_on
+from handlers.people import leave
 from handlers.sweeps import reminders
 from store.db import open_store
+from store.domain.team import Platform
 from tests.handlers.people import answers, captured, lead, says
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -296,3 +298,19 @@ async def test_no_date_is_no_date(store):
 
     assert (await lead(store, number)).next_at is None
     assert await ringing(store, number) == {}
+
+
+async def test_a_reminder_of_a_lead_in_the_pool_is_masked(store, clock):
+    # A leaver's reminder rang at the manager with the whole number, which the pool's card masks.
+    new = await captured(store, rep="李雷", name="苏禾", phone="19912345678")
+    await says(store, "lilei", f"领取 {new.id}")
+    await says(store, "lilei", f"提醒 {new.id} 明天9点05 打电话")
+    async with store.begin() as tx:
+        await leave(tx, Platform.WECOM, "lilei")
+
+    [card] = (await ring(store, clock, "2026-03-03 09:05")).values()
+
+    assert "打电话" in card
+    assert "19912345678" not in card
+    assert "苏禾" not in card
+    assert f"/跟进 {new.id}" not in card

@@ -75,7 +75,6 @@ from tests.scenarios.folded import (
     forbidden,
     own_action,
     reads,
-    sees,
 )
 from tests.scenarios.promised import due as promised_due
 
@@ -211,8 +210,6 @@ LENGTH = 100
 NUMBER = count(1)
 SILENT = frozenset({Kind.MAILED, Kind.GREETED, Kind.UNGREETED, Kind.HANDOVER_FAILED})
 """Lines that change nothing a card says."""
-DECIDING = frozenset({"合并", "不同", "分开", "重复", "看重复"})
-"""What is about two leads that may be one person."""
 PARTING = frozenset({Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED})
 """How somebody ceases to have a lead that was theirs."""
 LISTED = timedelta(minutes=2)
@@ -894,10 +891,8 @@ class Machine(RuleBasedStateMachine):
             digits = lead.phone.removeprefix("+86")
             if not digits or digits not in said or digits in self.typed:
                 continue
-            same = [n for n in self.leads.values() if n.phone == lead.phone]
-            # Who decides whether two are one person has to see both.
-            rule = sees if self.verb in DECIDING or row.key.startswith("doubt") else reads
-            may = [rule(reader, was) for n in same for was in self._lately(n.id)]
+            same = [n for n in self.leads.values() if n.phone == lead.phone or digits in n.message]
+            may = [reads(reader, was) for n in same for was in self._lately(n.id)]
             assert any(may), f"{reader.name} reads the number of #{lead.id} in {row.key}: {said}"
 
     def _lately(self, lead_id: int) -> Sequence[Folded]:

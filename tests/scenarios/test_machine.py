@@ -8,7 +8,7 @@ from handlers import work
 from store.domain.lead import Kind, Lead
 from tests.scenarios.machine import Machine, Tally, walk
 
-EXAMPLES, LENGTH = 10, 105
+EXAMPLES, LENGTH = 12, 105
 OFTEN = {
     Kind.ACCEPTED, Kind.CLAIMED, Kind.FOLLOWED, Kind.LAPSED, Kind.RECLAIMED, Kind.TRANSFERRED,
     Kind.LEFT, Kind.MERGED, Kind.SPLIT, Kind.UNDONE, Kind.LATE, Kind.GRAB,
@@ -16,6 +16,7 @@ OFTEN = {
 """A walk that has met none of these has gone nowhere."""
 
 
+@pytest.mark.timeout(600)  # a thousand steps, whatever else the machine does
 @pytest.mark.parametrize(
     ("database", "number"), [("sqlite_template", 1), ("postgres", 2)], ids=["sqlite", "postgres"]
 )

@@ -44,7 +44,13 @@ LASTS = (*([5] * 12), *([60] * 9))
 """Seconds the clock is moved at a time while the fault lasts: ten minutes, finely at first."""
 OVER = (*([60] * 5), *([300] * 4))
 """After it: longer than the longest wait between two tries."""
-SETTINGS = {"LEADBOT_SLA__ACCEPT": "100h", "LEADBOT_LIMITS__API_PER_MINUTE": "0"}
+SETTINGS = {
+    # Real time passes while a fault is waited out: nobody is to be late by it.
+    "LEADBOT_SLA__FIRST_RESPONSE": "900h",
+    "LEADBOT_SLA__FIRST_RESPONSE_HOT": "900h",
+    "LEADBOT_SLA__ACCEPT": "100h",
+    "LEADBOT_LIMITS__API_PER_MINUTE": "0",
+}
 """Nobody waits days for a rep to accept, and we ask often."""
 MENDED = (*([300] * 12), *([60] * 5))
 """After an admin has mended it: what waits for that is tried every half an hour at last."""

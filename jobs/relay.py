@@ -180,10 +180,10 @@ class Relay:
                 await self._all_clear(tx, due, ref)
 
     @asynccontextmanager
-    async def _settling(self, due: Due) -> AsyncIterator[Tx]:
+    async def _settling(self, due: Due, *, unsent: bool = False) -> AsyncIterator[Tx]:
         """The transaction that says what became of ``due``, and what it cost."""
         async with self._store.begin() as tx:
-            await arrived(tx, due)
+            await (not_sent(tx, due) if unsent else arrived(tx, due))
             await self._tally.write(tx)
             yield tx
 
@@ -212,7 +212,7 @@ class Relay:
         log.warning(
             "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
         )
-        async with self._settling(due) as tx:
+        async with self._settling(due, unsent=later.unsent) as tx:
             if later.alarm is not None:
                 await sound(tx, later.alarm)
             idle = later.alarm and (_is_old_news(due, tx.now) or await astray(tx, due.key))

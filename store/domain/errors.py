@@ -90,6 +90,8 @@ class Later(LeadbotError):
     """
 
     ref: dict[str, Any] | None = None
+    unsent = False
+    """Whether the platform threw it back unread, so that it was no message to anybody."""
 
     def __init__(
         self, why: str, after: timedelta | None = None, alarm: Alarm | None = None

@@ -215,6 +215,20 @@ async def test_what_a_try_has_to_tell_the_next_one_is_kept_with_the_message(stor
     assert (await row(store)).ref == {"undelivered": "lead_1@1-ab"}
 
 
+async def test_what_the_platform_threw_back_unread_is_no_message(store, relay, phone):
+    """Each try used up a place in the minute, and a list took the card's place in the end."""
+    failure = Later("429", timedelta(seconds=1))
+    failure.unsent = True
+    phone.errors = [failure]
+    await put(store)
+
+    await relay.drain()
+
+    async with store.read() as tx:
+        [used] = (await tx.quota.used([(Api.WECOM_MEMBER, "lilei")])).values()
+    assert used.count == 0
+
+
 async def test_what_was_not_asked_counts_as_no_try_and_no_message(store, relay, phone, clock):
     phone.errors.append(Held("message/send is held back", timedelta(minutes=1)))
     await put(store)

@@ -41,7 +41,8 @@ WAIT = {
     **dict.fromkeys(("410100", "130101", "302033"), THROTTLED),
 }
 # The relay's own back-off decides how long.
-PASSING = {"-1", "15", "88", "system.busy", "systemBusy", "todo.taskCreate.flowControlError"}
+BUSY = {"system.busy", "systemBusy"}
+PASSING = {"-1", "15", "88", *BUSY, "todo.taskCreate.flowControlError"}
 # Some wrong parameters are reported as HTTP 500; waiting does not mend them.
 WRONG_PARAMETER = ("param.", "invalidParameter.")
 
@@ -229,14 +230,25 @@ class NeedsAdmin(Later):
 class TooFast(Later):
     """Too many messages at once: 5 seconds, and longer each time (row 26)."""
 
+    unsent = True
+    first = 5 * SECOND
+
     def at(self, attempts: int) -> Later:
         """With the wait that is due after so many tries."""
-        wait = min(5 * SECOND * 2 ** min(max(attempts - 1, 0), 8), MINUTE)
-        return Later(str(self), wait)
+        wait = min(self.first * 2 ** min(max(attempts - 1, 0), 8), MINUTE)
+        return Throttled(str(self), wait)
+
+
+class Busy(TooFast):
+    """HTTP 429: one second, and longer each time, up to a minute (row 18)."""
+
+    first = SECOND
 
 
 class Throttled(Later):
     """Too many at once; such a call costs nothing of the month (D:how-to-process-api-throttling-…)."""
+
+    unsent = True
 
 
 class Banned(Later):
@@ -299,6 +311,8 @@ def _error(
         return TokenRefused(what, code)
     if pause := _pause(what, code, now):
         return pause
+    if status == 429 and code in BUSY:
+        return Busy(f"{what}: HTTP {status} {code}")
     if mend := _mend(code, answer):
         log.error("dingtalk_needs_an_admin", call=what, code=code, hint=_hint(answer))
         return NeedsAdmin(what, code, mend, _hint(answer))
@@ -313,7 +327,7 @@ def _pause(what: str, code: str, now: datetime) -> Later | None:
         log.error("dingtalk_quota_used_up", call=what, code=code)
         return Spent(f"{what}: the monthly quota is used up", _next_month(now) - now)
     if code in TOO_FAST:
-        return TooFast(f"{what}: {code}", 5 * SECOND)
+        return TooFast(f"{what}: {code}", TooFast.first)
     return Throttled(f"{what}: {code}", WAIT[code]) if code in WAIT else None
 
 

@@ -34,6 +34,8 @@ FREE = ("/topapi/v2/", "/topapi/user/", "/v1.0/contact/", "/v1.0/oauth2/", "/get
 class Unreached(Later):
     """There was no connection: nothing was asked."""
 
+    unsent = True
+
 
 class Broken(Later):
     """The connection ended instead of an answer: it may have been done, or never been read."""

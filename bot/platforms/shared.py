@@ -181,7 +181,8 @@ class SharedHolds:
             for key in run_out:
                 if not await tx.leases.take(_probe(key), turn, PROBING):
                     raise held(key, LOOK_AGAIN)
-            return run_out
+            # Whoever had the turn before us may have been refused between our two looks.
+            return _run_out(tx, await tx.quota.holds(keys))
 
     async def _leave(self, keys: Sequence[str], turn: str, *, over: bool) -> None:
         if not keys:

@@ -12,7 +12,7 @@ MATRIX = Matrix()  # lives each good day once
 
 @pytest.mark.parametrize(
     "row",
-    [Row("wecom", "card_spent"), Row("dingtalk", "half_open"), Row("dingtalk", "undelivered")],
+    [Row("wecom", "card_spent"), Row("dingtalk", "half_open")],
     ids=str,
 )
 async def test_nothing_is_lost_and_nothing_is_doubled(row):

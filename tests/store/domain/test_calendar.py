@@ -153,7 +153,6 @@ def test_a_naive_instant_and_a_negative_span_are_refused():
 def test_a_lead_of_ninety_days_costs_what_a_new_one_costs():
     start = at("2026-01-05 10:00")
     away = ((at("2026-01-20 00:00"), at("2026-01-23 00:00")),)
-    OFFICE.add(start, timedelta(days=300))  # the years are listed once
 
     def steps(days):
         return [
@@ -162,7 +161,11 @@ def test_a_lead_of_ninety_days_costs_what_a_new_one_costs():
             _steps(lambda: OFFICE.add(start, timedelta(days=days) / 3, away)),
         ]
 
+    for days in (30, 90, 900):  # the years are listed once
+        steps(days)
+
     month, quarter, ancient = steps(30), steps(90), steps(900)
+
     assert all(abs(a - b) <= 10 for a, b in zip(month, quarter, strict=True))  # where it lands
     assert all(a <= b + 20 for a, b in zip(ancient, quarter, strict=True))  # a few lines a year
 

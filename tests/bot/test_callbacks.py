@@ -33,7 +33,7 @@ patient = settings(
 
 
 @pytest.fixture
-async def both(start, database) -> Web:
+async def both(database, start) -> Web:
     return await start(configured(database, wecom=WECOM, dingtalk=DINGTALK))
 
 
@@ -398,7 +398,7 @@ ROBOT = {
 
 @pytest.mark.parametrize("body", ROBOT.values(), ids=ROBOT)
 @pytest.mark.parametrize("as_manager", [False, True], ids=["a rep", "a manager"])
-async def test_whatever_dingtalk_signed_is_never_our_error(start, database, body, as_manager):
+async def test_whatever_dingtalk_signed_is_never_our_error(database, start, body, as_manager):
     people = [
         {"name": "王强", "dingtalk": "wangqiang", "role": "manager" if as_manager else "rep"}
     ]

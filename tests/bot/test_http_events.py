@@ -18,7 +18,7 @@ LEFT = {"EventType": "user_leave_org", "CorpId": "ding0corp", "eventId": "e1",
 
 
 @pytest.fixture
-async def web(start, database):
+async def web(database, start):
     return await start(configured(database, dingtalk=DINGTALK))
 
 

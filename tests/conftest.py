@@ -12,11 +12,13 @@ import pytest
 import structlog
 from blockbuster import BlockBuster
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import LRUCache
 
-from bot.config import parse
+from bot import demo
+from bot.config import Settings, parse
+from bot.serve import prepare_database
 from bot.wiring import rules
 from store import db
 from store.db import Store, open_store
@@ -112,6 +114,24 @@ def sqlite_template(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("template") / "template.db"
     asyncio.run(_migrate(f"sqlite+aiosqlite:///{path}"))
     return path
+
+
+def _copy_once(template: Path, to: Path) -> None:
+    if not to.exists():
+        shutil.copy(template, to)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once(sqlite_template) -> Iterator[None]:
+    """A new demo starts from the template: its migrations take longer than all the rest."""
+
+    async def prepare(settings: Settings) -> None:
+        _copy_once(sqlite_template, Path(make_url(settings.database.url).database))
+        await prepare_database(settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "prepare_database", prepare)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
 from handlers import tasks, todos
+from handlers.nurture import nurture
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
@@ -56,6 +57,7 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     await tasks.keep_occasions(tx, {change.lead.id: change.lead for change in planned}.values())
     await todos.settle_all(tx, [(change.lead, change.event.kind) for change in planned])
     stored = [Change(replace(c.lead, version=c.lead.version + 1), c.event) for c in planned]
+    await nurture(tx, stored)
     await announce(tx, stored)
     return list({change.lead.id: change.lead for change in stored}.values())
 

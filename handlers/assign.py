@@ -39,7 +39,8 @@ class Dispatcher:
         What a gate keeps waits, and says for what; nothing happens to what waits already.
         """
         rules = self.tx.rules
-        gate = closed(lead, rules.gates, rules.calendar, self.tx.now) if gated else None
+        now, mql = self.tx.now, rules.scale.mql
+        gate = closed(lead, rules.gates, rules.calendar, now, mql) if gated else None
         if gate is not None:
             same = (lead.hold, lead.why) == gate
             return [] if same else [lead.wait(gate.name, gate.why, self.tx.now)]

@@ -10,6 +10,7 @@ from handlers.assign import Dispatcher
 from handlers.doubts import ask_about
 from handlers.journeys import hush, leave_alone
 from handlers.lines import propose
+from handlers.nurture import nurture
 from handlers.score import happened
 from store.db import Tx
 from store.domain.channels import class_of, rule_for
@@ -23,7 +24,7 @@ from store.domain.enquiry import (
     signalled,
     start,
 )
-from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.lead import SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.lines import line_of
 from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
@@ -253,13 +254,16 @@ async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     dispatcher = await Dispatcher.open(tx)
     known = [slot.lead.id for slot in moved if slot.stored]
     owners = await tx.leads.owners_of(known) if known else {}
-    if known:
-        await tx.journeys.stop_all(known, "asked again")
+    waited = {slot.number for slot in moved if slot.lead.hold == SCORE}
     for slot in moved:
         former = next(reversed(owners.get(slot.lead.id, ())), None)
         if not slot.customer or not _stays(dispatcher, slot):
             for change in dispatcher.give(slot.lead, former):
                 slot.take(change)
+    # Who still waits for a better score has not been called: the letters are all they get.
+    on = {slot.lead.id for slot in moved if slot.number in waited and slot.lead.hold == SCORE}
+    if known:
+        await tx.journeys.stop_all([n for n in known if n not in on], "asked again")
     await dispatcher.close()
 
 
@@ -289,6 +293,7 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await tx.leads.write([(c.lead.id, c.event) for c in changes if c.lead.id in added])
     await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
     await _keep_consents(tx, slots, numbers)
+    await nurture(tx, changes)
     await announce(tx, changes)
     await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
     await propose(tx, [(s.lead, s.asked_for) for s in old if s.asked_for])

@@ -6,6 +6,7 @@ from typing import Any
 
 from cards.mail import render_mail, render_mass
 from handlers.announce import record
+from handlers.nurture import channel_of
 from handlers.score import happened
 from store.db import Tx
 from store.domain.calendar import quiet
@@ -16,34 +17,6 @@ from store.journeys import Journey
 from store.outbox import Put
 
 DAY = timedelta(days=1)
-
-
-async def begin(tx: Tx, lead: Lead) -> bool:
-    """Start the journey of the reason the lead was returned with, if there is one to reach it."""
-    plan = _plan_for(tx, lead)
-    if plan is None or lead.opted_out_at is not None or not _reachable(tx, lead, plan):
-        return False
-    await tx.journeys.stop(lead.id, "restarted")
-    await tx.journeys.start(lead.id, plan.name, tx.now + plan.steps[0].after)
-    return True
-
-
-def _plan_for(tx: Tx, lead: Lead) -> JourneyPlan | None:
-    plans = [p for p in tx.rules.journeys if p.steps]
-    fitting = [p for p in plans if lead.reason in p.reasons]
-    return next(iter(fitting or [p for p in plans if not p.reasons]), None)
-
-
-def _reachable(tx: Tx, lead: Lead, plan: JourneyPlan) -> bool:
-    return any(_channel(tx, lead, step) is not None for step in plan.steps)
-
-
-def _channel(tx: Tx, lead: Lead, step: JourneyStep) -> Channel | None:
-    """How this step reaches this person; a WeCom contact without an address gets a 群发 task."""
-    mail = Channel.MAIL if lead.email and tx.rules.mails else None
-    befriended = lead.external_userid and lead.parted_at is None
-    mass = Channel.WECOM_MASS if befriended and tx.rules.wecom else None
-    return (mass or mail) if step.channel == "wecom" else (mail or mass)
 
 
 async def advance(tx: Tx, journey: Journey) -> None:
@@ -93,7 +66,7 @@ async def _to_next(tx: Tx, journey: Journey, plan: JourneyPlan) -> None:
 
 
 async def _send(tx: Tx, lead: Lead, journey: Journey, step: JourneyStep) -> None:
-    channel = _channel(tx, lead, step)
+    channel = channel_of(tx, lead, step)
     if channel is None:
         return
     link = f"{tx.rules.public_url}/t/{await tx.links.make(lead.id, 'track', step.template)}"

@@ -11,8 +11,9 @@ from handlers import tasks
 from handlers.announce import record
 from handlers.capture import alone
 from handlers.doubts import SHOWN, key_of
-from handlers.journeys import begin, hush
+from handlers.journeys import hush
 from handlers.lists import Page
+from handlers.nurture import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain import merge as rules

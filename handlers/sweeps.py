@@ -12,7 +12,7 @@ from handlers import tasks
 from handlers.announce import record
 from handlers.assign import dispatch, pass_on
 from handlers.clocks import replan
-from handlers.journeys import begin
+from handlers.nurture import begin
 from store.db import Tx
 from store.domain.deadlines import reclaim_at, respond_by, schedule
 from store.domain.lead import Due, Lead, LeadId, may_see

@@ -10,7 +10,7 @@ from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on, went
 from handlers.follow import About
-from handlers.journeys import begin
+from handlers.nurture import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.deadlines import extension, reclaim_at

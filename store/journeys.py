@@ -28,18 +28,11 @@ class Journeys:
     conn: AsyncConnection
     now: datetime
 
-    async def start(self, lead_id: int, name: str, due_at: datetime) -> None:
-        await self.conn.execute(
-            insert(t.journeys).values(
-                lead_id=lead_id,
-                name=name,
-                step=0,
-                started_at=self.now,
-                due_at=due_at,
-                ended="",
-                waits="",
-            )
-        )
+    async def start_all(self, begun: Sequence[tuple[int, str, datetime]]) -> None:
+        """Of each: the lead, the journey's name, and when its first step is due."""
+        first = {"step": 0, "started_at": self.now, "ended": "", "waits": ""}
+        rows = [{"lead_id": n, "name": name, "due_at": at, **first} for n, name, at in begun]
+        await self.conn.execute(insert(t.journeys), rows)
 
     async def due(self, until: datetime, limit: int) -> Sequence[Journey]:
         rows = await self.conn.execute(

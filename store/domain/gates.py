@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from store.domain.calendar import WorkCalendar, opening_of
 from store.domain.conditions import value_of
-from store.domain.lead import NIGHT, Lead
+from store.domain.lead import NIGHT, SCORE, Lead
 from store.domain.rules import Gates
+from store.domain.scoring import MOST
 
 LABELS = {
     "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
@@ -23,8 +24,13 @@ class Gate(NamedTuple):
     why: str
 
 
-def closed(lead: Lead, gates: Gates, calendar: WorkCalendar, now: datetime) -> Gate | None:
-    """The first gate that keeps ``lead``; None: it may go out."""
+def closed(
+    lead: Lead, gates: Gates, calendar: WorkCalendar, now: datetime, mql: int = MOST
+) -> Gate | None:
+    """The first gate that keeps ``lead``; None: it may go out.
+
+    ``mql``: the points that open the gate of the score, however many it asks for.
+    """
     if brought(lead):
         return None
     missing = [LABELS.get(name, name) for name in gates.required if not value_of(name, lead)]
@@ -32,8 +38,9 @@ def closed(lead: Lead, gates: Gates, calendar: WorkCalendar, now: datetime) -> G
         return Gate("fields", f"等资料：{'、'.join(missing)}")
     if gates.consent and not (lead.consent_text or lead.consent_at):
         return Gate("consent", "等客户同意联系")
-    if lead.score < gates.min_score and lead.qualification == "UQL":
-        return Gate("score", f"{lead.score} 分，到 {gates.min_score} 分再派")
+    least = min(gates.min_score, mql)
+    if lead.score < least and lead.qualification == "UQL":
+        return Gate(SCORE, f"{lead.score} 分，到 {least} 分再派")
     if gates.working_time and (at := opening_of(now, calendar)) > now:
         local = at.astimezone(calendar.zone)
         return Gate(NIGHT, f"等开门，{local.month}月{local.day}日 {local:%H:%M} 派")

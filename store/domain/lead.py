@@ -254,6 +254,8 @@ QUALIFIED: Mapping[str, str] = {
 }
 NIGHT = "hours"
 """The gate of working time."""
+SCORE = "score"
+"""The gate of the least score: who waits at it is nurtured."""
 GRABBING = "谁先点谁跟"
 """The end of ``why`` while a group may grab it."""
 HANDED_OVER = "已离开，待交接"
@@ -503,7 +505,8 @@ class Lead:
         """A gate keeps it: the night's leads lie in the pool until the opening, others at marketing."""
         place = Place.POOL if gate == NIGHT else Place.MARKETING
         held = replace(self._placed(None, at), place=place, hold=gate, why=why)
-        return Change(held, Event(kind=Kind.HELD, at=at, text=why, data={"gate": gate}))
+        data = {"gate": gate, "from": self.hold}
+        return Change(held, Event(kind=Kind.HELD, at=at, text=why, data=data))
 
     # -- what it is worth ----------------------------------------------------
 

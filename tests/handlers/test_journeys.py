@@ -1,15 +1,19 @@
 """Nurturing: who is written to, when, and what makes it stop."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event as listening
 from sqlalchemy import select
 
 from handlers.journeys import clicked, opt_out
 from jobs.scheduler import Clockwork
 from store import tables as t
 from store.domain.lead import Kind, Place
-from tests.handlers.people import answers, captured, lead, says
+from store.domain.rules import Gates
+from tests.handlers.people import answers, captured, enquiry, lead, says
+from tests.handlers.test_capture import take
 
 MORNING = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 
@@ -177,3 +181,94 @@ async def test_a_name_with_template_syntax_is_just_a_name(store, beat, clock):
 
     [letter] = (await letters(store)).values()
     assert "49" not in letter.payload["text"].split("/t/")[0]
+
+
+# -- who waits for a better score ------------------------------------------------------
+
+
+def waits_for(store, points, **gates):
+    return replace(store, rules=replace(store.rules, gates=Gates(min_score=points, **gates)))
+
+
+async def cold(store, **values):
+    given = {"email": "w5@example.com", "name": "王五", "message": ""} | values
+    return await captured(store, **given)
+
+
+async def test_who_waits_for_a_better_score_is_nurtured_until_it_comes(store, beat, clock):
+    """They lay with marketing and nobody ever wrote to them: the score could not move."""
+    asks = waits_for(store, 50)
+    new = await cold(asks)
+    clock.tick(days=1)
+    await beat()
+    sent = await letters(asks)
+
+    async with asks.begin() as tx:
+        await clicked(tx, (await links(asks, "track"))[0])
+
+    after = await lead(asks, new.id)
+    assert (new.place, new.hold, len(sent)) == (Place.MARKETING, "score", 1)
+    assert (after.place, after.qualification, after.owner.name) == (Place.OWNER, "MQL", "李雷")
+    assert await ended(asks) == ["clicked"]
+
+
+async def test_the_mql_threshold_opens_whatever_the_gate_asks_for_and_the_card_says_so(store):
+    # "到 90 分再派" on the card, and it went out at 60.
+    asks = waits_for(store, 90)
+    new = await cold(asks)
+
+    await says(asks, "zhousc", f"重要 {new.id} 较高")
+
+    assert new.why == "25 分，到 60 分再派"
+    assert (await lead(asks, new.id)).owner.name == "李雷"
+
+
+async def test_asking_again_with_too_few_points_goes_on_with_the_letters(store, beat, clock):
+    asks = waits_for(store, 50)
+    await cold(asks, phone="19912345678")
+    clock.tick(days=1)
+    await beat()
+    await captured(asks, phone="19912345678", message="", email="")
+    clock.tick(days=2)
+
+    await beat()
+
+    assert await ended(asks) == [""]
+    assert len(await letters(asks)) == 2
+
+
+@pytest.mark.parametrize(
+    ("gates", "values"),
+    [
+        ({"consent": True}, {}),
+        ({"required": ("company",)}, {}),
+        ({}, {"message": "别再联系我"}),
+    ],
+)
+async def test_who_has_not_agreed_or_lacks_something_is_written_to_by_nobody(store, gates, values):
+    asks = waits_for(store, 90, **gates)
+
+    await cold(asks, **values)
+
+    assert await ended(asks) == []
+
+
+async def test_many_that_wait_cost_the_same_statements_whatever_their_number(store):
+    asks = waits_for(store, 90)
+    seen = []
+    listen = lambda *args: seen.append(args[2])  # noqa: E731
+
+    async def statements(count):
+        seen.clear()
+        made = [enquiry(email=f"{count}.{n}@example.com", message="") for n in range(count)]
+        await take(asks, *made)
+        return len(seen)
+
+    await statements(30)
+    engine = asks.engine.sync_engine
+    listening.listen(engine, "before_cursor_execute", listen)
+    few, many = await statements(20), await statements(40)
+    listening.remove(engine, "before_cursor_execute", listen)
+
+    assert len(await ended(asks)) == 90
+    assert many <= few

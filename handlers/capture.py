@@ -13,7 +13,6 @@ from handlers.lines import propose
 from handlers.nurture import nurture
 from handlers.score import happened
 from store.db import Tx
-from store.domain.channels import class_of, rule_for
 from store.domain.consent import withdraws
 from store.domain.custom import checked
 from store.domain.enquiry import (
@@ -31,7 +30,7 @@ from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
 from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
 from store.domain.rules import Scale
-from store.domain.scoring import Signal, comes_back, earned, judged, signals
+from store.domain.scoring import Signal, comes_back, earned, judged, rated, signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +190,8 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
             slot.weigh(change, tx.rules.scale, asked=seen is None)
             slot.hear(new, tx.now)
     else:
-        change = start(new, tx.now, tx.rules.scale)
-        begun = _likely(_told_apart(tx, change.lead), book.model, new)
+        change = start(new, tx.now, tx.rules)
+        begun = _likely(change.lead, book.model, new)
         slot = _Slot(-len(book.slots) - 1, begun, stored=False)
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
         slot.did += signals(change.event.kind, tx.now, change.event.data)
@@ -210,17 +209,6 @@ def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], at: datetime) -> C
     after = replace(change.lead, joined_at=at)
     undo = enquiry_undo(slot.lead, after, new, set(wanted) - slot.held - slot.keys)
     return Change(after, replace(change.event, data={**change.event.data, UNDO: undo}))
-
-
-def _told_apart(tx: Tx, lead: Lead) -> Lead:
-    """Which channel it came by, of which class, and which business line it is about."""
-    rule = rule_for(lead, tx.rules.channels)
-    return replace(
-        lead,
-        channel=lead.channel or (rule.name if rule else ""),
-        channel_class=class_of(lead, tx.rules.channels),
-        line=line_of(lead, tx.rules.lines),
-    )
 
 
 def _of_line(tx: Tx, slot: _Slot, candidates: Iterable[_Slot], new: NewLead) -> _Slot:
@@ -316,11 +304,14 @@ async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> 
     ``like``: what it has from the lead it comes from, beside the enquiry.
     """
     wanted = keys(new)
-    change = start(new, tx.now, tx.rules.scale)
-    lead = replace(_told_apart(tx, change.lead), **like)
+    change = start(new, tx.now, tx.rules)
+    did = signals(change.event.kind, tx.now, change.event.data)
+    lead = rated(replace(change.lead, **like), did, tx.now, tx.rules.scale)
     slot = _Slot(-1, lead, stored=False, keys=set(wanted))
     slot.take(Change(lead, change.event))
     slot.take(Change(lead, event))
+    if (higher := earned(lead, tx.now, tx.rules.scale)) is not None:
+        slot.take(higher)
     await _dispatch(tx, [slot])
     numbers = await _store(tx, [slot])
     return await tx.leads.get(numbers[-1])

@@ -15,6 +15,7 @@ from handlers.journeys import hush
 from handlers.lists import Page
 from handlers.nurture import begin
 from handlers.reply import Reply
+from handlers.score import happened
 from store.db import Tx
 from store.domain import merge as rules
 from store.domain.consent import withdraws
@@ -22,6 +23,7 @@ from store.domain.errors import BadCommand, NotFound, Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
 from store.domain.match import Key, keys
 from store.domain.merge import UNDO, Joined, keys_in
+from store.domain.scoring import filled_in, rated
 from store.domain.team import Member, MemberId
 from store.leads import Past
 
@@ -33,11 +35,12 @@ async def merge(tx: Tx, by: Member, ids: tuple[LeadId, ...]) -> Reply:
     kept, other = rules.kept_first(one, two)
     joined, closed = rules.merge(kept, other, by, tx.now)
     joined = await _carry(tx, joined, other)
-    await record(tx, joined, closed)
+    await record(tx, closed)
+    after = await happened(tx, joined, was=kept, stops="assigned", back=filled_in)
     await tx.doubts.settle(kept.id, other.id, by.id, same=True)
     said = f"#{other.id} 已并入 #{kept.id}，要分开发「分开 {other.id}」"
     await _answer(tx, (kept, other), by, said)
-    return Reply(text=said, card=merged_card(joined.lead, other, by), told=True, private=True)
+    return Reply(text=said, card=merged_card(after, other, by), told=True, private=True)
 
 
 async def _two(tx: Tx, ids: Sequence[LeadId], example: str) -> tuple[Lead, Lead]:
@@ -152,6 +155,17 @@ async def split(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     return Reply(text=f"#{kept.id} 和 #{other.id} 已分开，{_with(other)}", told=True)
 
 
+async def _rated(tx: Tx, back: Lead, last: Joined) -> Lead:
+    """``back`` with what it is worth without what has left, and without what only that had earned."""
+    did = (await tx.leads.did([back.id], but=[last.event_id])).get(back.id, ())
+    lead = rated(back, did, tx.now, tx.rules.scale)
+    lines = (await tx.leads.history([back.id])).get(back.id, ())
+    earned = any(p.kind == Kind.QUALIFIED and p.by is None and p.at == last.at for p in lines)
+    if earned and lead.qualification == "MQL" and lead.score < tx.rules.scale.mql:
+        return replace(lead, qualification="UQL")
+    return lead
+
+
 def _with(lead: Lead) -> str:
     return f"#{lead.id} 由 {lead.owner.name} 跟" if lead.owner else f"#{lead.id} 等主管分配"
 
@@ -198,7 +212,7 @@ def _by_id(team: Mapping[int, Member]) -> Mapping[MemberId, Member]:
 async def _tell_kept(tx: Tx, back: Lead, last: Joined, by: Member, other: Lead) -> None:
     data = {"of": last.event_id, "other": int(other.id)}
     event = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"#{other.id} 分出去", data=data)
-    await record(tx, Change(back, event))
+    await record(tx, Change(await _rated(tx, back, last), event))
     await tx.doubts.settle(back.id, other.id, by.id, same=False)
 
 

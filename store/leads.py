@@ -1,12 +1,13 @@
 """Leads and their history."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Row,
     RowMapping,
@@ -479,20 +480,40 @@ class Leads:
         rows = await self.conn.execute(query.order_by(t.events.c.at, t.events.c.id))
         return [(row.at, recalled(row.text, row.data)) for row in rows]
 
-    async def did(self, ids: Sequence[int]) -> Mapping[int, Sequence[Signal]]:
-        """What each of these prospects did that is worth points, oldest first."""
+    async def did(
+        self, ids: Sequence[int], but: Collection[int] = ()
+    ) -> Mapping[int, Sequence[Signal]]:
+        """What each of these prospects did that is worth points, oldest first.
+
+        Also what was done while they were taken for two; not what was split off, nor the
+        events ``but``.
+        """
         found: dict[int, list[Signal]] = {}
         if not ids:
             return found
+        family = self._family(ids)
         rows = await self.conn.execute(
-            select(t.events.c.lead_id, t.events.c.kind, t.events.c.at, t.events.c.data)
-            .where(t.events.c.lead_id.in_(ids), t.events.c.kind.in_(list(DID)))
-            .order_by(t.events.c.lead_id, t.events.c.id)
+            select(family.c.root, t.events.c.id, t.events.c.kind, t.events.c.at, t.events.c.data)
+            .join(family, family.c.id == t.events.c.lead_id)
+            .where(t.events.c.kind.in_([*DID, Kind.SPLIT]))
+            .order_by(t.events.c.id)
         )
-        for row in rows:
-            said = signals(Kind(row.kind), row.at, row.data)
-            found.setdefault(row.lead_id, []).extend(said)
+        lines = rows.all()
+        gone = {*but, *(row.data.get("of") for row in lines if row.kind == Kind.SPLIT)}
+        for row in lines:
+            if row.id not in gone:
+                said = signals(Kind(row.kind), row.at, row.data)
+                found.setdefault(row.root, []).extend(said)
         return found
+
+    def _family(self, ids: Sequence[int]) -> CTE:
+        """Each of these leads with all that were merged into it, and into those."""
+        mine = select(t.leads.c.id.label("root"), t.leads.c.id).where(t.leads.c.id.in_(ids))
+        family = mine.cte("family", recursive=True)
+        more = select(family.c.root, t.leads.c.id).join(
+            family, t.leads.c.merged_into == family.c.id
+        )
+        return family.union_all(more)
 
     async def told(self, ids: Sequence[int]) -> Mapping[int, Sequence[Told]]:
         """What was logged of each of these leads, as corrected and not undone, oldest first."""

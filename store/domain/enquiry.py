@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from store.domain.channels import class_of, rule_for
 from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import traits
+from store.domain.lines import line_of
 from store.domain.newlead import NewLead
-from store.domain.rules import Scale
+from store.domain.rules import Rules
 from store.domain.scoring import SIGNALS, rated, signals
 
 BLANKS = (
@@ -19,7 +21,7 @@ FRESH = LeadId(0)
 """The number of a lead that is not stored yet."""
 
 
-def start(new: NewLead, at: datetime, scale: Scale) -> Change:
+def start(new: NewLead, at: datetime, rules: Rules) -> Change:
     """A person nobody knew."""
     lead = Lead(
         **{name: getattr(new, name) for name in BLANKS},
@@ -60,10 +62,22 @@ def start(new: NewLead, at: datetime, scale: Scale) -> Change:
         version=1,
     )
     did = _raw(new)
-    lead = rated(lead, signals(Kind.CAPTURED, at, did), at, scale)
+    # Rules may ask for the channel: it has to be known before the points are counted.
+    lead = rated(told_apart(lead, rules), signals(Kind.CAPTURED, at, did), at, rules.scale)
     data = {"score": lead.score, "why": [[p.rule, p.points] for p in lead.points], **did}
     data["traits"] = traits(new)
     return Change(lead, Event(kind=Kind.CAPTURED, at=at, text=new.message, data=data))
+
+
+def told_apart(lead: Lead, rules: Rules) -> Lead:
+    """Which channel it came by, of which class, and which business line it is about."""
+    rule = rule_for(lead, rules.channels)
+    return replace(
+        lead,
+        channel=lead.channel or (rule.name if rule else ""),
+        channel_class=class_of(lead, rules.channels),
+        line=line_of(lead, rules.lines),
+    )
 
 
 def signalled(lead: Lead, new: NewLead, at: datetime) -> Change | None:

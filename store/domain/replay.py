@@ -37,7 +37,7 @@ def replay(
 
 
 def _decide(new: NewLead, at: datetime, rules: Rules, desks: Sequence[Desk]) -> Verdict:
-    lead = start(new, at, rules.scale).lead
+    lead = start(new, at, rules).lead
     choice = choose(lead, rules.routing, desks, None)
     if choice.to is not None:
         desk = next(d for d in desks if d.member.id == choice.to.id)

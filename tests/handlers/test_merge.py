@@ -470,6 +470,60 @@ async def test_taking_apart_peels_one_after_the_other(store):
     assert "没有并进过" in last
 
 
+# -- what each is worth ----------------------------------------------------------------
+
+
+async def test_what_is_split_off_takes_its_points_along_and_is_judged_at_once(store):
+    """The one that stayed kept the points of the other's enquiry; the other's were no MQL."""
+    first = await captured(store, phone=PHONE, message="")
+    asked = {"message": "尽快报价", "company": "云栖", "product": "CRM", "title": "总经理"}
+    await captured(store, phone=PHONE, **asked)
+    joined = await lead(store, first.id)
+
+    await says(store, "chenzg", f"分开 {first.id}")
+
+    kept, other = await lead(store, first.id), await lead(store, first.id + 1)
+    assert (joined.score >= 60, joined.qualification) == (True, "MQL")
+    assert (kept.score, kept.qualification) == (first.score, "UQL")
+    assert (other.score >= 60, other.qualification) == (True, "MQL")
+
+
+async def test_what_was_split_off_never_counts_again(store):
+    first = await captured(store, phone=PHONE, message="")
+    await captured(store, phone=PHONE, message="")
+    await says(store, "chenzg", f"分开 {first.id}")
+    before = (await lead(store, first.id)).score
+
+    await says(store, "chenzg", f"重要 {first.id} 高")
+    await says(store, "chenzg", f"重要 {first.id} 自动")
+
+    assert (await lead(store, first.id)).score == before == first.score
+
+
+async def test_two_that_are_one_have_the_points_of_both_until_they_are_split(store):
+    """Neither what was known of the other nor what they did counted until something else happened."""
+    one, other = await two(store, one={"message": ""}, two={"message": "", "company": "云栖"})
+    await captured(store, phone=other.phone, name=other.name, message="")
+    await says(store, "chenzg", f"合并 {one.id} {other.id}")
+    merged = await lead(store, one.id)
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    assert merged.score == one.score + 15 + 20
+    assert (await lead(store, one.id)).score == one.score
+    assert (await lead(store, other.id)).score == one.score + 15 + 20
+
+
+async def test_what_a_person_qualified_survives_the_split(store):
+    first = await captured(store, phone=PHONE, message="")
+    await captured(store, phone=PHONE, message="")
+    await says(store, "chenzg", f"认定 {first.id} MQL 电话核实过")
+
+    await says(store, "chenzg", f"分开 {first.id}")
+
+    assert (await lead(store, first.id)).qualification == "MQL"
+
+
 # -- at the same instant -------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import event as listening
 
 from handlers.journeys import clicked, opt_out
 from handlers.score import cool
+from store.domain.channels import ChannelRule
 from store.domain.deadlines import respond_by
 from store.domain.lead import Kind, Place
 from store.domain.rules import Scale, ScoringRule
@@ -242,3 +243,16 @@ async def test_a_score_that_fades_moves_no_promised_call_back(store, clock):
     limits, calendar = store.rules.limits, store.rules.calendar
     assert before.score >= limits.hot
     assert respond_by(after, limits, calendar) == respond_by(before, limits, calendar)
+
+
+async def test_points_for_a_channel_count_from_the_first_moment(store):
+    # The channel was told apart after the points were counted: 0 at first, 30 with the next page.
+    rules = replace(
+        store.rules,
+        channels=(ChannelRule(name="展会", kind="paid", sources=("expo",)),),
+        scale=Scale(rules=(ScoringRule(name="展会来的", when={"channel": "展会"}, points=30),)),
+    )
+
+    new = await captured(replace(store, rules=rules), source="expo")
+
+    assert (new.channel, new.score) == ("展会", 30)

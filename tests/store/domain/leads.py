@@ -29,7 +29,7 @@ def lead(
 ) -> Lead:
     """Lead 42, 王五, captured on Monday at 10:00."""
     new = read_fields({"name": "王五", "phone": "19912340042", "message": "想要报价"}, "website")
-    made = start(new, at, RULES.scale).lead
+    made = start(new, at, RULES).lead
     values: dict[str, Any] = {"id": LeadId(42)}
     if owner is not None:
         values |= {"owner": owner, "place": "owner", "stage": Stage.ASSIGNED}

@@ -81,6 +81,11 @@ def daily_jobs(store: Store) -> Sequence[Daily]:
     )
 
 
+async def _retimes(tx: Tx) -> bool:
+    stands = await tx.clocks.standing()
+    return stands is not None and stands.done is not None
+
+
 @dataclass
 class Clockwork:
     """Everything that happens without being asked. ``wake``: tell the relay."""
@@ -89,6 +94,7 @@ class Clockwork:
     wake: Callable[[], None]
     jobs: Sequence[Daily] = field(default_factory=tuple)
     _watched: bool = False
+    _done: dict[str, datetime] = field(default_factory=dict, repr=False)
     _one: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -97,11 +103,33 @@ class Clockwork:
     async def beat(self) -> None:
         """One look at the clock, one at a time. A job that fails is tried again at the next."""
         async with self._one:
-            for sweep in (self._clocks, self._sweep, self._journeys, self._cool, self._daily):
-                try:
-                    await sweep()
-                except Exception:
-                    log.exception("a job failed", job=sweep.__name__)
+            await self._tried("sweeps", self._sweeps())
+            for job in self.jobs:
+                await self._tried(job.name, self._daily(job))
+
+    async def _tried(self, name: str, work: Awaitable[None]) -> None:
+        """One that fails keeps no other from being done."""
+        try:
+            await work
+        except Exception:
+            log.exception("a job failed", job=name)
+
+    async def _sweeps(self) -> None:
+        """Most beats find nothing to do, and ask that in one go."""
+        if self._watched and not await self._anything_due():
+            return
+        for sweep in (self._clocks, self._sweep, self._journeys, self._cool):
+            await self._tried(sweep.__name__.lstrip("_"), sweep())
+
+    async def _anything_due(self) -> bool:
+        async with self.store.read() as tx:
+            return bool(
+                await tx.leads.due(tx.now, 1)
+                or await tx.reminders.due(tx.now, 1)
+                or await tx.journeys.due(tx.now, 1)
+                or await tx.leads.cooling(tx.now, 1)
+                or await _retimes(tx)
+            )
 
     async def rest(self) -> None:
         """Until the beat that is under way is over."""
@@ -114,17 +142,16 @@ class Clockwork:
             async with self.store.begin() as tx:
                 await clocks.watch(tx)
             self._watched = True
-        while await self._retimes():
+        while await self._retime():
             async with self.store.begin() as tx:
                 more = await clocks.go_on(tx)
             self.wake()
             if not more:
                 break
 
-    async def _retimes(self) -> bool:
+    async def _retime(self) -> bool:
         async with self.store.read() as tx:
-            stands = await tx.clocks.standing()
-        return stands is not None and stands.done is not None
+            return await _retimes(tx)
 
     async def _sweep(self) -> None:
         for step, most in ((sweeps.deadlines, sweeps.LEADS), (sweeps.reminders, sweeps.BATCH)):
@@ -160,13 +187,14 @@ class Clockwork:
                 if await cool(tx) < COOLED:
                     return
 
-    async def _daily(self) -> None:
-        now = self.store.clock()
-        for job in self.jobs:
-            slot = job.slot(now)
-            if slot is not None and await run_once(self.store, job, slot):
-                log.info("job done", job=job.name, slot=slot.isoformat())
-                self.wake()
+    async def _daily(self, job: Daily) -> None:
+        slot = job.slot(self.store.clock())
+        if slot is None or self._done.get(job.name) == slot:
+            return
+        if await run_once(self.store, job, slot):
+            log.info("job done", job=job.name, slot=slot.isoformat())
+            self.wake()
+        self._done[job.name] = slot
 
     def start(self) -> AsyncIOScheduler:
         """The metronome itself; ``shutdown()`` it."""

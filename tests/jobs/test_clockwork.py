@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from jobs.scheduler import Clockwork, run_once
 from store import tables as t
@@ -137,6 +137,33 @@ async def test_a_tick_that_crashes_is_given_back(store, clockwork, clock):
         await run_once(store, type(job)(job.name, job.trigger, prepare), job.slot(clock()))
 
     assert await run_once(store, job, job.slot(clock()))
+
+
+async def test_a_job_that_fails_keeps_no_other_from_its_hour(store, clockwork, clock):
+    async def breaks(store, slot):
+        raise RuntimeError
+
+    first, second, *_ = clockwork.jobs
+    for job in (first, second):
+        await run_once(store, job, job.slot(clock()))
+    clockwork.jobs = [type(first)(first.name, first.trigger, breaks), second]
+    clock.tick(days=1)
+
+    await clockwork.beat()
+
+    async with store.read() as tx:
+        assert await tx.ticks.last(first.name) < first.slot(clock())
+        assert await tx.ticks.last(second.name) == second.slot(clock())
+
+
+async def test_a_beat_without_anything_due_asks_in_one_transaction(store, clockwork, clock):
+    await clockwork.beat()
+    begun = []
+    event.listen(store.engine.sync_engine, "begin", begun.append)
+
+    await clockwork.beat()
+
+    assert len(begun) == 1
 
 
 async def test_a_new_installation_does_not_send_yesterdays_digest(store, clockwork, clock):

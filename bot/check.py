@@ -197,7 +197,7 @@ def _pool(settings: Settings) -> Iterator[str]:
         f"首次联系后 {_span(pool.no_conversion)}没有转化也回收；"
         f"有内容的一次跟进保 {_span(pool.protect)}，最长 {_span(pool.hard_max)}"
     )
-    yield f"回收前 {'、'.join(map(_span, pool.warn_before))}提醒，能延期一次 {_span(pool.extend)}"
+    yield f"回收前 {'、'.join(map(_span, pool.warn_before))}提醒，能延期一次 {_span(pool.extend)}，到最长为止"
     if pool.exempt_stages:
         yield f"不回收的阶段：{'、'.join(_stage(stage) for stage in pool.exempt_stages)}"
     for policy in pool.policy:

@@ -8,7 +8,14 @@ from cards.limits import clean, fit, plain
 from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
-from store.domain.deadlines import accept_by, extension, reclaim_at, respond_by, threatened
+from store.domain.deadlines import (
+    accept_by,
+    extendable,
+    extension,
+    reclaim_at,
+    respond_by,
+    threatened,
+)
 from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
 from store.domain.masking import redacted, sees_whole
 from store.domain.names import masked_name
@@ -139,7 +146,8 @@ def _threat(
         return title, note, buttons
     at, why = reclaim
     left = until(at, view.now, view.rules.zone)
-    extend = () if lead.extended else (Button("延期", f"/延期 {lead.id}"),)
+    offers = extendable(lead, view.rules.limits, view.rules.calendar)
+    extend = (Button("延期", f"/延期 {lead.id}"),) if offers else ()
     return f"快要回收 {_who(lead)}", f"{why}，{left}回到公海", (buttons[0], *extend)
 
 
@@ -237,8 +245,9 @@ def _extended(lead: Lead, view: View) -> str:
     reclaim = reclaim_at(lead, view.rules.limits, view.rules.calendar)
     if not lead.extended or reclaim is None:
         return ""
-    span = spelled(extension(lead, view.rules.limits))
-    return f"延期了 {span}，{dated(reclaim[0], view.now, view.rules.zone)} 到期"
+    span = extension(lead, view.rules.limits, view.rules.calendar)
+    more = f"延期了 {spelled(span)}" if span else "延期过"
+    return f"{more}，{dated(reclaim[0], view.now, view.rules.zone)} 到期"
 
 
 def _taken(lead: Lead, reader: Member, view: View) -> Card:

@@ -13,7 +13,7 @@ from handlers.follow import About
 from handlers.nurture import begin
 from handlers.reply import Reply
 from store.db import Tx
-from store.domain.deadlines import extension, reclaim_at
+from store.domain.deadlines import extendable, extension, hard_end, reclaim_at
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import (
     REASONS,
@@ -262,10 +262,31 @@ async def _who_else(tx: Tx, name: str, sales: Sequence[Member]) -> str:
 
 
 async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
+    """Reclaimed later, once, and never past the hard maximum: the answer says until when."""
     lead = await tx.leads.get(lead_id)
-    span = extension(lead, tx.rules.limits)
+    limits, calendar = tx.rules.limits, tx.rules.calendar
+    span = extension(lead, limits, calendar)
+    lead.check_mine(by)
+    if not extendable(lead, limits, calendar):
+        raise Refused(_why_no_later(tx, lead))
     change = lead.extend(by, tx.now, span)
-    if reclaim_at(lead, tx.rules.limits, tx.rules.calendar) is None:
-        raise Refused(f"#{lead_id} 现在不会被回收，不用延期")
     await record(tx, change)
-    return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，只能延一次", told=True)
+    at, _ = reclaim_at(change.lead, limits, calendar) or (tx.now, "")
+    most = "，已经到了最长期限" if at == hard_end(lead, limits) else ""
+    until = f"{dated(at, tx.now, tx.rules.zone)} 到期{most}"
+    return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，{until}，只能延一次", told=True)
+
+
+def _why_no_later(tx: Tx, lead: Lead) -> str:
+    """Why an extension would change nothing, and until when it is kept."""
+    limits = tx.rules.limits
+    reclaim = reclaim_at(lead, limits, tx.rules.calendar)
+    if reclaim is None:
+        return f"#{lead.id} 现在不会被回收，不用延期"
+    until, last = dated(reclaim[0], tx.now, tx.rules.zone), hard_end(lead, limits)
+    if last is not None and reclaim[0] >= last:
+        most = spelled(last - lead.contacted_at) if lead.contacted_at else ""
+        return f"#{lead.id} 首次联系后最长 {most}，{until} 到期，不能再延，谈不成就先「退回 {lead.id}」"
+    if lead.extended:
+        return f"#{lead.id} 已经延期过一次，{until} 到期，跟进一次也能留住它"
+    return f"#{lead.id} 能留到 {until}，现在延期不会更晚"

@@ -149,6 +149,34 @@ class WorkCalendar:
         local = self._local(at)
         return self._spend(local.date(), self._worked(local) + span)
 
+    def ago(self, at: datetime, span: timedelta, away: Sequence[Away] = ()) -> datetime:
+        """The last open instant from which ``span`` of working time passes until ``at``; aware UTC.
+
+        ``away`` counts for nothing: spans in order, apart from each other.
+        """
+        for start, end in reversed(away):
+            if start < at:
+                worked = self.between(min(end, at), at)
+                if end < at and span <= worked:
+                    break
+                at, span = start, span - worked
+        return self._ago(at, span)
+
+    def _ago(self, at: datetime, span: timedelta) -> datetime:
+        if self.always_open:
+            return at.astimezone(UTC) - span
+        local = self._local(at)
+        day, left = local.date(), self._worked(local) - span
+        while left < NOTHING:
+            day -= DAY
+            left += self.workday if self.is_workday(day) else NOTHING
+        return self.opens(self._instant(day, _offset(self.hours, left)))
+
+    @property
+    def workday(self) -> timedelta:
+        """Working time of one whole workday."""
+        return DAY if self.always_open else length(self.hours)
+
     def between(self, a: datetime, b: datetime) -> timedelta:
         """Working time from ``a`` to ``b``; negative when ``b`` is the earlier one."""
         if self.always_open:

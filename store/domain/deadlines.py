@@ -13,6 +13,7 @@ MINUTE = timedelta(minutes=1)
 NOTHING = timedelta(0)
 ONCE = frozenset({Due.NUDGE, Due.WARN})
 """What is only said: missed, it is not made up for."""
+UNCONVERTED = "一直没有转化"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +120,39 @@ def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[date
     if lead.owner is None or not lead.open or own is None:
         return None
     at, why = min(_threats(lead, own, calendar))
-    at += extension(lead, limits) if lead.extended else NOTHING
+    at += own.extend if lead.extended else NOTHING
+    last = hard_end(lead, limits)
+    if last is not None and last < at:
+        at, why = last, UNCONVERTED
     kept = (lead.spare_at, _graced(lead, limits, calendar))
     return max([at, *filter(None, kept)]), why
 
 
-def extension(lead: Lead, limits: Limits) -> timedelta:
-    """By how much one 延期 puts off the reclaim of this lead."""
-    return (_own(lead, limits) or limits).extend
+def hard_end(lead: Lead, limits: Limits) -> datetime | None:
+    """The hard maximum: neither a follow-up nor an extension keeps the lead longer.
+
+    None before the first contact, and for what is never reclaimed.
+    """
+    own = _own(lead, limits)
+    if own is None or lead.contacted_at is None:
+        return None
+    return lead.contacted_at + own.hard_max
+
+
+def extension(lead: Lead, limits: Limits, calendar: WorkCalendar) -> timedelta:
+    """By how much one 延期 puts off, or has put off, the reclaim of this lead as things stand."""
+    plain = reclaim_at(replace(lead, extended=False), limits, calendar)
+    later = reclaim_at(replace(lead, extended=True), limits, calendar)
+    return later[0] - plain[0] if plain and later else NOTHING
+
+
+def extendable(lead: Lead, limits: Limits, calendar: WorkCalendar) -> bool:
+    """Whether a 延期 would change anything."""
+    return not lead.extended and extension(lead, limits, calendar) >= MINUTE
 
 
 def _threats(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Sequence[tuple[datetime, str]]:
-    """Everything that takes a lead back; what protects it never outlasts the hard maximum."""
+    """Everything that takes a lead back, but for the hard maximum."""
     if lead.called_at is None:
         due = calendar.add(lead.placed_at, limits.no_contact, _away(lead)), "没有及时联系"
         return [due, *_unconverted(lead, limits)]
@@ -144,8 +166,7 @@ def _unconverted(lead: Lead, limits: Limits) -> Sequence[tuple[datetime, str]]:
     if lead.contacted_at is None:
         return ()
     first = lead.contacted_at
-    slow = max(first + limits.no_conversion, _protected(lead, limits) or first)
-    return [(min(slow, first + limits.hard_max), "一直没有转化")]
+    return [(max(first + limits.no_conversion, _protected(lead, limits) or first), UNCONVERTED)]
 
 
 def _protected(lead: Lead, limits: Limits) -> datetime | None:
@@ -214,9 +235,23 @@ def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) 
     What lies before the lead was placed warns nobody.
     """
     own = _own(lead, limits) or limits
-    moments = [at - before for before in limits.warn_before]
+    moments = [_before(at, span, calendar, _away(lead)) for span in limits.warn_before]
     if lead.called_at is None:
-        moments.append(calendar.add(lead.placed_at, own.no_contact / 2, _away(lead)))
+        half = calendar.add(lead.placed_at, own.no_contact / 2, _away(lead))
+        moments.append(min(calendar.opens(half), at - MINUTE))
     base = max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at)))
-    awake = (min(calendar.opens(moment), at - MINUTE) for moment in moments)
-    return [moment for moment in awake if base < moment < at]
+    return [moment for moment in moments if base < moment < at]
+
+
+def _before(
+    at: datetime, span: timedelta, calendar: WorkCalendar, away: Sequence[Away]
+) -> datetime:
+    """``span`` before ``at``; out of hours, so much working time before, at most a workday.
+
+    Told only when the doors open, nobody could do anything about Monday 09:10.
+    """
+    moment = at - span
+    gone = any(start <= moment < end for start, end in away)
+    if calendar.is_open(moment) and not gone:
+        return moment
+    return calendar.ago(at, min(span, calendar.workday), away)

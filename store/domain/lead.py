@@ -674,6 +674,8 @@ class Lead:
     def extend(self, by: Member, at: datetime, span: timedelta) -> Change:
         """Reclaimed ``span`` later, once."""
         self.check_mine(by)
+        if self.offered:
+            raise Refused(f"#{self.id} 还没接受，先发「领取 {self.id}」")
         if self.extended:
             raise Refused(f"#{self.id} 已经延期过一次，跟进一次也能留住它")
         event = Event(kind=Kind.EXTENDED, by=by.id, at=at, text=spelled(span))

@@ -274,6 +274,68 @@ async def test_what_is_never_reclaimed_is_not_extended(store):
     assert not (await lead(ruled, number)).extended
 
 
+async def followed_late(store, clock):
+    """Contacted at once, and a talk that protects it to the hard maximum of 20 days."""
+    number = await accepted(store)
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价")
+    clock.tick(days=13)
+    await says(store, "lilei", f"跟进 {number} 电话 聊了合同和付款方式")
+    return number
+
+
+async def test_an_extension_goes_to_the_hard_maximum_and_says_so(store, clockwork, clock):
+    """It said 7 days, and kept the lead 27 days after the first contact."""
+    number = await accepted(store)
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价")
+    first = clock()
+
+    answer = await says(store, "lilei", f"延期 {number}")
+
+    assert "已延期 6 天，3月22日 周日 10:00 到期，已经到了最长期限" in answer
+    assert "延期了 6 天，3月22日 周日 10:00 到期" in await card(store, number, CHEN)
+    clock.now = first + timedelta(days=20) - timedelta(minutes=1)
+    for _ in range(5):
+        await clockwork.beat()
+    assert (await lead(store, number)).owner is not None
+    clock.tick(minutes=1)
+    await clockwork.beat()
+    assert (await lead(store, number)).owner is None
+
+
+async def test_what_an_extension_cannot_keep_is_not_offered_one(store, clockwork, clock):
+    number = await followed_late(store, clock)
+    clock.now = datetime(2026, 3, 21, 3, 0, tzinfo=UTC)
+    for _ in range(3):
+        await clockwork.beat()
+
+    answer = await says(store, "lilei", f"延期 {number}")
+
+    assert "首次联系后最长 20 天，3月22日 周日 10:00 到期，不能再延" in answer
+    assert not (await lead(store, number)).extended
+    shown = await card(store, number, LEI)
+    assert "快要回收" in shown
+    assert f"/延期 {number}" not in shown
+
+
+async def test_a_second_extension_names_the_day_and_what_keeps_it(store):
+    number = await accepted(store)
+    await says(store, "lilei", f"延期 {number}")
+
+    answer = await says(store, "lilei", f"延期 {number}")
+
+    assert "已经延期过一次，3月12日 周四 10:00 到期，跟进一次也能留住它" in answer
+
+
+async def test_an_offer_is_accepted_before_it_is_extended(store):
+    """It could be extended by who had not said yes, and the next one had no extension left."""
+    offered = await captured(store, rep="李雷")
+
+    answer = await says(store, "lilei", f"延期 {offered.id}")
+
+    assert f"先发「领取 {offered.id}」" in answer
+    assert not (await lead(store, offered.id)).extended
+
+
 async def test_the_digest_counts_as_late_what_the_manager_was_told_is_late(
     store, clockwork, clock
 ):

@@ -6,6 +6,7 @@ Working time is walked piece by piece; nothing here asks the product but which d
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from store.domain.team import Away
@@ -82,20 +83,36 @@ def _taken(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[Moment]
     """Back to the pool; the warnings a day and two hours before, and at half without a call."""
     spare = [told.spare_at] if told.spare_at else []
     at = _reclaim(told, works, away) + (7 * DAY if told.extended else 0 * DAY)
+    if told.contacted_at is not None:
+        at = min(at, told.contacted_at + 20 * DAY)
     at = max([at, *spare, *_graced(told, works, away)])
     yield at, "reclaim"
-    warnings = [at - DAY, at - 2 * HOUR]
+    warnings = [_before(at, span, works, away) for span in (DAY, 2 * HOUR)]
     if told.called_at is None:
-        warnings.append(worked(told.placed_at, 12 * HOUR, works, away))
+        half = worked(told.placed_at, 12 * HOUR, works, away)
+        warnings.append(min(next(open_spans(half, works, ()))[0], at - MINUTE))
     since = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
     for warning in warnings:
-        awake = min(next(open_spans(warning, works, ()))[0], at - MINUTE)
-        if since < awake < at:
-            yield awake, "warn"
+        if since < warning < at:
+            yield warning, "warn"
+
+
+def _before(at: datetime, span: timedelta, works: Works, away: Sequence[Away]) -> datetime:
+    """So long before, if the owner works then; else so much work before, of a day at most."""
+    start, end = next(open_spans(at - span, works, away))
+    if start <= at - span < end:
+        return at - span
+    span = min(span, 8 * HOUR)
+    pieces = open_spans(at - 90 * DAY, works, away)
+    for start, end in reversed(list(takewhile(lambda piece: piece[0] < at, pieces))):
+        if span <= min(end, at) - start:
+            return min(end, at) - span
+        span -= min(end, at) - start
+    raise AssertionError
 
 
 def _reclaim(told: Folded, works: Works, away: Sequence[Away]) -> datetime:
-    """24 working hours without a call; 15 days of silence; 14 without a deal, 20 at most."""
+    """24 working hours without a call; 15 days of silence; 14 without a deal."""
     protected = [told.followed_at + 10 * DAY] if told.followed_at else []
     ends = []
     if told.called_at is None:
@@ -104,6 +121,5 @@ def _reclaim(told: Folded, works: Works, away: Sequence[Away]) -> datetime:
         last = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
         ends.append(max([last + 15 * DAY, *protected]))
     if told.contacted_at is not None:
-        slow = max([told.contacted_at + 14 * DAY, *protected])
-        ends.append(min(slow, told.contacted_at + 20 * DAY))
+        ends.append(max([told.contacted_at + 14 * DAY, *protected]))
     return min(ends)

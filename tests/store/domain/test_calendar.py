@@ -311,3 +311,44 @@ def test_quiet_hours_of_one_day_do_not_wrap():
 
 def test_a_calendar_that_never_closes_knows_no_quiet_holidays():
     assert quiet(at("2026-10-01 11:00"), SHANGHAI, NIGHT, ALWAYS) == at("2026-10-01 11:00")
+
+
+@pytest.mark.parametrize(
+    ("until", "length", "begins"),
+    [
+        ("2026-11-24 11:00", 2, "2026-11-24 09:00"),
+        ("2026-11-24 14:00", 2, "2026-11-24 10:30"),  # over lunch
+        ("2026-11-24 14:00", 0.5, "2026-11-24 13:30"),  # not 12:00, when everybody leaves
+        ("2026-11-23 09:10", 2, "2026-11-20 16:40"),  # from Monday back to Friday
+        ("2026-11-22 10:00", 8, "2026-11-20 09:00"),  # from Sunday
+        (
+            "2026-02-20 12:00",
+            2,
+            "2026-02-14 16:30",
+        ),  # from the Spring Festival to a made-up Saturday
+    ],
+)
+def test_working_time_is_counted_back_from_when_it_has_to_be_over(until, length, begins):
+    assert OFFICE.ago(at(until), timedelta(hours=length)) == at(begins)
+
+
+def test_counted_back_nobody_works_while_away():
+    away = (
+        (at("2026-11-23 00:00"), at("2026-11-25 00:00")),
+        (at("2026-11-25 09:30"), at("2026-11-25 10:00")),
+    )
+
+    assert OFFICE.ago(at("2026-11-25 10:30"), timedelta(hours=2), away) == at("2026-11-20 17:30")
+    assert OFFICE.ago(at("2026-11-25 10:30"), timedelta(minutes=30), away) == at(
+        "2026-11-25 10:00"
+    )
+
+
+@given(calendar=calendars, moment=moments, minutes=st.integers(1, 5000))
+def test_counted_back_and_forth_it_is_the_same(calendar, moment, minutes):
+    span = timedelta(minutes=minutes)
+
+    begins = calendar.ago(moment, span)
+
+    assert calendar.is_open(begins)
+    assert calendar.between(begins, moment) == span

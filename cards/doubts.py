@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cards.lead import reach_for, shown_name
 from cards.limits import fit, plain
-from cards.lists import PAGE, ROW
+from cards.lists import ROW, next_page, paged
 from cards.model import Button, Card
 from store.domain.lead import Lead
 from store.domain.masking import sees_whole
@@ -70,13 +70,15 @@ def doubts_card(pairs: Sequence[tuple[Lead, Lead]], count: int, page: int, reade
     """Everything nobody has decided yet; each line is opened by a press."""
     if not pairs:
         return Card(title="没有要核对的重复", buttons=(Button("我的线索", "/我的"),))
-    shown = pairs[: PAGE - 1] if count > PAGE * page else pairs[:PAGE]
-    more = (Button("下一页", f"/重复 {page + 1}页"),) if len(shown) < PAGE < count else ()
+    shown, more = paged(pairs, count, page)
     return Card(
         title=f"疑似重复 {count} 对",
         note=f"点一对就核对，也可以发「合并 {pairs[0][1].id} {pairs[0][0].id}」",
         rows=tuple((f"#{a.id} #{b.id}", _both(a, b, reader)) for a, b in shown),
-        buttons=(*(Button(f"#{a.id} #{b.id}", f"/重复 {a.id}") for a, b in shown), *more),
+        buttons=(
+            *(Button(f"#{a.id} #{b.id}", f"/重复 {a.id}") for a, b in shown),
+            *next_page("/重复", page, more=more),
+        ),
     )
 
 

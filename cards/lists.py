@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from cards.lead import View, give_buttons, shown_name
 from cards.limits import fit, plain
@@ -12,6 +13,7 @@ from store.domain.lead import HANDED_OVER, REASONS, Lead
 from store.domain.masking import redacted
 from store.domain.team import Member
 
+T = TypeVar("T")
 PAGE = 4
 ROW = 30  # characters that WeCom shows of a row
 REASONS_ASKED = ("not_ready", "no_budget", "bad_number", "not_mine")
@@ -29,13 +31,13 @@ def _wants(lead: Lead, *, hidden: bool = False) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _paged(leads: Sequence[Lead], count: int, page: int) -> tuple[Sequence[Lead], bool]:
-    """The leads that fit beside the button to the next page, and whether there is one."""
-    more = count > (page - 1) * (PAGE - 1) + len(leads)
-    return (leads[: PAGE - 1] if more else leads), more
+def paged(lines: Sequence[T], count: int, page: int) -> tuple[Sequence[T], bool]:
+    """The lines that fit beside the button to the next page, and whether there is one."""
+    more = count > (page - 1) * (PAGE - 1) + len(lines)
+    return (lines[: PAGE - 1] if more else lines), more
 
 
-def _next(line: str, page: int, *, more: bool) -> tuple[Button, ...]:
+def next_page(line: str, page: int, *, more: bool) -> tuple[Button, ...]:
     return (Button("下一页", f"{line} {page + 1}页"),) if more else ()
 
 
@@ -53,7 +55,7 @@ def pool_card(
         about = f"没有和「{fit(words, 12)}」有关的" if words else "现在是空的"
         again = Button("看公海", "/公海") if words else Button("我的线索", "/我的")
         return Card(title=f"公海{about}", buttons=(again,))
-    shown, more = _paged(leads, count, page)
+    shown, more = paged(leads, count, page)
     claim = ("领取", "领走", f"领取 {leads[0].id}")
     verb, does, usage = ("分配", "选人", f"分配 {leads[0].id} 姓名") if manages else claim
     return Card(
@@ -64,7 +66,7 @@ def pool_card(
         ),
         buttons=(
             *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in shown),
-            *_next(f"/公海 {words}".strip(), page, more=more),
+            *next_page(f"/公海 {words}".strip(), page, more=more),
         ),
     )
 
@@ -73,12 +75,12 @@ def mine_card(leads: Sequence[Lead], count: int, page: int, view: View) -> Card:
     """My open leads, the most urgent first."""
     if not leads:
         return Card(title="你手上没有在跟的线索", buttons=(Button("看公海", "/公海"),))
-    shown, more = _paged(leads, count, page)
+    shown, more = paged(leads, count, page)
     return Card(
         title=f"我的线索 {count} 条",
         note="最急的在前面" + _page_of(page, count),
         rows=tuple((f"#{lead.id}", _state(lead, view)) for lead in shown),
-        buttons=(*map(_open, shown), *_next("/我的", page, more=more)),
+        buttons=(*map(_open, shown), *next_page("/我的", page, more=more)),
     )
 
 
@@ -172,13 +174,13 @@ def unseen_card(leads: Sequence[Lead], count: int, page: int) -> Card:
     """What only a list has named so far, a press each."""
     if not leads:
         return Card(title="没有还没看的线索", buttons=(Button("我的线索", "/我的"),))
-    shown, more = _paged(leads, count, page)
+    shown, more = paged(leads, count, page)
     return Card(
         title=f"待看 {count} 条",
         rows=tuple(map(_unseen_row, shown)),
         buttons=(
             *(Button(f"看 #{lead.id}", f"/线索 {lead.id}") for lead in shown),
-            *_next("/待看", page, more=more),
+            *next_page("/待看", page, more=more),
         ),
     )
 

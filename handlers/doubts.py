@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from cards import render
 from cards.doubts import doubt_card, doubts_card
+from cards.lists import PAGE
 from store.db import Tx
 from store.domain.lead import Lead
 from store.domain.merge import may_merge
@@ -63,7 +64,7 @@ def _question(tx: Tx, lead: Lead, alike: Sequence[Lead], reader: Member) -> Put:
 
 
 async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
-    pairs, count = await tx.doubts.open(SHOWN)
+    pairs, count = await tx.doubts.open(PAGE)
     leads = await tx.leads.many({n for pair in pairs for n in pair})
     by_id = {int(lead.id): lead for lead in leads}
     day = tx.now.astimezone(tx.rules.zone).date()

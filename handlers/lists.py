@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from cards.lead import View, detail_text
 from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unseen_card
@@ -20,7 +21,8 @@ from store.domain.pools import may_give
 from store.domain.team import Member
 from store.leads import Past
 
-Read = Callable[[int], Awaitable[tuple[Sequence[Lead], int]]]
+T = TypeVar("T")
+Read = Callable[[int], Awaitable[tuple[Sequence[T], int]]]
 YEAR = timedelta(days=365)
 """What a source has come to lately says more than all that it ever has."""
 LINES = 8
@@ -46,24 +48,24 @@ class Look:
     words: str = ""
 
 
-async def _turned(page: Page, read: Read) -> tuple[Sequence[Lead], int, Page]:
-    """The leads of the page and how many there are; behind the last page, the last one."""
-    leads, count = await read(page.skip)
-    if leads or not count:
-        return leads, count, page
+async def turned(page: Page, read: Read[T]) -> tuple[Sequence[T], int, Page]:
+    """What stands on the page and how many there are; behind the last page, the last one."""
+    lines, count = await read(page.skip)
+    if lines or not count:
+        return lines, count, page
     last = Page(page.words, max(1, -(-(count - 1) // (PAGE - 1))))
     return (await read(last.skip))[0], count, last
 
 
 async def mine(tx: Tx, by: Member, page: Page) -> Reply:
-    leads, count, page = await _turned(page, lambda skip: tx.leads.mine(by, PAGE, skip))
+    leads, count, page = await turned(page, lambda skip: tx.leads.mine(by, PAGE, skip))
     view = View(now=tx.now, rules=tx.rules)
     return Reply(card=mine_card(leads, count, page.number, view), private=True)
 
 
 async def unseen(tx: Tx, by: Member, page: Page) -> Reply:
     """What was only named in a list so far, because too much came at once."""
-    leads, count, page = await _turned(page, lambda skip: tx.leads.unseen(by, PAGE, skip))
+    leads, count, page = await turned(page, lambda skip: tx.leads.unseen(by, PAGE, skip))
     return Reply(card=unseen_card(leads, count, page.number), private=True)
 
 
@@ -82,7 +84,7 @@ async def agenda(tx: Tx, by: Member) -> Sequence[Lead]:
 
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
     limits = tx.rules.limits
-    leads, count, page = await _turned(
+    leads, count, page = await turned(
         page, lambda skip: tx.leads.pool(by, page.words, limits, tx.now, (PAGE, skip))
     )
     gives = may_give(by, limits)

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from cards import render
 from cards.doubts import doubt_card, doubts_card, merged_card
-from cards.lists import answered_card
+from cards.lists import PAGE, answered_card
 from handlers import tasks
 from handlers.announce import record
 from handlers.capture import alone
-from handlers.doubts import SHOWN, key_of
+from handlers.doubts import key_of
 from handlers.journeys import hush
-from handlers.lists import Page
+from handlers.lists import Page, turned
 from handlers.nurture import begin
 from handlers.reply import Reply
 from handlers.score import happened
@@ -114,9 +114,9 @@ async def doubts(tx: Tx, by: Member, wanted: Page | LeadId) -> Reply:
     """What is still to be decided, or the question about one lead."""
     if not isinstance(wanted, Page):
         return await _question(tx, by, wanted)
-    pairs, count = await tx.doubts.open(SHOWN, (wanted.number - 1) * (SHOWN - 1))
+    pairs, count, page = await turned(wanted, lambda skip: tx.doubts.open(PAGE, skip))
     leads = {n.id: n for n in await tx.leads.many({n for pair in pairs for n in pair})}
-    card = doubts_card([(leads[a], leads[b]) for a, b in pairs], count, wanted.number, by)
+    card = doubts_card([(leads[a], leads[b]) for a, b in pairs], count, page.number, by)
     return Reply(card=card, private=True)
 
 

@@ -1,6 +1,7 @@
 """One person, two leads: asked about, joined, and taken apart again."""
 
 import asyncio
+import re
 
 import pytest
 from sqlalchemy import select
@@ -97,6 +98,20 @@ async def test_questions_that_come_one_by_one_in_a_minute_become_a_list_too(stor
 
     assert len([key for key in asked if key.startswith("doubt:")]) == 5
     assert "疑似重复 9 对" in str(asked)
+
+
+async def test_every_page_of_the_questions_shows_its_own_and_only_the_last_has_no_next(store):
+    """Of eight pairs the last was on no page; of five the second page led to an empty one."""
+    async with store.begin() as tx:
+        await capture(tx, [enquiry(phone=f"1991234567{n}", name="张丽") for n in range(8)])
+        await capture(tx, [enquiry(phone=f"1991234567{n}", name="刘强") for n in range(8)])
+
+    pages = [await says(store, "chenzg", f"重复 {n}页") for n in (1, 2, 3, 9)]
+
+    asked = [set(re.findall(r"/重复 (\d+)'", page)) for page in pages]
+    assert [len(numbers) for numbers in asked] == [3, 3, 2, 2]
+    assert len(set().union(*asked)) == 8
+    assert ["下一页" in page for page in pages] == [True, True, False, False]
 
 
 async def test_not_the_same_is_said_once_and_shown_everywhere(store):

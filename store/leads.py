@@ -109,27 +109,32 @@ class Leads:
     async def save(self, changes: Sequence[Change]) -> None:
         """Write leads that are stored already, and their events. Raises Stale."""
         leads = list({change.lead.id: change.lead for change in changes}.values())
-        if len(leads) > 1:
+        if len(leads) == 1:
+            await self._set(leads[0], _row(leads[0]))
+        else:
             await self._save_many(leads)
-        for lead in leads if len(leads) == 1 else ():
-            done = await self.conn.execute(
-                update(t.leads)
-                .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
-                .values(**_row(lead) | {"version": lead.version + 1})
-            )
-            if done.rowcount != 1:
-                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
-        await self._write(changes)
+        await self.write([(change.lead.id, change.event) for change in changes])
+
+    async def _set(self, lead: Lead, values: Mapping[str, Any]) -> None:
+        done = await self.conn.execute(
+            update(t.leads)
+            .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
+            .values({**values, "version": lead.version + 1})
+        )
+        if done.rowcount != 1:
+            raise _moved_on(lead)
 
     async def _save_many(self, leads: Sequence[Lead]) -> None:
         """The same for a batch, with as many statements as for two. Raises Stale."""
+        if not leads:
+            return
         ids = [lead.id for lead in leads]
         found = select(t.leads.c.id, t.leads.c.version).where(t.leads.c.id.in_(ids))
         rows = await self.conn.execute(found.order_by(t.leads.c.id).with_for_update())
         stored = {row.id: row.version for row in rows}
         for lead in leads:
             if stored.get(lead.id) != lead.version:
-                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
+                raise _moved_on(lead)
         await self.conn.execute(
             update(t.leads).where(t.leads.c.id == bindparam("lead")),
             [{**_row(lead), "version": lead.version + 1, "lead": lead.id} for lead in leads],
@@ -138,18 +143,8 @@ class Leads:
     async def plan(self, leads: Sequence[Lead]) -> None:
         """Write when the clock acts on ``leads`` next: nothing happened to them. Raises Stale."""
         for lead in leads:
-            done = await self.conn.execute(
-                update(t.leads)
-                .where(t.leads.c.id == lead.id, t.leads.c.version == lead.version)
-                .values(
-                    due_at=lead.due_at,
-                    due=lead.due,
-                    scope=lead.scope,
-                    version=lead.version + 1,
-                )
-            )
-            if done.rowcount != 1:
-                raise Stale(f"lead {lead.id} moved on from version {lead.version}")
+            planned = {"due_at": lead.due_at, "due": lead.due, "scope": lead.scope}
+            await self._set(lead, planned)
 
     async def add(self, changes: Sequence[Change]) -> Sequence[LeadId]:
         """Store new leads with their first events; their numbers, in the same order."""
@@ -175,9 +170,6 @@ class Leads:
             return [LeadId(row[0]) for row in rows]
         last = await self.conn.scalar(select(func.max(t.leads.c.id))) or 0
         return [LeadId(last + n) for n in range(1, count + 1)]
-
-    async def _write(self, changes: Sequence[Change]) -> None:
-        await self.write([(change.lead.id, change.event) for change in changes])
 
     async def write(self, lines: Sequence[tuple[int, Event]]) -> None:
         if lines:
@@ -658,6 +650,10 @@ def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
         )
         for word in words.split()
     ]
+
+
+def _moved_on(lead: Lead) -> Stale:
+    return Stale(f"lead {lead.id} moved on from version {lead.version}")
 
 
 def _past(row: Row[Any], team: Mapping[int, Member]) -> Past:

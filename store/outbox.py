@@ -97,6 +97,18 @@ def _at(code: Mapping[str, str]) -> datetime:
     return datetime.fromisoformat(code["at"])
 
 
+def _put(row: Row[Any]) -> Put:
+    """What was put last. Whether it rang, and how much it mattered, is over."""
+    return Put(
+        key=row.key,
+        channel=Channel(row.channel),
+        account=row.account,
+        payload=row.payload,
+        lead_id=row.lead_id,
+        member_id=row.member_id,
+    )
+
+
 def _track_id(ref: Mapping[str, Any] | None) -> str:
     return str((ref or {}).get("track_id", ""))
 
@@ -197,15 +209,9 @@ class Outbox:
 
     async def holders(self, lead_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """Who has a card of each of these leads on their phone: lead → members."""
-        found: dict[int, list[int]] = {}
-        rows = await self.conn.execute(
-            select(t.outbox.c.lead_id, t.outbox.c.member_id)
-            .where(t.outbox.c.lead_id.in_(lead_ids), t.outbox.c.member_id.is_not(None))
-            .order_by(t.outbox.c.key)
+        return await self._cards(
+            t.outbox.c.lead_id.in_(lead_ids), t.outbox.c.member_id.is_not(None)
         )
-        for row in rows:
-            found.setdefault(row.lead_id, []).append(row.member_id)
-        return found
 
     async def behind(self, member_ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
         """The cards of these members that are older than the last thing that happened to their lead.
@@ -215,11 +221,12 @@ class Outbox:
         later = exists().where(
             t.events.c.lead_id == t.outbox.c.lead_id, t.events.c.at >= t.outbox.c.put_at
         )
+        return await self._cards(t.outbox.c.member_id.in_(member_ids), later)
+
+    async def _cards(self, *which: ColumnElement[bool]) -> Mapping[int, Sequence[int]]:
         found: dict[int, list[int]] = {}
         rows = await self.conn.execute(
-            select(t.outbox.c.lead_id, t.outbox.c.member_id)
-            .where(t.outbox.c.member_id.in_(member_ids), later)
-            .order_by(t.outbox.c.key)
+            select(t.outbox.c.lead_id, t.outbox.c.member_id).where(*which).order_by(t.outbox.c.key)
         )
         for row in rows:
             found.setdefault(row.lead_id, []).append(row.member_id)
@@ -329,27 +336,22 @@ class Outbox:
 
     async def show(self, key: str, payload: dict[str, Any]) -> None:
         """The message that is there says something else from now on, without a sound."""
-        await self.conn.execute(
-            update(t.outbox)
-            .where(t.outbox.c.key == key)
-            .values(
-                payload=payload,
-                version=t.outbox.c.version + 1,
-                attempts=0,
-                error=None,
-                due_at=case((t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now),
-            )
-        )
+        await self._renew(key, payload=payload, error=None)
 
     async def redraw(self, key: str) -> None:
         """Show the row again although it did not change: the phone has an older card."""
+        await self._renew(key)
+
+    async def _renew(self, key: str, **values: Any) -> None:
+        in_flight = (t.outbox.c.lease.is_not(None), t.outbox.c.due_at)
         await self.conn.execute(
             update(t.outbox)
             .where(t.outbox.c.key == key)
             .values(
                 version=t.outbox.c.version + 1,
                 attempts=0,
-                due_at=case((t.outbox.c.lease.is_not(None), t.outbox.c.due_at), else_=self.now),
+                due_at=case(in_flight, else_=self.now),
+                **values,
             )
         )
 
@@ -372,33 +374,14 @@ class Outbox:
             .where(t.outbox.c.lead_id == lead_id, t.outbox.c.channel == channel)
             .order_by(t.outbox.c.key)
         )
-        return [
-            Put(
-                key=row.key,
-                channel=Channel(row.channel),
-                account=row.account,
-                payload=row.payload,
-                lead_id=row.lead_id,
-            )
-            for row in rows
-        ]
+        return [_put(row) for row in rows]
 
     async def of_keys(self, keys: Sequence[str]) -> Sequence[Put]:
         """Those of ``keys`` that were put, as they were put last."""
         rows = await self.conn.execute(
             select(t.outbox).where(t.outbox.c.key.in_(keys)).order_by(t.outbox.c.key)
         )
-        return [
-            Put(
-                key=row.key,
-                channel=Channel(row.channel),
-                account=row.account,
-                payload=row.payload,
-                lead_id=row.lead_id,
-                member_id=row.member_id,
-            )
-            for row in rows
-        ]
+        return [_put(row) for row in rows]
 
     async def drop_for(self, member_ids: Sequence[int]) -> None:
         """What has not reached these people yet never will: they left."""

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -55,40 +55,34 @@ class Reminders:
         )
 
     async def due(self, until: datetime, limit: int) -> Sequence[Reminder]:
-        rows = await self.conn.execute(
-            select(t.reminders)
-            .where(t.reminders.c.due_at <= until)
-            .order_by(t.reminders.c.due_at, t.reminders.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return [_reminder(row) for row in rows]
+        return await self._ringing(t.reminders.c.due_at <= until, limit=limit)
 
     async def coming(self, member_ids: Sequence[int], until: datetime) -> Sequence[Reminder]:
         """What these people will be reminded of by then, earliest first."""
-        rows = await self.conn.execute(
-            select(t.reminders)
-            .where(
-                t.reminders.c.member_id.in_(member_ids),
-                t.reminders.c.due_at > self.now,
-                t.reminders.c.due_at <= until,
-                t.reminders.c.date_only.is_(False),
-            )
-            .order_by(t.reminders.c.due_at, t.reminders.c.id)
-            .with_for_update(skip_locked=True)
+        return await self._ringing(
+            t.reminders.c.member_id.in_(member_ids),
+            t.reminders.c.due_at > self.now,
+            t.reminders.c.due_at <= until,
+            t.reminders.c.date_only.is_(False),
         )
-        return [_reminder(row) for row in rows]
 
     async def mornings(self, member_ids: Sequence[int], until: datetime) -> Sequence[Reminder]:
         """The date-only ones of these people that are due: all of them make one card."""
+        return await self._ringing(
+            t.reminders.c.member_id.in_(member_ids),
+            t.reminders.c.due_at <= until,
+            t.reminders.c.date_only.is_(True),
+        )
+
+    async def _ringing(
+        self, *which: ColumnElement[bool], limit: int | None = None
+    ) -> Sequence[Reminder]:
+        """Those to be rung by this process, the earliest first."""
         rows = await self.conn.execute(
             select(t.reminders)
-            .where(
-                t.reminders.c.member_id.in_(member_ids),
-                t.reminders.c.due_at <= until,
-                t.reminders.c.date_only.is_(True),
-            )
+            .where(*which)
             .order_by(t.reminders.c.due_at, t.reminders.c.id)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
         return [_reminder(row) for row in rows]

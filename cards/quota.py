@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from cards.model import Button, Card
 from store.domain.quota import Api, Level, Used
 
-UNTIL = {"minute": "这一分钟", "hour": "这一小时", "day": "今天", "month": "本月"}
 SAVES = "提醒合并，日报缩短，旁人的卡片不改写；新线索照发"
 STOPS = {
     Api.WECOM_APP: "卡片可能要等明天，群里和智能机器人照常",

@@ -21,7 +21,7 @@ from store.domain import merge as rules
 from store.domain.consent import withdraws
 from store.domain.errors import BadCommand, NotFound, Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
-from store.domain.match import Key, keys
+from store.domain.match import keys
 from store.domain.merge import UNDO, Joined, keys_in
 from store.domain.scoring import filled_in, rated
 from store.domain.team import Member, MemberId
@@ -232,7 +232,7 @@ async def _unmerge(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     team = await tx.members.all()
     back = rules.restored(other, last.undo["was"], _by_id(team))
     back = await _as_wanted(tx, back, kept, last)
-    moved = [Key(kind, value) for kind, value in last.undo["moved"]]
+    moved = keys_in(last.undo, "moved")
     await tx.leads.remember([(key, int(other.id)) for key in moved])
     owner = back.owner
     for entry in last.undo["reminders"]:
@@ -251,7 +251,7 @@ async def _as_wanted(tx: Tx, back: Lead, kept: Lead, last: Joined) -> Lead:
     lines = (await tx.leads.history([kept.id])).get(kept.id, ())
     came = {past.at: keys(rules.enquiry(past.data[UNDO])) for past in lines if _asked(past)}
     held = (await tx.leads.keys_of([kept.id])).get(kept.id, ())
-    left = [Key(kind, value) for kind, value in last.undo["moved"]]
+    left = keys_in(last.undo, "moved")
     said = [
         entry
         for entry in await tx.consents.withdrawals([kept.id])

@@ -30,7 +30,6 @@ from store.people import Consents, Doubts
 from store.pictures import Pictures
 from store.quota import Ledger
 from store.reminders import Reminders
-from store.tables import metadata
 from store.ticks import Ticks
 from store.tokens import Tokens
 from store.versions import Versions
@@ -148,10 +147,6 @@ class Store:
             calendar = self.rules.calendar.declared(days)
             self._effective[key] = replace(self.rules, calendar=calendar)
         return self._effective[key]
-
-    async def create_tables(self) -> None:
-        async with self.engine.begin() as conn:
-            await conn.run_sync(metadata.create_all)
 
     async def close(self) -> None:
         await self.engine.dispose()

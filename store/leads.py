@@ -583,17 +583,13 @@ class Leads:
         data = await self.conn.scalar(query.order_by(t.events.c.id.desc()).limit(1))
         return None if data is None or data.get("open") else data["grab"]
 
-    async def owners(self, lead_id: int, since: datetime | None = None) -> Sequence[MemberId]:
-        """Everybody who had the lead (since then); who had it last is last."""
-        return (await self.owners_of([lead_id], since)).get(lead_id, ())
+    async def owners(self, lead_id: int) -> Sequence[MemberId]:
+        """Everybody who had the lead; who had it last is last."""
+        return (await self.owners_of([lead_id])).get(lead_id, ())
 
-    async def owners_of(
-        self, ids: Sequence[int], since: datetime | None = None
-    ) -> Mapping[int, Sequence[MemberId]]:
-        """Everybody who had each of these leads (since then); who had it last is last."""
+    async def owners_of(self, ids: Sequence[int]) -> Mapping[int, Sequence[MemberId]]:
+        """Everybody who had each of these leads; who had it last is last."""
         query = select(t.events).where(t.events.c.lead_id.in_(ids))
-        if since is not None:
-            query = query.where(t.events.c.at >= since)
         had = {Kind.CLAIMED, Kind.ACCEPTED, Kind.TRANSFERRED, Kind.FOLLOWED, Kind.RETURNED,
                Kind.RELEASED, Kind.RECLAIMED, Kind.UNDONE}  # fmt: skip
         rows = await self.conn.execute(

@@ -65,17 +65,6 @@ class Models:
         )
         return [traits for (traits,) in await self.conn.execute(query) if traits]
 
-    async def traits_of(self, lead_id: int) -> Traits | None:
-        """What was known of the lead when it came in."""
-        query = (
-            select(t.events.c.data["traits"])
-            .where(t.events.c.lead_id == lead_id, t.events.c.kind == Kind.CAPTURED)
-            .order_by(t.events.c.id)
-            .limit(1)
-        )
-        traits: Traits | None = await self.conn.scalar(query)
-        return traits
-
     async def open_after(self, lead_id: int, limit: int) -> Mapping[int, Traits]:
         """Open leads with higher numbers, as they came in."""
         captured = and_(t.events.c.lead_id == t.leads.c.id, t.events.c.kind == Kind.CAPTURED)

@@ -81,11 +81,6 @@ def read_phone(text: str) -> Phone | None:
     return found[0] if found else None
 
 
-def first_phone(text: str) -> Phone | None:
-    """The first real number of a sentence; never raises."""
-    return next(iter(all_phones(text)), None)
-
-
 def all_phones(text: str) -> list[Phone]:
     """Every real number of a text once, in order; never raises."""
     return list(_found(_plain(text)))

@@ -48,12 +48,6 @@ def missing(lead: Lead, sops: Sequence[Sop]) -> Sequence[Question]:
     )
 
 
-def answered(lead: Lead, sops: Sequence[Sop]) -> Sequence[tuple[str, str]]:
-    """Every question of any stage that has an answer: label and answer."""
-    asked = {q.id: q.label for sop in sops for q in sop.questions}
-    return [(label, str(lead.fields[key])) for key, label in asked.items() if lead.fields.get(key)]
-
-
 def find_question(words: str, questions: Sequence[Question]) -> tuple[Question, str] | None:
     """The question that ``words`` begins with, by label or id, and what follows it."""
     folded = words.casefold()

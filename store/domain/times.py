@@ -31,7 +31,6 @@ from store.domain.numerals import normalise
 LONGEST = 1000  # characters looked at
 MORNING = time(9)  # a date alone is due when the working day begins
 HALF_DAY = timedelta(hours=12)
-WEEKDAY_NAMES = "一二三四五六日"
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,23 +435,3 @@ def _hour_of_part(part: str, hour: int) -> int:
     if part in LATE and (hour == 12 or hour < 5):
         return hour % 12 + 24
     return hour
-
-
-def describe(at: datetime, now: datetime, zone: tzinfo, date_only: bool = False) -> str:
-    """Name an instant as a colleague would: 明天 11月22日 15:00, 下周三 11月25日 15:00."""
-    local, today = at.astimezone(zone), now.astimezone(zone).date()
-    day = local.date()
-    written = f"{day.month}月{day.day}日"
-    if day.year != today.year:
-        written = f"{day.year}年{written}"
-    clock = "" if date_only else f" {local:%H:%M}"
-    return f"{_called(day, today)} {written}{clock}"
-
-
-def _called(day: date, today: date) -> str:
-    near = {-1: "昨天", 0: "今天", 1: "明天", 2: "后天"}
-    if name := near.get((day - today).days):
-        return name
-    weeks = (day - day.weekday() * DAY - (today - today.weekday() * DAY)).days // 7
-    week = {-1: "上", 0: "这", 1: "下"}.get(weeks, "")
-    return f"{week}周{WEEKDAY_NAMES[day.weekday()]}"

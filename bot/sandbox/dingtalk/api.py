@@ -5,7 +5,7 @@ The two families share no path, so one stand-in serves both bases.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
@@ -206,9 +206,6 @@ def reply(answer: Mapping[str, Any], status: int = 200) -> web.Response:
 def refused(fault: Fault) -> web.Response:
     answer = {"code": fault.code, "requestid": token_hex(16).upper(), "message": fault.message}
     return reply(answer | fault.fields, fault.status)
-
-
-Middle = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 @web.middleware

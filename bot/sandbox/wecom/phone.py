@@ -122,16 +122,6 @@ class Hand:
         more: dict[str, Value] = {"EventKey": "", "AgentID": self._company.agent_id}
         await self._courier.carry({**self._head(userid, "event"), "Event": event, **more})
 
-    async def report_activity(self, event: str, **more: Value) -> None:
-        """The platform finds the app used too little, or enough again (D:90240)."""
-        about: dict[str, Value] = {"Event": event, "AgentID": self._company.agent_id}
-        await self._courier.carry({**self._head("sys", "event"), **about, **more})
-
-    async def report_links(self, change: str, **more: Value) -> None:
-        """What 获客助手 tells the app (D:97299)."""
-        event = {"Event": "customer_acquisition", "ChangeType": change}
-        await self._courier.carry({**self._head("sys", "event"), **event, **more})
-
     def _head(self, sender: str, kind: str) -> Mapping[str, Value]:
         at = int(self._state.clock().timestamp())
         return {"FromUserName": sender, "CreateTime": at, "MsgType": kind}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from store.domain.dates import is_public_workday
 from store.domain.lunar import lunar_date
-from store.domain.times import describe, find_time, find_times
+from store.domain.times import find_time, find_times
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 21, 10, tzinfo=SHANGHAI)  # a Saturday
@@ -207,42 +207,6 @@ def test_the_answer_is_utc_and_a_naive_clock_is_refused():
     assert found("明天").at.tzinfo is UTC
     with pytest.raises(ValueError, match="time zone"):
         found("明天", datetime(2026, 11, 21, 10))  # noqa: DTZ001 - the point of the test
-
-
-@pytest.mark.parametrize(
-    ("at", "date_only", "text"),
-    [
-        ("2026-11-21 15:00", False, "今天 11月21日 15:00"),
-        ("2026-11-22 09:00", True, "明天 11月22日"),
-        ("2026-11-25 15:00", False, "下周三 11月25日 15:00"),
-        ("2026-12-25 09:00", True, "周五 12月25日"),
-        ("2027-02-06 09:00", True, "周六 2027年2月6日"),
-        ("2026-11-20 08:05", False, "昨天 11月20日 08:05"),
-        ("2026-11-17 08:05", False, "这周二 11月17日 08:05"),
-    ],
-)
-def test_a_moment_is_described_as_a_colleague_would(at, date_only, text):
-    moment = datetime.fromisoformat(at).replace(tzinfo=SHANGHAI)
-
-    assert describe(moment, NOW, SHANGHAI, date_only=date_only) == text
-
-
-@given(
-    st.datetimes(
-        datetime(2024, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
-        datetime(2030, 1, 1),  # noqa: DTZ001
-        timezones=st.just(SHANGHAI),
-    ),
-    st.integers(1, 400 * 24 * 60),
-)
-def test_what_is_described_is_read_back_as_the_same_minute(now, minutes):
-    at = (now + timedelta(minutes=minutes)).replace(second=0, microsecond=0)
-    if at <= now:
-        at += timedelta(minutes=1)
-
-    again = find_time(describe(at, now, SHANGHAI), now, SHANGHAI)
-
-    assert (again.at, again.ambiguous) == (at, "")
 
 
 PIECES = "下周三 上 本月 明天 后 3 十 二十 号 点 半 早上 : / - 年 月 日 天 小时 个 前 每 春节 到 农历 初 ２ 几"

@@ -20,7 +20,7 @@ from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
 from store.domain.masking import redacted, sees_whole
 from store.domain.names import masked_name
 from store.domain.phones import masked, national
-from store.domain.pools import claimable_at, may_distribute
+from store.domain.pools import Bar, Why, may_distribute
 from store.domain.rules import Rules
 from store.domain.sop import missing, sop_for
 from store.domain.team import Member, Role
@@ -37,7 +37,8 @@ class View:
     """What a card needs to know besides the lead. ``last``: the newest follow-up.
 
     ``missed``: how often nobody answered lately, the last time included. ``undo``: the
-    last thing that happened was the reader's doing, and can still be taken back.
+    last thing that happened was the reader's doing, and can still be taken back. ``bar``:
+    why the reader may not claim it.
     """
 
     now: datetime
@@ -46,6 +47,7 @@ class View:
     suggested: tuple[Member, ...] = ()
     missed: int = 0
     undo: bool = False
+    bar: Bar | None = None
 
 
 def lead_card(lead: Lead, reader: Member, view: View) -> Card:
@@ -355,22 +357,30 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
         )
     return Card(
         title=f"{'抢单' if lead.grab else '公海'} {_who(lead, reader)}",
-        note=_fresh(lead, view) or lead.why,
+        note=_barred(lead, view) or lead.why,
         rows=_facts_for(lead, reader),
-        buttons=_take_buttons(lead, reader),
+        buttons=_take_buttons(lead, reader, view),
     )
 
 
-def _fresh(lead: Lead, view: View) -> str:
-    """When it may be claimed, if that is still to come."""
-    at = claimable_at(lead, view.rules.limits)
-    return f"{stamp(at, view.now, view.rules.zone)} 起可以领" if at > view.now else ""
+def _barred(lead: Lead, view: View) -> str:
+    """Why the reader may not claim it, or from when on."""
+    if view.bar is None or lead.hold:
+        return ""
+    until = stamp(view.bar.until, view.now, view.rules.zone) if view.bar.until else ""
+    return {
+        Why.ADMIN: f"「{lead.scope}」由你分配",
+        Why.SCOPE: f"在「{lead.scope}」，不归你领",
+        Why.FRESH: f"{until} 起可以领",
+        Why.UNINVITED: "请了指定的同事来抢",
+        Why.HAD: f"你跟过，{until} 起可以再领，先让给同事",
+    }[view.bar.why]
 
 
-def _take_buttons(lead: Lead, reader: Member) -> tuple[Button, ...]:
+def _take_buttons(lead: Lead, reader: Member, view: View) -> tuple[Button, ...]:
     if reader.role != Role.REP:
         return (Button("查看", f"/线索 {lead.id} 详情"),)
-    if lead.hold:
+    if lead.hold or view.bar:
         return (POOL_BUTTON,)
     return Button("领取", f"/领取 {lead.id}", primary=True), POOL_BUTTON
 

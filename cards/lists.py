@@ -1,6 +1,7 @@
 """Cards of several leads, and questions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -47,28 +48,53 @@ def _page_of(page: int, count: int) -> str:
     return f"，第 {page}/{pages} 页" if pages > 1 else ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taking:
+    """What the reader of a pool may do with its leads. ``gives``: give them away, not claim.
+
+    ``closed``: why they can claim none at all now. ``barred``: what is true of those that
+    they may not claim.
+    """
+
+    gives: bool = False
+    closed: str = ""
+    barred: Mapping[int, str] = field(default_factory=dict)
+
+
 def pool_card(
-    leads: Sequence[Lead], count: int, words: str, page: int, *, manages: bool = False
+    leads: Sequence[Lead], count: int, words: str, page: int, how: Taking = Taking()
 ) -> Card:
-    """Leads free to claim, masked, a press each; a manager gives them to somebody."""
+    """Leads of the pool, masked, a press each; a manager gives them to somebody."""
     if not leads:
         about = f"没有和「{fit(words, 12)}」有关的" if words else "现在是空的"
         again = Button("看公海", "/公海") if words else Button("我的线索", "/我的")
         return Card(title=f"公海{about}", buttons=(again,))
     shown, more = paged(leads, count, page)
-    claim = ("领取", "领走", f"领取 {leads[0].id}")
-    verb, does, usage = ("分配", "选人", f"分配 {leads[0].id} 姓名") if manages else claim
+    free = [] if how.closed else [lead for lead in shown if lead.id not in how.barred]
+    verb = "分配" if how.gives else "领取"
     return Card(
         title=f"公海 {count} 条" + (f"（{fit(words, 12)}）" if words else ""),
-        note=f"点一条就{does}，也可以发「{usage}」" + _page_of(page, count),
-        rows=tuple(
-            (f"#{lead.id}", _line(lead, _wants(lead, hidden=True), hidden=True)) for lead in shown
-        ),
+        note=(how.closed or _usage(free, how)) + _page_of(page, count),
+        rows=tuple((f"#{lead.id}", _pooled(lead, how)) for lead in shown),
         buttons=(
-            *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in shown),
+            *(Button(f"{verb} #{lead.id}", f"/{verb} {lead.id}") for lead in free),
             *next_page(f"/公海 {words}".strip(), page, more=more),
-        ),
+        )
+        or (Button("我的线索", "/我的"),),
     )
+
+
+def _usage(free: Sequence[Lead], how: Taking) -> str:
+    if not free:
+        return "这几条现在还不能领"
+    if how.gives:
+        return f"点一条就选人，也可以发「分配 {free[0].id} 姓名」"
+    return f"点一条就领走，也可以发「领取 {free[0].id}」"
+
+
+def _pooled(lead: Lead, how: Taking) -> str:
+    said = how.barred.get(lead.id) or _wants(lead, hidden=True)
+    return _line(lead, said, hidden=True)
 
 
 def mine_card(leads: Sequence[Lead], count: int, page: int, view: View) -> Card:

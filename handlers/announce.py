@@ -9,12 +9,13 @@ from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
 from handlers import tasks, todos
+from handlers.claims import bars, taking
 from handlers.nurture import nurture
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
-from store.domain.pools import distributors, may_give
+from store.domain.pools import Bar, distributors, may_give
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role, off_duty
@@ -161,7 +162,7 @@ async def _put_cards(
     tx: Tx, audiences: Sequence[Audience], holders: Mapping[int, Sequence[int]]
 ) -> None:
     team = await tx.members.all()
-    pasts = await _pasts(tx, [a.lead.id for a in audiences])
+    pasts = await _pasts(tx, _viewed(team, audiences))
     loads = await _suggestions(tx, audiences)
     new: dict[int, list[Lead]] = {}
     puts: list[Put] = []
@@ -184,14 +185,26 @@ async def _put_cards(
 
 @dataclass(frozen=True, slots=True)
 class _Pasts:
-    """What cards tell of the past of their leads: what was logged, and what was done last."""
+    """What cards tell of the past of their leads: what was logged, and what was done last.
+
+    ``bars``: who may not claim what lies before them, by member and lead.
+    """
 
     told: Mapping[int, Sequence[Told]]
     newest: Mapping[int, Past]
+    bars: Mapping[tuple[int, int], Bar]
 
 
-async def _pasts(tx: Tx, lead_ids: Sequence[int]) -> _Pasts:
-    return _Pasts(await tx.leads.told(lead_ids), await tx.leads.newest(lead_ids))
+def _viewed(
+    team: Mapping[int, Member], audiences: Sequence[Audience]
+) -> Sequence[tuple[Lead, Sequence[Member]]]:
+    return [(a.lead, [team[m] for m in a.readers if m in team]) for a in audiences]
+
+
+async def _pasts(tx: Tx, viewed: Sequence[tuple[Lead, Sequence[Member]]]) -> _Pasts:
+    ids = [lead.id for lead, _ in viewed]
+    kept = await bars(tx, [(reader, lead) for lead, readers in viewed for reader in readers])
+    return _Pasts(await tx.leads.told(ids), await tx.leads.newest(ids), kept)
 
 
 def _view(
@@ -207,6 +220,7 @@ def _view(
         missed=len(tries) if logs and logs[-1].log.missed else 0,
         suggested=_suited(loads, lead) if _gives(tx, reader) else (),
         undo=last is not None and undoable(last, reader.id, tx.now),
+        bar=pasts.bars.get((reader.id, lead.id)),
     )
 
 
@@ -275,9 +289,8 @@ async def _list_card(tx: Tx, reader: Member) -> Card:
     unseen, count = await tx.leads.unseen(reader, ROWS + NUMBERED)
     if unseen:
         return many_card(unseen, count)
-    limits = tx.rules.limits
-    pooled = await tx.leads.pool(reader, "", limits, tx.now, (PAGE, 0))
-    return pool_card(*pooled, "", 1, manages=may_give(reader, limits))
+    pooled = await tx.leads.pool(reader, "", tx.rules.limits, tx.now, (PAGE, 0))
+    return pool_card(*pooled, "", 1, await taking(tx, reader, pooled[0]))
 
 
 async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[int, Member]]:
@@ -307,5 +320,5 @@ async def show(tx: Tx, lead: Lead, reader: Member, *, ring: bool = True) -> None
     if reader.phone is None:
         return
     loads = await _suggestions(tx, [Audience(lead, {reader.id: True})])
-    view = _view(tx, lead, reader, await _pasts(tx, [lead.id]), loads)
+    view = _view(tx, lead, reader, await _pasts(tx, [(lead, [reader])]), loads)
     await tx.outbox.put([card_put(lead, reader, view, ring=ring)])

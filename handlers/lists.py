@@ -10,6 +10,7 @@ from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unse
 from cards.own import own_rows
 from cards.words import moment
 from handlers.announce import show
+from handlers.claims import taking
 from handlers.leadpage import as_told, consents
 from handlers.reply import Reply
 from store.db import Tx
@@ -17,7 +18,6 @@ from store.domain.agenda import in_working_order, rates
 from store.domain.errors import BadCommand, NotFound
 from store.domain.lead import KINDS, Lead, LeadId, may_see
 from store.domain.masking import sees_whole
-from store.domain.pools import may_give
 from store.domain.team import Member
 from store.leads import Past
 
@@ -87,8 +87,8 @@ async def pool(tx: Tx, by: Member, page: Page) -> Reply:
     leads, count, page = await turned(
         page, lambda skip: tx.leads.pool(by, page.words, limits, tx.now, (PAGE, skip))
     )
-    gives = may_give(by, limits)
-    return Reply(card=pool_card(leads, count, page.words, page.number, manages=gives))
+    how = await taking(tx, by, leads)
+    return Reply(card=pool_card(leads, count, page.words, page.number, how))
 
 
 async def look(tx: Tx, by: Member, wanted: Look) -> Reply:

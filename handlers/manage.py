@@ -3,8 +3,8 @@
 from cards.digest import digest_card
 from cards.words import moment
 from handlers.announce import record
+from handlers.claims import check_on_duty
 from handlers.reply import Reply
-from handlers.work import check_on_duty
 from store.db import Tx
 from store.domain.deadlines import respond_by
 from store.domain.errors import BadCommand, Refused

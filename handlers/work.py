@@ -9,6 +9,7 @@ from cards.words import dated, exact, moment, money
 from handlers import tasks
 from handlers.announce import record
 from handlers.assign import pass_on, went
+from handlers.claims import check_claim
 from handlers.follow import About
 from handlers.nurture import begin
 from handlers.reply import Reply
@@ -27,7 +28,6 @@ from store.domain.lead import (
     spelled,
 )
 from store.domain.money import find_amount
-from store.domain.pools import check_scope, claimable_at
 from store.domain.sop import missing
 from store.domain.team import Member, Role, off_duty
 
@@ -51,7 +51,7 @@ async def _claim_one(tx: Tx, by: Member, lead_id: LeadId) -> str:
     lead = await tx.leads.get(lead_id)
     change = lead.claim(by, tx.now)
     if lead.owner is None:
-        await _check_claim(tx, by, lead)
+        await check_claim(tx, by, lead)
     await tx.journeys.stop(lead_id, "claimed")
     await record(tx, change)
     verb = "接受" if change.event.kind == Kind.ACCEPTED else "领取"
@@ -63,55 +63,6 @@ async def _claim_one(tx: Tx, by: Member, lead_id: LeadId) -> str:
 def _reach(lead: Lead) -> str:
     reach = dialled(lead) or lead.wechat or lead.email
     return f"{lead.name or '客户'} {reach}".strip()
-
-
-async def _check_claim(tx: Tx, by: Member, lead: Lead) -> None:
-    """Leave, whose pool it is, who had it lately, the private cap and the claims of the local day."""
-    check_on_duty(tx, by)
-    await tx.lock("dispatch")
-    limits = tx.rules.limits
-    await (_check_grab if lead.grab else _check_pool)(tx, by, lead)
-    held = (await tx.leads.loads()).get(by.id, 0)
-    if held >= by.capacity:
-        raise Refused(f"手上已有 {held} 条，上限 {by.capacity}，先放回或推进几条再领")
-    midnight = tx.now.astimezone(tx.rules.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    claimed = await tx.leads.claims_since(by, midnight)
-    if limits.daily_claims and claimed >= limits.daily_claims:
-        raise Refused(f"今天已领 {claimed} 条，每天最多 {limits.daily_claims} 条，明天再来")
-
-
-def check_on_duty(tx: Tx, by: Member) -> None:
-    """Raises Refused: during a leave the clocks stand still, and what is taken would lie there."""
-    if by.back_at(tx.now) is not None:
-        raise Refused("你在请假，回来了先发「上班」再接新的")
-
-
-async def _check_pool(tx: Tx, by: Member, lead: Lead) -> None:
-    """What is no grab belongs to a pool, is not taken while fresh, and not by who just had it."""
-    limits, zone = tx.rules.limits, tx.rules.zone
-    check_scope(by, lead, limits)
-    free = claimable_at(lead, limits)
-    if free > tx.now:
-        raise Refused(f"#{lead.id} 刚进公海，{dated(free, tx.now, zone)} 起可以领，先看看其他的")
-    await _check_cooldown(tx, by, lead)
-
-
-async def _check_grab(tx: Tx, by: Member, lead: Lead) -> None:
-    """Who was asked may take it at once, of its pool; what everybody may have is like any other."""
-    check_scope(by, lead, tx.rules.limits)
-    invited = await tx.leads.invited(lead.id)
-    if invited is None:
-        await _check_cooldown(tx, by, lead)
-    elif by.id not in invited:
-        raise Refused(f"#{lead.id} 请了指定的同事来抢，发「公海」看看能领的")
-
-
-async def _check_cooldown(tx: Tx, by: Member, lead: Lead) -> None:
-    cooldown = tx.rules.limits.cooldown
-    had = (await tx.leads.parted(lead.id, tx.now - cooldown)).get(by.id)
-    if had is not None:
-        again = dated(had + cooldown, tx.now, tx.rules.zone)
-        raise Refused(f"#{lead.id} 之前是你跟的，{again} 之后可以再领，先让给同事")
 
 
 async def delete(tx: Tx, by: Member, lead_id: LeadId) -> Reply:

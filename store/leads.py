@@ -561,27 +561,55 @@ class Leads:
 
     async def parted(self, lead_id: int, since: datetime) -> Mapping[int, datetime]:
         """Who ceased to own it, or what was merged into it, after ``since``, and when last."""
+        return (await self.partings([lead_id], since)).get(lead_id, {})
+
+    async def partings(
+        self, ids: Sequence[int], since: datetime
+    ) -> Mapping[int, Mapping[int, datetime]]:
+        """The same of several leads, those of nobody left out."""
+        roots = await self._families(ids)
         rows = await self.conn.execute(
             select(t.events)
             .where(
-                t.events.c.lead_id.in_(await self.with_merged(lead_id)),
+                t.events.c.lead_id.in_(list(roots)),
                 t.events.c.at > since,
                 t.events.c.kind.in_(list(PARTING)),
             )
-            .order_by(t.events.c.at)
+            .order_by(t.events.c.at, t.events.c.id)
         )
-        # Who turns down an offer, which names nobody, has not had it.
-        had = [row for row in rows if row.kind != Kind.DECLINED or "from" in row.data]
-        ends = {row.data.get("from") or row.by_id: row.at for row in had}
-        return {member: at for member, at in ends.items() if member is not None}
+        ends: dict[int, dict[int, datetime]] = {}
+        for row in rows:
+            # Who turns down an offer, which names nobody, has not had it.
+            offer = row.kind == Kind.DECLINED and "from" not in row.data
+            member = None if offer else row.data.get("from") or row.by_id
+            if member is not None:
+                ends.setdefault(roots[row.lead_id], {})[member] = row.at
+        return ends
+
+    async def _families(self, ids: Sequence[int]) -> Mapping[int, int]:
+        """These leads and all that were merged into them, each with the one of ``ids``."""
+        roots = {int(n): int(n) for n in ids}
+        last = list(roots)
+        while last:
+            merged = (t.leads.c.id, t.leads.c.merged_into)
+            rows = await self.conn.execute(select(*merged).where(t.leads.c.merged_into.in_(last)))
+            more = {row.id: roots[row.merged_into] for row in rows}
+            last = [n for n in more if n not in roots]
+            roots |= more
+        return roots
 
     async def invited(self, lead_id: int) -> Sequence[int] | None:
         """Who may take what was last put up for grabs; None: everybody of its pool."""
-        query = select(t.events.c.data).where(
-            t.events.c.lead_id == lead_id, t.events.c.kind == Kind.GRAB
-        )
-        data = await self.conn.scalar(query.order_by(t.events.c.id.desc()).limit(1))
-        return None if data is None or data.get("open") else data["grab"]
+        return (await self.invitations([lead_id])).get(lead_id)
+
+    async def invitations(self, ids: Sequence[int]) -> Mapping[int, Sequence[int]]:
+        """The same of several leads; what everybody may take is left out."""
+        if not ids:
+            return {}
+        grabs = (t.events.c.lead_id.in_(ids), t.events.c.kind == Kind.GRAB)
+        last = select(func.max(t.events.c.id)).where(*grabs).group_by(t.events.c.lead_id)
+        rows = await self.conn.execute(select(t.events).where(t.events.c.id.in_(last)))
+        return {row.lead_id: row.data["grab"] for row in rows if not row.data.get("open")}
 
     async def owners(self, lead_id: int) -> Sequence[MemberId]:
         """Everybody who had the lead; who had it last is last."""

@@ -2,11 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
 
 from store.domain.deadlines import Limits, Scope, scope_of
-from store.domain.errors import NotAllowed, Refused
+from store.domain.errors import NotAllowed
 from store.domain.lead import Lead, Place
 from store.domain.team import Member, Role
+
+
+class Why(StrEnum):
+    """What keeps somebody from claiming one lead."""
+
+    ADMIN = "admin"  # they give the pool's leads away
+    SCOPE = "scope"  # another pool
+    FRESH = "fresh"  # too new in the pool
+    UNINVITED = "uninvited"  # others were asked to grab it
+    HAD = "had"  # it was theirs lately
+
+
+class Bar(NamedTuple):
+    why: Why
+    until: datetime | None = None
+
+
+class Known(NamedTuple):
+    """What the history of a lead says about somebody who might claim it."""
+
+    had: datetime | None = None
+    """When they last ceased to own it."""
+    invited: Sequence[int] | None = None
+    """Who may grab it; None: everybody."""
 
 
 def scope_named(name: str, limits: Limits) -> Scope:
@@ -64,15 +90,6 @@ def check_distribute(member: Member, lead: Lead, limits: Limits) -> None:
     )
 
 
-def check_scope(member: Member, lead: Lead, limits: Limits) -> None:
-    """Raises Refused unless ``member`` may claim from the pool of ``lead``."""
-    scope = scope_named(lead.scope, limits)
-    if member.name in scope.admins:
-        raise Refused(f"「{scope.name}」由你分配，自己不领：分配 {lead.id} 姓名")
-    if scope.members and member.name not in scope.members:
-        raise Refused(f"#{lead.id} 在「{scope.name}」，不归你领，发「公海」看看能领的")
-
-
 def may_claim(member: Member, lead: Lead, limits: Limits) -> bool:
     """Whether ``lead`` would lie in a pool ``member`` claims from."""
     scope = scope_named(scope_of(lead, limits), limits)
@@ -83,3 +100,19 @@ def may_claim(member: Member, lead: Lead, limits: Limits) -> bool:
 def claimable_at(lead: Lead, limits: Limits) -> datetime:
     """When it may be claimed, counted from when it came into the pool; a grab waits for nothing."""
     return lead.placed_at if lead.grab else lead.placed_at + limits.embargo
+
+
+def bar(member: Member, lead: Lead, limits: Limits, now: datetime, known: Known) -> Bar | None:
+    """What keeps ``member`` from claiming ``lead`` out of its pool; None: nothing about this lead."""
+    scope = scope_named(lead.scope, limits)
+    if member.name in scope.admins:
+        return Bar(Why.ADMIN)
+    if scope.members and member.name not in scope.members:
+        return Bar(Why.SCOPE)
+    if lead.grab and known.invited is not None:
+        return None if member.id in known.invited else Bar(Why.UNINVITED)
+    if (free := claimable_at(lead, limits)) > now:
+        return Bar(Why.FRESH, free)
+    if known.had is not None and known.had + limits.cooldown > now:
+        return Bar(Why.HAD, known.had + limits.cooldown)
+    return None

@@ -14,6 +14,7 @@ from cards.handover import Word, word_card
 from cards.lead import View, lead_card
 from cards.lines import line_card
 from cards.lists import (
+    Taking,
     amount_card,
     assign_card,
     calendar_card,
@@ -36,6 +37,7 @@ from store.domain.errors import BadCommand
 from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
 from store.domain.mend import FIELDS
+from store.domain.pools import Bar, Why
 from store.domain.shares import Distribution, Share, Step, Steps
 from store.domain.sop import Question
 from tests.handlers.people import answers, captured, says
@@ -87,9 +89,14 @@ def every_card():
     for one in SITUATIONS:
         for reader in (LI, HAN, CHEN, ZHOU):
             yield lead_card(one, reader, VIEW)
+        for why in Why:
+            yield lead_card(one, HAN, replace(VIEW, bar=Bar(why, CALENDAR_NOW)))
     many = [replace(lead(owner=LI), id=n) for n in range(1, 8)]
     yield from (
         pool_card(many[:4], 9, "华东", 1),
+        pool_card(many[:4], 9, "", 1, Taking(gives=True)),
+        pool_card(many[:4], 4, "", 1, Taking(barred={1: "3月9日 周一 11:00 起可再领"})),
+        pool_card(many[:4], 4, "", 1, Taking(closed="今天已领 10 条，每天最多 10 条，明天再来")),
         pool_card([], 0, "", 1),
         mine_card(many[:4], 9, 1, VIEW),
         mine_card([], 0, 1, VIEW),

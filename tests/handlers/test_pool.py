@@ -10,6 +10,8 @@ from bot.config import parse
 from bot.transfer import export_leads
 from bot.wiring import rules
 from handlers.announce import record
+from handlers.assign import grab
+from store import tables as t
 from store.db import Store
 from store.domain.lead import Change, Event, Kind, Place
 from store.domain.team import Platform
@@ -186,6 +188,155 @@ async def test_several_are_claimed_each_told(store):
         True
     ] * 4
     assert ["已领取" in line for line in said] == [True, False, True, False]
+
+
+# -- what is offered is what a press would do -------------------------------------
+
+
+async def card_of(store, number, member):
+    return str((await answers(store))[f"lead:{number}/{member}"].payload)
+
+
+async def test_who_had_it_lately_is_told_from_when_on_and_offered_nothing(store, clock):
+    """Card and list offered 领取, and the press was refused."""
+    number = await pooled(store)
+    await says(store, "lilei", f"领取 {number}")
+    await says(store, "lilei", f"放回 {number}")
+    await says(store, "lilei", f"线索 {number}")
+    await says(store, "hanmei", f"线索 {number}")
+
+    mine, hers = await card_of(store, number, 1), await card_of(store, number, 2)
+    listed, other = await says(store, "lilei", "公海"), await says(store, "hanmei", "公海")
+
+    assert "你跟过，3月9日 周一 10:00 起可以再领" in mine
+    assert f"/领取 {number}" not in mine
+    assert f"/领取 {number}" in hers
+    assert "3月9日 周一 10:00 起可再领" in listed
+    assert f"/领取 {number}" not in listed
+    assert f"/领取 {number}" in other
+
+    clock.tick(days=7)
+    assert f"/领取 {number}" in await says(store, "lilei", "公海")
+    assert "已领取" in await says(store, "lilei", f"领取 {number}")
+
+
+async def test_what_is_barred_from_one_does_not_hide_the_others(store):
+    one, two = await pooled(store), await pooled(store)
+    await says(store, "lilei", f"领取 {one}")
+    await says(store, "lilei", f"放回 {one}")
+
+    listed = await says(store, "lilei", "公海")
+
+    assert (f"/领取 {one}" in listed, f"/领取 {two}" in listed) == (False, True)
+    assert f"也可以发「领取 {two}」" in listed
+
+
+async def test_the_card_of_a_fresh_one_says_when_and_offers_nothing(store):
+    slow = under(store, embargo="2h")
+    number = await pooled(slow)
+    await says(slow, "lilei", f"线索 {number}")
+
+    shown = await card_of(slow, number, 1)
+
+    assert "12:00 起可以领" in shown
+    assert "/领取" not in shown
+
+
+async def test_the_card_of_another_pool_says_whose_it_is(store):
+    scoped = under(store, scope=[EAST])
+    east = await pooled(scoped, region="上海")
+    await says(scoped, "wangqiang", f"线索 {east}", Platform.DINGTALK)
+
+    shown = await card_of(scoped, east, 3)
+
+    assert "在「华东公海」，不归你领" in shown
+    assert "/领取" not in shown
+
+
+async def test_who_was_not_asked_to_grab_it_is_not_offered_it(store):
+    new = await captured(store)
+    async with store.begin() as tx:
+        held = await tx.leads.get(new.id)
+        passed = held.unsuitable(tx.now, "大家抢")
+        han = (await tx.members.all())[2]
+        await record(tx, passed, grab(passed.lead, [han], tx.now))
+    await says(store, "lilei", f"线索 {new.id}")
+
+    assert "请了指定的同事来抢" in await card_of(store, new.id, 1)
+    assert "/领取" not in await card_of(store, new.id, 1)
+    assert f"/领取 {new.id}" in await card_of(store, new.id, 2)
+    assert f"/领取 {new.id}" not in await says(store, "lilei", "公海")
+
+
+@pytest.mark.parametrize(
+    ("line", "says_why"),
+    [("领取 {}", "今天已领 1 条，每天最多 1 条"), ("请假 今天", "你在请假")],
+)
+async def test_who_can_claim_nothing_now_reads_why_above_the_list(store, line, says_why):
+    few = under(store, daily_claims=1)
+    one, two = await pooled(few), await pooled(few)
+
+    await says(few, "lilei", line.format(one))
+    listed = await says(few, "lilei", "公海")
+
+    assert says_why in listed
+    assert f"#{two}" in listed
+    assert "/领取" not in listed
+
+
+async def test_who_is_full_reads_so_above_the_list(store):
+    async with store.begin() as tx:
+        await tx.conn.execute(t.members.update().values(capacity=1))
+    one, two = await pooled(store), await pooled(store)
+    await says(store, "lilei", f"领取 {one}")
+
+    listed = await says(store, "lilei", "公海")
+
+    assert "手上已有 1 条，上限 1" in listed
+    assert "/领取" not in listed
+    assert "上限 1" in await says(store, "lilei", f"领取 {two}")
+
+
+@pytest.mark.parametrize("way", ["button", "typed", "batch", "english", "number"])
+async def test_every_way_to_claim_obeys_the_daily_limit(store, way):
+    few = under(store, daily_claims=1)
+    one, two, three = [await pooled(few) for _ in range(3)]
+    await says(few, "lilei", f"领取 {one}")
+
+    line = {
+        "button": f"/领取 {two}", "typed": f"领取 {two}", "batch": f"领取 {two} {three}",
+        "english": f"claim {two}", "number": f"认领 #{two}。",
+    }[way]  # fmt: skip
+    said = await says(few, "lilei", line)
+
+    assert "今天已领 1 条，每天最多 1 条，明天再来" in said
+    assert (await lead(few, two)).owner is None
+    assert (await lead(few, three)).owner is None
+
+
+async def test_a_batch_over_the_limit_takes_what_is_left_of_it(store):
+    few = under(store, daily_claims=2)
+    numbers = [await pooled(few) for _ in range(4)]
+
+    said = await says(few, "lilei", "领取 " + " ".join(map(str, numbers)))
+
+    assert [line.startswith("已领取") for line in said.split("\n")] == [True, True, False, False]
+    assert [(await lead(few, n)).owner is not None for n in numbers] == [True, True, False, False]
+
+
+async def test_the_day_of_the_limit_is_that_of_the_installation(store, clock):
+    """By UTC the two are one day, by Shanghai as well; in Tokyo it is midnight between them."""
+    given = rules(parse(team(pool={"daily_claims": 1}, calendar={"timezone": "Asia/Tokyo"})))
+    tokyo = Store(store.engine, replace(given, version=store.rules.version), store.clock)
+    one, two, three = [await pooled(tokyo) for _ in range(3)]
+    clock.now = datetime(2026, 3, 2, 14, 59, tzinfo=UTC)  # 23:59 in Tokyo, 22:59 in Shanghai
+    await says(tokyo, "lilei", f"领取 {one}")
+    assert "今天已领 1 条" in await says(tokyo, "lilei", f"领取 {two}")
+
+    clock.tick(minutes=2)
+
+    assert "已领取" in await says(tokyo, "lilei", f"领取 {two}")
+    assert "今天已领 1 条" in await says(tokyo, "lilei", f"领取 {three}")
 
 
 # -- scopes --------------------------------------------------------------------

@@ -56,7 +56,8 @@ from store.db import Store, open_store
 from store.domain.deadlines import schedule
 from store.domain.errors import Later
 from store.domain.intake import read_fields
-from store.domain.lead import Kind, Lead
+from store.domain.lead import Kind, Lead, Place
+from store.domain.pools import Bar, Known, bar
 from store.domain.rules import Rules
 from store.domain.team import Channel, Member, Platform, Role, off_duty
 from store.domain.told import in_vain, told, workdays_ago
@@ -877,7 +878,35 @@ class Machine(RuleBasedStateMachine):
             missed=len(tries) if logs and logs[-1].log.missed else 0,
             suggested=tuple(suggested),
             undo=mine and last is not None and at - last.at <= UNDO_WINDOW,
+            bar=self._bar(lead, reader, at),
         )
+
+    def _bar(self, lead: Lead, reader: Member, at: datetime) -> Bar | None:
+        """What keeps a rep from claiming it, out of its history and of what was joined to it."""
+        if reader.role != Role.REP or lead.owner or lead.place != Place.POOL or not lead.open:
+            return None
+        grabs = [line for line in self.book.lines(lead.id) if line.kind == Kind.GRAB]
+        asked = grabs[-1].data if lead.grab else {"open": True}
+        ends = [
+            line.at
+            for number in self._joined(lead.id)
+            for line in self.book.lines(number)
+            if reader.id in self._left(line)
+        ]
+        invited = None if asked.get("open") else asked["grab"]
+        known = Known(max(ends, default=None), invited)
+        return bar(reader, lead, self.rules.limits, at, known)
+
+    def _joined(self, lead_id: int) -> list[int]:
+        inner = [n for n, one in self.leads.items() if one.merged_into == lead_id]
+        return [lead_id, *(deep for n in inner for deep in self._joined(n))]
+
+    @staticmethod
+    def _left(line: Line) -> tuple[int | None, ...]:
+        """Who has it no more."""
+        if line.kind == Kind.DECLINED:
+            return (line.data.get("from"),)
+        return (line.data.get("from") or line.by_id,) if line.kind in PARTING else ()
 
     def _check_numbers(self, row: Any) -> None:
         """Nobody reads a number of somebody they may not see, on whatever card or list."""

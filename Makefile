@@ -7,7 +7,7 @@ PYTEST_ARGS ?=
 
 VENDORS := .venv-vendors
 
-.PHONY: demo install learned scoring test lint types imports tests faults races machine vendors browser screenshots lock bench clean
+.PHONY: demo install learned scoring test slow lint types imports tests faults races machine vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product
 	$(BIN)/leadbot demo $(ARGS)
@@ -32,11 +32,15 @@ imports: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 tests: $(VENV)/.dev browser
-	$(BIN)/pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -q -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 # How well the learned probability does on real tables; SCORING_OTHER=DIR tests on another part.
 scoring: $(VENV)/.dev
 	@$(BIN)/python -m tests.scoring $(SCORING_OTHER)
+
+# The long forms of what `make test` does with a part of the data.
+slow: $(VENV)/.dev
+	$(BIN)/pytest -q -n 2 -m slow
 
 # The whole fault matrix as a table, some ten minutes; `make faults FAULTS="ban hang"` for a few rows.
 faults: $(VENV)/.dev

@@ -3,9 +3,18 @@
 import re
 from datetime import timedelta
 
+import pytest
+
+from bot import demo
 from tests.scenarios.world import MONDAY, Phone, World
 
 ADDRESS = "bai@example.com"
+
+
+@pytest.fixture(autouse=True)
+def longer_steps(monkeypatch):
+    """Two weeks go by here, in which a few things happen."""
+    monkeypatch.setattr(demo, "STEP", timedelta(hours=2))
 
 
 async def test_opting_out_stops_the_journey_and_asking_again_wakes_the_lead(

@@ -359,6 +359,7 @@ def _met(heard: ContactAdded) -> contacts.Met:
         userid=heard.userid,
         state=heard.state[:LONGEST_STATE],
         welcome_code=heard.welcome_code,
+        at=heard.at,
     )
 
 
@@ -369,6 +370,7 @@ async def _lose(tx: Tx, heard: ContactLost) -> None:
         heard.userid,
         by_customer=heard.by_customer,
         handed_over=heard.handed_over,
+        at=heard.at,
     ):
         CONTACTS.labels("deleted_by_customer" if heard.by_customer else "deleted_by_member").inc()
 

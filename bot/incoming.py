@@ -82,13 +82,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAdded:
-    """A WeCom customer and a member became contacts. ``state`` is the channel of the QR code."""
+    """A WeCom customer and a member became contacts. ``state`` is the channel of the QR code.
+
+    ``at``: as in ``DirectoryChanged``.
+    """
 
     id: str
     external_userid: str
     userid: str
     state: str
     welcome_code: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,7 @@ class ContactLost:
     userid: str
     by_customer: bool
     handed_over: bool = False
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

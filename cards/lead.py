@@ -8,6 +8,7 @@ from cards.limits import clean, fit, plain
 from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
+from store.domain.channels import CLASSES
 from store.domain.deadlines import (
     accept_by,
     extendable,
@@ -444,11 +445,18 @@ def _facts(
         ("想要", lead.product),
         ("地区", lead.region),
         ("联系", _effort(lead, view) if view else ""),
-        ("来源", " ".join(p for p in (source_name(lead.source), lead.campaign) if p)),
+        ("来源", _source(lead)),
         ("关联", "、".join(f"#{n}" for n in lead.linked[:4])),
         ("疑似重复", _doubles(lead)),
     )
     return tuple((name, value if whole else _short(value)) for name, value in rows if value)[:6]
+
+
+def _source(lead: Lead) -> str:
+    """With the channel of the code that was scanned; a class says nothing to a rep."""
+    channel = "" if lead.channel in CLASSES else lead.channel
+    parts = dict.fromkeys((source_name(lead.source), channel, lead.campaign))
+    return " ".join(part for part in parts if part)
 
 
 def _effort(lead: Lead, view: View) -> str:

@@ -11,6 +11,7 @@ from cards.lead import shown_name
 from handlers.announce import record
 from handlers.capture import capture
 from handlers.score import happened
+from store.contacts import UNKNOWN
 from store.db import Tx
 from store.domain.lead import Event, Kind, Lead, LeadId
 from store.domain.match import Key
@@ -24,12 +25,16 @@ LINK_GONE = {"link_unavailable", "delete_link"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Met:
-    """A customer and a member became contacts. ``state``: the channel; it and the code may be ""."""
+    """A customer and a member became contacts. ``state``: the channel; it and the code may be "".
+
+    ``at``: when, by WeCom's clock, for events overtake each other; None where it does not say.
+    """
 
     external_userid: str
     userid: str
     state: str = ""
     welcome_code: str = ""
+    at: datetime | None = None
 
 
 async def meet(tx: Tx, met: Met) -> bool:
@@ -39,7 +44,7 @@ async def meet(tx: Tx, met: Met) -> bool:
     """
     member = await tx.members.by_account(Platform.WECOM, met.userid)
     await _greet(tx, met, member)
-    if not await tx.contacts.meet(met.external_userid, met.userid, met.state):
+    if not await tx.contacts.meet(met.external_userid, met.userid, met.state, met.at):
         return False
     lead = NewLead(
         source="wecom",
@@ -112,16 +117,21 @@ async def edited(tx: Tx, external_userid: str, userid: str) -> None:
         await look_up(tx, lead.id, external_userid, userid)
 
 
-async def parted(
-    tx: Tx, external_userid: str, userid: str, *, by_customer: bool, handed_over: bool = False
+async def parted(  # noqa: PLR0913 -- what the event says
+    tx: Tx,
+    external_userid: str,
+    userid: str,
+    *,
+    by_customer: bool,
+    handed_over: bool = False,
+    at: datetime | None = None,
 ) -> bool:
-    """One of them deleted the other. False when that is known.
+    """One of them deleted the other, at ``at``. False when that is known, or over again.
 
     Without anybody left who has the contact, nothing more is sent to it.
     """
-    if not await tx.contacts.part(
-        external_userid, userid, "customer" if by_customer else "member"
-    ):
+    who = "customer" if by_customer else "member"
+    if not await tx.contacts.part(external_userid, userid, who, at):
         return False
     alone = not await tx.contacts.followers(external_userid)
     member = await tx.members.by_account(Platform.WECOM, userid)
@@ -139,7 +149,7 @@ async def parted(
 
 async def unreachable(tx: Tx, external_userid: str, userid: str) -> None:
     """WeCom says that the two are no contacts, and not since when or why (84061)."""
-    if not await tx.contacts.part(external_userid, userid, "unknown"):
+    if not await tx.contacts.part(external_userid, userid, UNKNOWN):
         return
     alone = not await tx.contacts.followers(external_userid)
     member = await tx.members.by_account(Platform.WECOM, userid)

@@ -40,13 +40,20 @@ async def digest(tx: Tx, by: Member, _: str) -> Reply:
     return Reply(card=digest_card(await tx.figures.of(today, tx.now)))
 
 
+def _by_the_robot(at: str, *, there: bool) -> str:
+    """WeCom's groups take a digest from their robot alone, whatever is said in them."""
+    if there:
+        return f"企业微信群的日报由群机器人发，已经接好了，每个工作日 {at} 发到有它的那个群"
+    return "企业微信群的日报由群机器人发，请管理员在配置里填上它的地址"
+
+
 async def bind(tx: Tx, by: Member, _: str) -> Reply:
     """This group gets the digest."""
     if tx.group is None:
         raise BadCommand("到要收日报的群里 @我 发「绑定」")
-    if tx.group.platform == Platform.WECOM:
-        raise BadCommand("企业微信群的日报由群机器人发，请管理员在配置里填上它的地址")
-    await tx.groups.bind(tx.group, by)
     at = f"{tx.rules.digest_at:%H:%M}"
+    if tx.group.platform == Platform.WECOM:
+        raise BadCommand(_by_the_robot(at, there=tx.rules.wecom_group))
+    await tx.groups.bind(tx.group, by)
     said = f"好，每个工作日 {at} 把日报发到「{tx.group.title or '这个群'}」"
     return Reply(text=said, acted=True)

@@ -27,6 +27,8 @@ IDLE = 0.5
 """Seconds between looks for what other processes have put."""
 WIDTH = 16
 """Messages of one channel on their way at once; the platforms allow more in parallel than per minute."""
+WIDE = 64
+"""Welcomes on their way at once: none of them may wait for a platform that is slow to others."""
 TIMEOUT = LEASE.total_seconds() - 10
 """A send that takes longer would outlive its lease and be repeated by somebody else."""
 SLOWEST = timedelta(minutes=10)
@@ -119,7 +121,7 @@ class Relay:
 
     async def _take(self) -> int:
         counts = Counter(self._flying.values())
-        busy = [c for c in Channel if counts[c] >= WIDTH or c not in self._senders]
+        busy = [c for c in Channel if counts[c] >= _width(c) or c not in self._senders]
         try:
             leased, dues = await self._lease(busy)
         except Exception:
@@ -230,6 +232,10 @@ class Relay:
             if alarm is not None:
                 await sound(tx, alarm)
             await unheard(tx, due.key)
+
+
+def _width(channel: Channel) -> int:
+    return WIDE if channel == Channel.WECOM_WELCOME else WIDTH
 
 
 def _wait(due: Due, later: Later) -> timedelta:

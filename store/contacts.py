@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, and_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
 from store.domain.ways import Way, WayKind
 from store.upsert import upsert
+
+UNKNOWN = "unknown"
+"""WeCom says that they are no contacts, and not who ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,35 +20,57 @@ class Contacts:
     conn: AsyncConnection
     now: datetime
 
-    async def meet(self, external_userid: str, userid: str, state: str) -> bool:
-        """They are contacts now; False if they were already. A second event waits for our commit."""
+    async def meet(
+        self, external_userid: str, userid: str, state: str, at: datetime | None = None
+    ) -> bool:
+        """They are contacts since ``at`` (now); False if they were already, or no longer are.
+
+        A second event waits for our commit. Whoever parted before they met, as far as we
+        heard, is taken for met once more: WeCom is asked who it is, and says if it is nobody.
+        """
+        since, of = at or self.now, t.contacts.c
         insert = upsert(self.conn, t.contacts).values(
-            external_userid=external_userid, userid=userid, state=state, met_at=self.now, gone=""
+            external_userid=external_userid, userid=userid, state=state, met_at=since, gone=""
         )
+        never = or_(of.gone == UNKNOWN, of.gone_at == of.met_at)
         done = await self.conn.execute(
             insert.on_conflict_do_update(
-                index_elements=[t.contacts.c.external_userid, t.contacts.c.userid],
-                set_={"state": state, "met_at": self.now, "gone_at": None, "gone": ""},
-                where=t.contacts.c.gone_at.is_not(None),
+                index_elements=[of.external_userid, of.userid],
+                set_={"state": state, "met_at": since, "gone_at": None, "gone": ""},
+                where=and_(of.gone_at.is_not(None), or_(never, of.gone_at <= since)),
             )
         )
-        return done.rowcount == 1
+        if done.rowcount == 1:
+            return True
+        # They met again, and the event of the parting is still on its way.
+        pair = and_(of.external_userid == external_userid, of.userid == userid)
+        again = and_(pair, of.gone_at.is_(None), of.met_at < since)
+        await self.conn.execute(update(t.contacts).where(again).values(met_at=since))
+        return False
 
-    async def part(self, external_userid: str, userid: str, gone: str) -> bool:
-        """They no longer are; ``gone`` says who ended it. False if that is known."""
+    async def part(
+        self, external_userid: str, userid: str, gone: str, at: datetime | None = None
+    ) -> bool:
+        """They no longer are, since ``at``; ``gone`` says who ended it.
+
+        False if that is known, or if they have met since. Without ``at`` they are no contacts
+        now, whatever was before.
+        """
+        when, of = at or self.now, t.contacts.c
         insert = upsert(self.conn, t.contacts).values(
             external_userid=external_userid,
             userid=userid,
             state="",
-            met_at=self.now,
-            gone_at=self.now,
+            met_at=when,
+            gone_at=when,
             gone=gone,
         )
+        newest = of.met_at <= at if at is not None else true()
         done = await self.conn.execute(
             insert.on_conflict_do_update(
-                index_elements=[t.contacts.c.external_userid, t.contacts.c.userid],
-                set_={"gone_at": self.now, "gone": gone},
-                where=t.contacts.c.gone_at.is_(None),
+                index_elements=[of.external_userid, of.userid],
+                set_={"gone_at": when, "gone": gone},
+                where=and_(of.gone_at.is_(None), newest),
             )
         )
         return done.rowcount == 1

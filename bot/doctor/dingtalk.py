@@ -151,6 +151,13 @@ def _busy(name: str, wrong: Wrong) -> Check:
     return unknown(name, wrong)
 
 
+def _unclear(name: str, wrong: Wrong) -> Check:
+    """In the words the admin is told it with, where it is the admin's to mend."""
+    if isinstance(wrong, NeedsAdmin) and wrong.alarm is not None:
+        return Check(name, ok=False, line=f"✗ {name}：{wrong.alarm.text}")
+    return _busy(name, wrong)
+
+
 async def _scopes(client: DingTalkClient, dingtalk: DingTalk, settings: Settings) -> Check:
     """Of what is switched on here: what is not used needs no permission."""
     missing: list[str] = []
@@ -159,7 +166,7 @@ async def _scopes(client: DingTalkClient, dingtalk: DingTalk, settings: Settings
         if _code(wrong) in DENIED:
             missing += _named(str(wrong)) or [probe.needs]
         elif isinstance(wrong, NeedsAdmin) and wrong.alarm is not None:
-            return Check("钉钉权限", ok=False, line=f"✗ 钉钉权限：{wrong.alarm.text}")
+            return _unclear("钉钉权限", wrong)
         elif wrong is not None and not _code(wrong) and not missing:
             return _busy("钉钉权限", wrong)
     if missing:
@@ -199,7 +206,7 @@ async def _seen(client: DingTalkClient, people: Sequence[Person], settings: Sett
         if code in DENIED:
             return good(name, f"没开 {SEE_PEOPLE}，看不出谁不在；机器人收发不受影响")
         if wrong is not None and code not in UNSEEN | UNKNOWN:
-            return _busy(name, wrong)
+            return _unclear(name, wrong)
         unseen += [person.name] * (code in UNSEEN)
         nobody += [f"{person.name}（{person.dingtalk}）"] * (code in UNKNOWN)
     if not people:

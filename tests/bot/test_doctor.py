@@ -540,6 +540,15 @@ async def test_dingtalk_members_outside_the_range_are_named(ask, demo):
     assert "看不到 王强" in only_fault(await ask())
 
 
+async def test_a_dingtalk_app_that_was_switched_off_is_no_busy_platform(ask, demo):
+    demo.sandbox.faults.on("dingtalk", "app_off")
+
+    line = only_fault(await ask())
+
+    assert "应用被停用" in line
+    assert "平台忙" not in line
+
+
 async def test_a_stream_that_is_refused_is_told(ask, demo):
     demo.sandbox.dingtalk.api.refusals["/v1.0/gateway/connections/open"] = Fault(
         401, "authFailed", "鉴权失败"

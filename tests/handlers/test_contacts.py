@@ -1,6 +1,7 @@
 """WeCom contacts, handler by handler: met, greeted, left; codes and links; once each."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -79,6 +80,13 @@ async def test_a_contact_is_a_lead_of_the_channel_and_of_the_member(store):
 
     assert (lead.channel, lead.owner.name, lead.source) == ("展会", "李雷", "wecom")
     assert len(await rows(store, Channel.WECOM_CONTACT)) == 1
+
+
+async def test_the_card_names_the_code_that_was_scanned(store):
+    # It said 企业微信 and nothing of the exhibition.
+    await met(store)
+
+    assert "企业微信 展会" in await words(store, "lilei")
 
 
 async def test_half_and_whole_are_one_lead_and_one_welcome(store):
@@ -302,6 +310,38 @@ async def test_a_customer_who_comes_back_is_reachable_again(store):
 
     assert lead.parted_at is None
     assert Kind.FRIENDED in await kinds(store, lead)
+
+
+async def test_a_loss_that_comes_after_the_next_meeting_takes_nothing_back(store, clock):
+    # It was told to the rep, counted, and no message went to a customer who was there.
+    first, lost, again = (clock() + timedelta(minutes=n) for n in range(3))
+    await met(store, at=first)
+    await met(store, at=again)
+
+    await hear(store, event(ContactLost, **ANY, by_customer=True, at=lost))
+
+    lead = await the_lead(store)
+    assert (lead.parted_at, Kind.UNFRIENDED in await kinds(store, lead)) == (None, False)
+    assert "删除了你" not in await words(store, "lilei")
+
+
+async def test_a_meeting_that_comes_after_the_loss_it_came_before_changes_nothing(store, clock):
+    half, lost = clock(), clock() + timedelta(minutes=1)
+    await met(store, at=half)
+    await hear(store, event(ContactLost, **ANY, by_customer=True, at=lost))
+
+    lead = await met(store, at=half + timedelta(seconds=1))  # the whole one was late
+
+    assert lead.parted_at is not None
+    assert (await kinds(store, lead)).count(Kind.FRIENDED) == 0
+
+
+async def test_whom_we_only_heard_leave_is_a_lead_when_the_meeting_arrives(store, clock):
+    await hear(store, event(ContactLost, **ANY, by_customer=True, at=clock()))
+
+    lead = await met(store, at=clock() - timedelta(minutes=1))
+
+    assert (lead.owner.name, len(await rows(store, Channel.WECOM_CONTACT))) == ("李雷", 1)
 
 
 async def test_a_loss_of_somebody_unknown_is_only_kept(store):

@@ -1,9 +1,12 @@
 """What reps and managers do, and what everybody's phone says afterwards."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
+from bot.dispatch import hear
+from bot.incoming import Group, Incoming
 from handlers.announce import record
 from store.domain.team import Platform
 from tests.handlers.people import answers, captured, lead, says
@@ -222,6 +225,22 @@ async def test_a_lead_nobody_has_heard_of(store):
 
 async def test_a_group_is_bound_from_within_it(store):
     assert "群里" in await says(store, "chenzg", "绑定")
+
+
+@pytest.mark.parametrize(("there", "told"), [(True, "已经接好了"), (False, "请管理员")])
+async def test_a_wecom_group_is_told_who_brings_its_digest(store, there, told):
+    store = replace(store, rules=replace(store.rules, wecom_group=there))
+    asked = Incoming(
+        platform=Platform.WECOM,
+        id="b1",
+        account="chenzg",
+        line="绑定",
+        group=Group(id="wr1", title=""),
+    )
+
+    answer = await hear(store, asked)
+
+    assert told in answer.text
 
 
 async def test_a_lead_is_handed_only_to_who_can_work_on_it(store):

@@ -64,6 +64,37 @@ async def test_several_changes_before_the_relay_comes_by_are_sent_once(store, re
     assert [(key, version) for key, version, *_ in phone.shown] == [("lead:1/1", 2)]
 
 
+async def test_no_welcome_waits_for_sixteen_others_while_wecom_is_slow(store):
+    # Of a hundred in a burst, a third came after their 20 seconds.
+    slow, everybody, under_way = asyncio.Event(), asyncio.Event(), []
+
+    class Slow:
+        async def show(self, due):
+            under_way.append(due.channel)
+            if under_way.count(Channel.WECOM_WELCOME) == 40:
+                everybody.set()
+            await slow.wait()
+
+    async with store.begin() as tx:
+        await tx.outbox.put(
+            [
+                Put(key=f"{channel}:{n}", channel=channel, account=f"wm{n}", payload={})
+                for channel in (Channel.WECOM_CONTACT, Channel.WECOM_WELCOME)
+                for n in range(40)
+            ]
+        )
+    relay = Relay(store, {Channel.WECOM_CONTACT: Slow(), Channel.WECOM_WELCOME: Slow()})
+    running = asyncio.create_task(relay.run())
+
+    async with asyncio.timeout(20):
+        await everybody.wait()
+
+    assert under_way[:48].count(Channel.WECOM_WELCOME) == 40  # in three batches of sixteen
+    relay.stop()
+    slow.set()
+    await running
+
+
 async def test_a_card_that_would_not_change_is_left_alone(store, relay, phone):
     await put(store)
     await relay.drain()

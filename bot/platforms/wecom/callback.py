@@ -251,11 +251,13 @@ def _contact(message: dict[str, str]) -> ContactEvent | None:
     about = {"id": identity(message), "external_userid": external, "userid": userid}
     if change in CONTACT_ADDED:
         state, code = message.get("State", ""), message.get("WelcomeCode", "")
-        return ContactAdded(**about, state=state, welcome_code=code)
+        return ContactAdded(**about, state=state, welcome_code=code, at=_at(message))
     if change in CONTACT_LOST:
         handed_over = message.get("Source") == "DELETE_BY_TRANSFER"
         by_customer = change == "del_follow_user"
-        return ContactLost(**about, by_customer=by_customer, handed_over=handed_over)
+        return ContactLost(
+            **about, by_customer=by_customer, handed_over=handed_over, at=_at(message)
+        )
     if change == "transfer_fail":
         return HandoverFailed(**about, reason=message.get("FailReason", ""))
     return ContactEdited(**about) if change == "edit_external_contact" else None

@@ -8,6 +8,7 @@ as a cause.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ BUSIES: Mapping[str, Span] = {
 }
 SHORT = "busy"
 """What marks the short holds of an API: how often they came says nothing about its window."""
+NUMBER = re.compile(r"-?[0-9]{1,9}")
+"""An errcode, which one published answer has as a text."""
 LIFETIME = 7200  # seconds, should expires_in be missing (D:91039)
 HEADERS = {"Content-Type": "application/json"}
 BOUNDARY = f"leadbot-{token_hex(16)}"  # no file has it by chance
@@ -363,7 +366,7 @@ def _parsed(path: str, status: int, raw: bytes) -> Answer:
         answer = json.loads(raw)
     except (ValueError, RecursionError):
         answer = None
-    if not isinstance(answer, dict) or not isinstance(answer.get("errcode", 0), int):
+    if not isinstance(answer, dict) or not NUMBER.fullmatch(str(answer.get("errcode", 0))):
         raise Lost(f"{path}: an answer that is not JSON")
     return answer
 

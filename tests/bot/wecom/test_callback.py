@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -215,6 +216,7 @@ def test_a_new_contact_is_heard_with_the_channel_of_its_code():
     assert isinstance(heard, ContactAdded)
     assert (heard.external_userid, heard.userid) == ("wmEXAMPLE", "wangwu")
     assert (heard.state, heard.welcome_code) == ("expo2026", "WC1")
+    assert heard.at == datetime.fromtimestamp(1760000200, UTC)
 
 
 def test_a_half_added_contact_without_state_and_welcome_code_is_heard():
@@ -242,6 +244,7 @@ def test_who_deleted_whom_is_heard(change, more, lost):
     assert isinstance(heard, ContactLost)
     assert (heard.external_userid, heard.userid) == ("wmEXAMPLE", "wangwu")
     assert (heard.by_customer, heard.handed_over) == lost
+    assert heard.at == datetime.fromtimestamp(1760000200, UTC)
 
 
 def test_a_takeover_that_failed_is_heard_with_the_reason():

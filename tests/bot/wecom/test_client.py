@@ -50,6 +50,13 @@ async def test_a_token_that_lives_five_seconds_is_used_more_than_once(client, ga
     assert len(gateway.calls("gettoken")) == 1
 
 
+async def test_a_zero_that_comes_as_a_text_is_a_success(client, gateway):
+    # One published answer has it so, and it was asked for again and again.
+    gateway.answers("message/send", {"errcode": "0", "msgid": "m1"})
+
+    assert (await client.call("message/send", {}))["msgid"] == "m1"
+
+
 @pytest.mark.parametrize("code", [40014, 42001])
 async def test_a_token_that_went_bad_is_renewed_once_and_the_call_repeated_once(
     client, gateway, code

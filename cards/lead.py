@@ -350,7 +350,7 @@ def _in_pool(lead: Lead, reader: Member, view: View) -> Card:
             title=f"请分配 {_who(lead, reader)}",
             note=lead.why or "在公海里",
             rows=_facts_for(lead, reader),
-            quote=redacted(_words(lead), lead),
+            quote=_words(replace(lead, message=redacted(lead.message, lead))),
             buttons=(
                 *give_buttons(lead, view.suggested[:3]),
                 Button("查看", f"/线索 {lead.id} 详情"),

@@ -7,13 +7,11 @@ from cards.lead import detail_text
 from cards.words import source_name
 from store.db import Tx
 from store.domain.errors import NotFound
-from store.domain.lead import KINDS, Lead, LeadId, may_see
+from store.domain.lead import KINDS, NAMING, Lead, LeadId, may_see
 from store.domain.masking import redacted, sees_whole
 from store.domain.team import Member
 from store.leads import Past
 
-NAMING = ("name", "company", "wechat", "email")
-"""What says who somebody is, and is not seen in a text by its form."""
 NAMED = ("姓名", "公司")
 """The same, as it is filled in by hand."""
 

@@ -699,6 +699,7 @@ def _row(lead: Lead) -> dict[str, Any]:
         "refused": list(lead.refused),
         "doubles": list(lead.doubles),
         "linked": list(lead.linked),
+        "other_names": list(lead.other_names),
         "utm": dict(lead.utm),
         "fields": dict(lead.fields),
         "experts": dict(lead.experts),
@@ -717,6 +718,7 @@ def lead_of(row: Mapping[str, Any] | RowMapping, team: Mapping[int, Member]) -> 
         "refused": tuple(row["refused"]),
         "doubles": tuple(row["doubles"]),
         "linked": tuple(row["linked"]),
+        "other_names": tuple(row["other_names"]),
         "points": tuple(Part(*part) for part in row["points"]),
     }
     return Lead(**values)

@@ -175,6 +175,8 @@ leads = Table(
     Column("joined_at", UtcDateTime),
     # The same person's leads of other business lines.
     Column("linked", Json, nullable=False, server_default="[]"),
+    # What the person or company was called besides: masked like the name.
+    Column("other_names", Json, nullable=False, server_default="[]"),
     Column("line", String(64), nullable=False, server_default=text("''")),
     Column("channel_class", String(16), nullable=False, server_default=text("''")),
     # The last time its owner logged a contact.

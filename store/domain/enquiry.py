@@ -6,7 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from store.domain.channels import class_of, rule_for
-from store.domain.lead import CLOSED, Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.lead import (
+    CLOSED,
+    NAMING,
+    Change,
+    Due,
+    Event,
+    Kind,
+    Lead,
+    LeadId,
+    Place,
+    Stage,
+    naming,
+)
 from store.domain.learned import traits
 from store.domain.lines import line_of
 from store.domain.newlead import NewLead
@@ -109,6 +121,7 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
         late_at=None,
         grace_at=None,
     )
+    woken = naming(woken, [getattr(new, name) for name in NAMING])
     if lead.stage in CLOSED - {Stage.WON}:
         woken = replace(
             woken, stage=Stage.NEW, closed_at=None, reason="", owner=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -245,6 +245,10 @@ KINDS: Mapping[Kind, str] = {
 }
 
 
+NAMING = ("name", "company", "wechat", "email")
+"""What says who somebody is, and is not seen in a text by its form."""
+MOST_NAMES = 50
+"""Other names that are kept; nobody is called so many, but a form can be filled in by a machine."""
 QUALIFICATIONS = ("UQL", "MQL", "SQL", "won")
 QUALIFIED: Mapping[str, str] = {
     "UQL": "未认定（UQL）",
@@ -349,6 +353,8 @@ class Lead:
     """When the last enquiry or lead was joined to it that can still be taken apart."""
     linked: tuple[int, ...] = ()
     """The same person's leads of other business lines."""
+    other_names: tuple[str, ...] = ()
+    """What the person, the company or their accounts were called besides: masked like the name."""
     line: str = ""
     channel_class: str = ""
     called_at: datetime | None = None
@@ -711,6 +717,8 @@ class Lead:
         was = getattr(self, column) if column else self.fields.get(name, "")
         own: dict[str, Any] = {"fields": {**self.fields, name: value}}
         filled = replace(self, **({column: str(value)} if column else own))
+        if column in NAMING:
+            filled = naming(filled, [str(was)])
         data = {"field": name, "from": was}
         return Change(
             filled,
@@ -855,6 +863,13 @@ class Mended(NamedTuple):
     new: FollowUp
     was: Mapping[str, Any]
     what: str
+
+
+def naming(lead: Lead, names: Iterable[str]) -> Lead:
+    """``lead``, of which it is known that it was called ``names`` as well."""
+    now = {getattr(lead, name) for name in NAMING}
+    known = dict.fromkeys([*lead.other_names, *sorted({*names})])
+    return replace(lead, other_names=tuple(n for n in known if n and n not in now)[-MOST_NAMES:])
 
 
 def may_see(lead: Lead, by: Member) -> bool:

@@ -27,7 +27,8 @@ def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
     for secret in (lead.email, lead.wechat):
         text = text.replace(secret, masked(secret)) if secret else text
     # The longest first: 云栖 within 云栖机密制造 must not leave the rest of it.
-    for name in sorted({lead.name, lead.company, *names}, key=lambda n: (-len(n), n)):
+    known = {lead.name, lead.company, *lead.other_names, *names}
+    for name in sorted(known, key=lambda n: (-len(n), n)):
         text = text.replace(name, masked_name(name)) if name else text
     return text
 
@@ -46,6 +47,7 @@ def hidden(lead: Lead) -> Lead:
         message=redacted(lead.message, lead),
         title=redacted(lead.title, lead),
         product=redacted(lead.product, lead),
+        other_names=(),
         external_userid="",
         external_id="",
         fields={},

@@ -12,7 +12,18 @@ from typing import Any
 from store.domain.consent import withdraws
 from store.domain.enquiry import BLANKS, once_more
 from store.domain.errors import NotAllowed, Refused
-from store.domain.lead import Change, Due, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.lead import (
+    NAMING,
+    Change,
+    Due,
+    Event,
+    Kind,
+    Lead,
+    LeadId,
+    Place,
+    Stage,
+    naming,
+)
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Member, MemberId, Role
@@ -27,7 +38,7 @@ STATE = (
 )  # fmt: skip
 """Where a lead stands: goes back as a whole or not at all."""
 _READ: Mapping[str, Any] = {"stage": Stage, "place": Place, "due": Due, "merged_into": LeadId}
-_TUPLES = frozenset({"refused", "doubles", "linked"})
+_TUPLES = frozenset({"refused", "doubles", "linked", "other_names"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def _joined(kept: Lead, other: Lead) -> Lead:
     if other.consent_text and not kept.consent_text:
         filled |= {"consent_text": other.consent_text, "consent_at": other.consent_at}
     both = {int(kept.id), int(other.id)}
-    return replace(
+    joined = replace(
         kept,
         **filled,
         **strictest(kept, other),
@@ -124,6 +135,7 @@ def _joined(kept: Lead, other: Lead) -> Lead:
         doubles=tuple(sorted({*kept.doubles, *other.doubles} - both)),
         linked=tuple(sorted({*kept.linked, *other.linked} - both)),
     )
+    return naming(joined, [*other.other_names, *(getattr(other, name) for name in NAMING)])
 
 
 def strictest(one: Lead, two: Lead) -> dict[str, Any]:

@@ -6,11 +6,14 @@ from sqlalchemy import update
 from bot.config import parse
 from bot.dispatch import hear
 from bot.incoming import DirectoryChanged
+from bot.transfer import export_leads
 from bot.wiring import rules
 from cards.doubts import doubt_card
+from cards.lead import View, lead_card
 from handlers import sweeps
 from handlers.announce import record
 from handlers.capture import capture
+from handlers.leadpage import lead_page
 from store import tables as t
 from store.db import Store
 from store.domain.lead import Place
@@ -18,7 +21,7 @@ from store.domain.team import Platform
 from tests.conftest import team
 from tests.handlers.people import answers, captured, enquiry, lead, says
 from tests.handlers.test_pool import DAY, EAST, PHONE, pooled, under
-from tests.store.domain.leads import CHEN, HAN, LI
+from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES
 from tests.store.domain.leads import lead as a_lead
 
 NAME = "欧阳静"
@@ -239,3 +242,73 @@ async def test_others_leads_with_experts_do_not_crowd_ones_own_out_of_a_search(s
     said = await says(store, "hanmei", "线索 宇文化")
 
     assert "找到 1 条" in said
+
+
+# -- what it was called besides ----------------------------------------------------
+
+
+async def everything_said(store, settings, number, path):
+    """Of a lead of the pool, to whoever may look at it: cards, lists, search, page and export."""
+    lines = ("公海", f"线索 {number} 详情", f"为什么 {number}", f"资料 {number}", "重复")
+    said = [
+        await says(store, who, line) for who in ("lilei", "chenzg", "zhousc") for line in lines
+    ]
+    for who in ("lilei", "chenzg", "zhousc"):
+        await says(store, who, f"线索 {number}")
+    async with store.read() as tx:
+        pages = [await lead_page(tx, m, number) for m in (await tx.members.all()).values()]
+    await export_leads(settings, path, "", "")
+    return [*said, *await phones(store, f"lead:{number}/"), str(pages), path.read_text("utf-8")]
+
+
+async def test_words_that_came_with_a_merged_lead_do_not_tell_its_name(store, settings, tmp_path):
+    """The quote of 欧阳静's card said who 司马光 of 重工集团 is."""
+    kept = await pooled(store, name=NAME, phone=PHONE, message="")
+    words = "我是司马光，重工集团的，微信 simaguang8，要三套"
+    other = await pooled(
+        store, name="司马光", company="重工集团", wechat="simaguang8", message=words
+    )
+    await says(store, "chenzg", f"合并 {kept} {other}")
+    assert "要三套" in (await lead(store, kept)).message
+
+    told = await everything_said(store, settings, kept, tmp_path / "x.csv")
+
+    for secret in ("司马光", "重工集团", "simaguang8", NAME):
+        assert not [text for text in told if secret in text], secret
+    assert [text for text in told if "要三套" in text]
+    for words in ("司马光", "重工集团"):
+        assert "没找到" in await says(store, "chenzg", f"线索 {words}")
+
+    await says(store, "lilei", f"领取 {kept}")
+    assert "司马光" in await says(store, "lilei", f"线索 {kept} 详情")
+
+
+async def test_a_name_that_was_put_right_stays_masked_in_the_words_of_then(
+    store, settings, tmp_path
+):
+    number = await pooled(store, name="欧阳敬", phone=PHONE, message="欧阳敬要三套")
+    await says(store, "chenzg", f"资料 {number} 姓名 {NAME}")
+    assert (await lead(store, number)).name == NAME
+
+    told = await everything_said(store, settings, number, tmp_path / "x.csv")
+
+    assert not [text for text in told if "欧阳敬" in text]
+
+
+async def test_what_is_split_off_takes_its_name_along(store):
+    kept = await pooled(store, name=NAME, phone=PHONE)
+    other = await pooled(store, name="司马光")
+    await says(store, "chenzg", f"合并 {kept} {other}")
+    assert (await lead(store, kept)).other_names == ("司马光",)
+
+    await says(store, "chenzg", f"分开 {other}")
+
+    assert (await lead(store, kept)).other_names == ()
+
+
+def test_a_number_is_masked_before_the_words_are_cut():
+    """Cut first, the first digits of a phone at the end of a quote were left as they are."""
+    said = "要" * 83 + f" {PHONE} 找我"
+    shown = lead_card(a_lead(message=said), CHEN, View(now=CALENDAR_NOW, rules=RULES))
+
+    assert "19912" not in shown.quote

@@ -4,13 +4,15 @@ The day's figures in words: for a manager's own chat and for the bound group cha
 Every command offered here is one line somebody may also type.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
 from cards.limits import fit, plain, unmarked
 from cards.model import Button, Card
 from cards.words import money, source_name
-from store.domain.figures import Figures, PersonFigures, SourceFigures
+from store.domain.channels import CLASSES
+from store.domain.figures import Figures, PersonFigures
 
 WEEKDAYS = "一二三四五六日"
 MOST_BUTTONS = 3  # and one for the pool: a card has four
@@ -112,12 +114,21 @@ def _gone(figures: Figures) -> Iterator[tuple[str, int]]:
 def _by_source(figures: Figures) -> Iterator[str]:
     moved = [source for source in figures.sources if source.new or source.won]
     if moved:
-        yield "渠道：" + "，".join(_source(source) for source in moved[:MOST_SOURCES])
+        shown = [_counted(source_name(s.name), s.new, s.won) for s in moved[:MOST_SOURCES]]
+        more = [f"还有 {len(moved) - MOST_SOURCES} 个"] if len(moved) > MOST_SOURCES else []
+        yield "渠道：" + "，".join([*shown, *more])
+    kinds = Counter[str]()
+    wins = Counter[str]()
+    for source in moved:
+        kinds[source.kind] += source.new
+        wins[source.kind] += source.won
+    if any(kinds):
+        told = [_counted(CLASSES.get(k, "其他"), n, wins[k]) for k, n in kinds.most_common()]
+        yield "类别：" + "，".join(told)
 
 
-def _source(source: SourceFigures) -> str:
-    won = f"（成交 {source.won}）" if source.won else ""
-    return f"{_name(source_name(source.name))} {source.new}{won}"
+def _counted(name: str, new: int, won: int) -> str:
+    return f"{_name(name)} {new}" + (f"（成交 {won}）" if won else "")
 
 
 def _by_person(figures: Figures) -> Iterator[str]:

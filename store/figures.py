@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
-from store.domain.channels import ChannelFigures, Group, report
+from store.domain.channels import ChannelFigures, ChannelRule, Group, name_of, report
 from store.domain.deadlines import first_response, respond_by
 from store.domain.figures import Figures, PersonFigures, SourceFigures
 from store.domain.lead import CLOSED, QUALIFICATIONS, Kind, Place, Stage
@@ -24,6 +24,11 @@ CHANGES = (
     Kind.ASKED_AGAIN, Kind.STAGE, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED,
     Kind.TRANSFERRED, Kind.RECLAIMED, Kind.IDLE, Kind.LAPSED, Kind.CLICKED, Kind.OPTED_OUT,
 )  # fmt: skip
+ORIGIN = (
+    t.leads.c.source, t.leads.c.channel, t.leads.c.campaign, t.leads.c.channel_class,
+    t.leads.c.utm["utm_source"].as_string().label("utm_source"),
+)  # fmt: skip
+"""Where a lead came from."""
 FUNNEL_SPAN = timedelta(days=30)
 SHOWN = 8
 WHOLE_SPAN = timedelta(days=7)
@@ -60,7 +65,7 @@ class FiguresQuery:
             pool=await self._count(Place.POOL),
             marketing=await self._count(Place.MARKETING),
             funnel=await self._funnel(end - FUNNEL_SPAN, end),
-            sources=_sources(fresh, won),
+            sources=_sources(fresh, won, self.rules.channels),
             people=await self._people(fresh, events, late),
             overdue_leads=tuple(
                 (row["id"], row["name"], team[row["owner_id"]].name) for row in late[:SHOWN]
@@ -169,7 +174,7 @@ class FiguresQuery:
     async def _captured(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
         captured = t.leads.c.captured_at
         rows = await self.conn.execute(
-            select(t.leads.c.id, t.leads.c.source, t.leads.c.owner_id, captured, t.leads.c.score)
+            select(t.leads.c.id, t.leads.c.owner_id, captured, t.leads.c.score, *ORIGIN)
             .where(captured >= start, captured < end)
         )  # fmt: skip
         return rows.mappings().all()
@@ -177,7 +182,7 @@ class FiguresQuery:
     async def _events(self, start: datetime, end: datetime) -> Sequence[RowMapping]:
         counted = [Kind.CLAIMED, Kind.WON, Kind.FOLLOWED, Kind.UNFRIENDED, *CHANGES]
         rows = await self.conn.execute(
-            select(t.events.c.kind, t.events.c.by_id, t.events.c.data, t.leads.c.source)
+            select(t.events.c.kind, t.events.c.by_id, t.events.c.data, *ORIGIN)
             .join(t.leads, t.leads.c.id == t.events.c.lead_id)
             .where(t.events.c.kind.in_(counted), t.events.c.at >= start, t.events.c.at < end)
             .where(t.events.c.id.not_in(await self._undone(start, end)))
@@ -286,8 +291,37 @@ class FiguresQuery:
         )
 
 
-def _sources(fresh: Sequence[RowMapping], won: Sequence[RowMapping]) -> tuple[SourceFigures, ...]:
-    new = Counter(row["source"] for row in fresh)
-    wins = Counter(row["source"] for row in won)
-    names = sorted({*new, *wins}, key=lambda name: (-new[name], name))
-    return tuple(SourceFigures(name=n, new=new[n], won=wins[n]) for n in names)
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where one lead came from, as a row of the leads tells it."""
+
+    source: str
+    channel: str
+    campaign: str
+    utm: Mapping[str, str]
+
+
+def _origin(row: RowMapping) -> _Origin:
+    utm = {"utm_source": row["utm_source"] or ""}
+    return _Origin(row["source"], row["channel"], row["campaign"], utm)
+
+
+def _sources(
+    fresh: Sequence[RowMapping], won: Sequence[RowMapping], rules: Sequence[ChannelRule]
+) -> tuple[SourceFigures, ...]:
+    """By channel, as the ``渠道`` report counts them; of one channel's classes the commonest."""
+    named = [(name_of(_origin(row), rules), row) for row in (*fresh, *won)]
+    new = Counter(name for name, _ in named[: len(fresh)])
+    wins = Counter(name for name, _ in named[len(fresh) :])
+    kinds = {rule.name: [rule.kind] for rule in rules}
+    for name, row in named:
+        kinds.setdefault(name, []).append(row["channel_class"])
+    names = sorted({*new, *wins}, key=lambda name: (-new[name], -wins[name], name))
+    return tuple(
+        SourceFigures(name=n, new=new[n], won=wins[n], kind=_commonest(kinds[n])) for n in names
+    )
+
+
+def _commonest(kinds: Sequence[str]) -> str:
+    told = [kind for kind in kinds if kind]
+    return max(told, key=told.count, default="")

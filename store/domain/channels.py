@@ -96,6 +96,12 @@ def rule_for(came: Came, rules: Sequence[ChannelRule]) -> ChannelRule | None:
     return None
 
 
+def name_of(came: Came, rules: Sequence[ChannelRule]) -> str:
+    """What it is counted under: the rule's name, else the channel it named, else its source."""
+    rule = rule_for(came, rules)
+    return rule.name if rule else came.channel or came.source
+
+
 def class_of(came: Came, rules: Sequence[ChannelRule]) -> str:
     """own, paid, free, partner or rep."""
     rule = rule_for(came, rules)
@@ -112,8 +118,7 @@ def report(
     """Quality and return of each channel, the most leads first; what only cost money comes too."""
     found: dict[str, list[Group]] = {rule.name: [] for rule in rules}
     for group in groups:
-        rule = rule_for(group, rules)
-        found.setdefault(rule.name if rule else group.channel or group.source, []).append(group)
+        found.setdefault(name_of(group, rules), []).append(group)
     by_name = {rule.name: rule for rule in rules}
     told = (_figures(n, gs, by_name.get(n), days, margin) for n, gs in found.items())
     return tuple(sorted((f for f in told if f.leads or f.cost), key=lambda f: (-f.leads, f.name)))

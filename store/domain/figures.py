@@ -6,11 +6,15 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFigures:
-    """``won`` counts today's wins, whenever the lead came in."""
+    """One channel. ``won`` counts today's wins, whenever the lead came in.
+
+    ``kind``: own, paid, free, partner or rep; "" where nothing was told apart.
+    """
 
     name: str
     new: int = 0
     won: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,17 @@ def test_the_wecom_group_reads_sums_sources_people_and_what_to_type():
     ]
 
 
+def test_both_groups_read_what_was_paid_for_and_how_many_channels_are_not_named():
+    # Every class looked alike, and the seventh source was not there at all.
+    some = tuple(SourceFigures(name=f"渠道{n}", new=3, kind="own") for n in range(7))
+    day = replace(DAY, sources=(SourceFigures(name="展会", new=9, won=1, kind="paid"), *some))
+
+    for text in (digest_wecom_group(day), digest_dingtalk_group(day)[1]):
+        assert "渠道：展会 9（成交 1），渠道0 3，" in text
+        assert "，还有 2 个" in text
+        assert "类别：自有 21，付费 9（成交 1）" in text
+
+
 def test_the_dingtalk_group_can_press_what_is_overdue():
     title, text, buttons = digest_dingtalk_group(DAY, "https://leads.example.com/p/1.png")
 

@@ -1,5 +1,6 @@
 """The day's figures: counted once, told everywhere the same."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 
@@ -14,6 +15,7 @@ from handlers.manage import bind
 from jobs.scheduler import Clockwork
 from store import tables as t
 from store.db import open_store
+from store.domain.channels import ChannelRule
 from store.domain.team import Platform
 from store.members import BoundGroup
 from tests.conftest import team
@@ -52,6 +54,26 @@ async def test_the_digest_goes_to_both_groups_with_a_picture(store, clock):
     assert words.payload["msgtype"] == "markdown"
     assert picture.payload["msgtype"] == "image"
     assert "![" in dingtalk.payload["actionCard"]["text"]
+
+
+async def test_the_digest_counts_by_channel_as_the_report_does(store, clock):
+    """It counted by the raw source: "expo", "2027春季展会" and 展会 were three."""
+    fair = ChannelRule(name="展会", kind="paid", sources=("expo", "2027春季展会"))
+    store = replace(store, rules=replace(store.rules, channels=(fair,)))
+    await captured(store, source="expo", rep="李雷")
+    won = await captured(store, campaign="2027春季展会", rep="李雷")
+    await captured(store, utm={"utm_source": "expo"})
+    await captured(store, source="website")
+    await says(store, "lilei", f"成交 {won.id} 10万")
+
+    _, words, _ = await evening(store, clock)
+
+    async with store.read() as tx:
+        report = await tx.figures.channels(1, clock.now)
+    text = words.payload["markdown"]["content"]
+    assert "渠道：展会 3（成交 1），官网 1" in text
+    assert "类别：付费 3（成交 1），自有 1" in text
+    assert [(c.name, c.leads) for c in report] == [("展会", 3), ("website", 1)]
 
 
 async def test_the_picture_is_served_by_its_address(store, clock):

@@ -6,6 +6,15 @@ from typing import Any
 
 from store.domain.team import Platform
 
+KINDS = {
+    # Of both platforms, under the names they have for them.
+    "image": "图片", "picture": "图片", "richText": "图片", "mixed": "图片", "voice": "语音",
+    "audio": "语音", "video": "视频", "shortvideo": "视频", "file": "文件", "location": "位置",
+    "link": "链接", "miniprogram": "小程序", "chatRecord": "聊天记录", "chatrecord": "聊天记录",
+}  # fmt: skip
+"""What people call a message that has no words."""
+UNKNOWN_KIND = "这类消息"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:

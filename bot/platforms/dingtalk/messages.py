@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from yarl import URL
 
-from bot.incoming import Group, Incoming, Session
+from bot.incoming import KINDS, UNKNOWN_KIND, Group, Incoming, Session
 from store.domain.team import Platform
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -59,15 +59,11 @@ def _read(body: Mapping[str, Any], oapi_base: str) -> Incoming:
     )
 
 
-KINDS = {"picture": "图片", "richText": "图片", "audio": "语音", "video": "视频", "file": "文件",
-         "chatRecord": "聊天记录"}  # fmt: skip
-
-
 def _kind(body: Mapping[str, Any]) -> str:
     """What people call a message without words; the platform's own name of it may be news."""
     if body.get("msgtype") == "text":
         raise _Dropped("a text without words")
-    return KINDS.get(_text(body, "msgtype"), "这类消息")
+    return KINDS.get(_text(body, "msgtype"), UNKNOWN_KIND)
 
 
 def _left_out(body: Mapping[str, Any]) -> bool:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from bot.incoming import Entered, Group, Incoming, Press
+from bot.incoming import KINDS, UNKNOWN_KIND, Entered, Group, Incoming, Press
+from bot.platforms.wecom.callback import SPOKEN
 from handlers.commands import begins
 from store.domain.team import Platform
 
@@ -20,8 +21,6 @@ MOST_BLANKS = 4
 BOT = re.compile(r".*(?:bot|assistant|助手|助理|机器人|管家|秘书)", re.IGNORECASE)
 CAPITAL = re.compile(r"[A-Z][\w.-]*", re.ASCII)
 """A word of a name: skipped where a command stands behind it."""
-SPOKEN = "。．.！!？?，,"
-"""What a transcript ends a sentence with, and no command does."""
 LONGEST_ID = 100
 ILLEGAL = re.compile("[\0\ud800-\udfff]")
 """What no database takes."""
@@ -77,9 +76,9 @@ def read(frame: Frame, corp_id: str, name: str = "") -> Incoming | Entered | Non
     if not (account and id_) or _text(sender, "corpid") not in {"", corp_id}:
         return None
     if frame.cmd == Cmd.MESSAGE:
-        return _incoming(
-            frame.body, account, _line(frame.body, name), quoted=_quoted(frame.body, name)
-        )
+        quoted = _quoted(frame.body, name)
+        said = _incoming(frame.body, account, _line(frame.body, name), quoted=quoted)
+        return said if said.line or quoted else replace(said, wordless=_wordless(frame.body))
     kind, event = _event(frame.body)
     if kind == "enter_chat":
         return Entered(platform=Platform.WECOM, id=_id(id_), account=account)
@@ -119,6 +118,12 @@ def _line(body: Mapping[str, Any], name: str) -> str:
     """The words, without the mention of the bot that a group's message has."""
     words = _words(body)
     return unmentioned(words, name) if _group(body) is not None else words
+
+
+def _wordless(body: Mapping[str, Any]) -> str:
+    """What came in the place of words; nothing where a text had none."""
+    kind = _text(body, "msgtype")
+    return "" if kind == "text" or _words(body) else KINDS.get(kind, UNKNOWN_KIND)
 
 
 def _quoted(body: Mapping[str, Any], name: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from bot.config import WeCom
 from bot.incoming import (
+    KINDS,
+    UNKNOWN_KIND,
     AppActivity,
     ContactAdded,
     ContactEdited,
@@ -28,6 +30,8 @@ from bot.platforms.wecom.xml import ILLEGAL, cdata, parse_xml
 from store.domain.errors import BadCallback
 from store.domain.team import Platform
 
+SPOKEN = "。．.！!？?，,"
+"""What a transcript ends a sentence with, and no command does."""
 MAX_TEXT = 2048  # bytes of a passive text reply; WeCom cuts the rest (D:90241)
 CARD_EVENTS = {"template_card_event", "template_card_menu_event"}
 CONTACT_ADDED = {"add_external_contact", "add_half_external_contact"}
@@ -167,7 +171,7 @@ def heard(message: dict[str, str]) -> Heard | None:
     if kind == "text":
         return _incoming(message, message.get("Content", ""))
     if kind != "event":
-        return None
+        return _wordless(message, kind)
     if event == "enter_agent":
         return _entered(message)
     if event == "click" or event in CARD_EVENTS:
@@ -184,6 +188,14 @@ def _incoming(message: dict[str, str], line: str, press: Press | None = None) ->
     return Incoming(
         platform=Platform.WECOM, id=identity(message), account=account, line=line, press=press
     )
+
+
+def _wordless(message: dict[str, str], kind: str) -> Incoming | None:
+    """A picture, a file, a place (D:90239); None for what nobody sent. Spoken words are words."""
+    said = _incoming(message, message.get("Recognition", "").rstrip(SPOKEN))
+    if said is None or not message.get("MsgId") or message.get("Event"):
+        return None
+    return said if said.line else replace(said, wordless=KINDS.get(kind, UNKNOWN_KIND))
 
 
 def _about_us(message: dict[str, str], event: str) -> OrgEvent | None:

@@ -179,6 +179,16 @@ async def test_a_spoken_line_and_one_among_pictures_are_heard(gateway, state, st
     assert "公海现在是空的" in await answered(state, GROUP)
 
 
+async def test_who_sends_the_bot_a_picture_is_told_to_write(gateway, state, start):
+    """The help came back, as if they had said nothing."""
+    await start()
+
+    await gateway.say("lilei", "", msgtype="image", image={"url": "http://127.0.0.1/x"})
+
+    chat = "wecom-aibot:lilei"
+    assert await answered(state, chat) == "图片我还看不懂，用文字发给我就行"
+
+
 async def test_a_card_is_one_in_a_single_chat_and_words_to_type_in_a_group(
     gateway, state, store, start
 ):
@@ -621,6 +631,26 @@ def given_frame(line, **more):
     about = {"msgid": "m-quote", "from": {"userid": "lilei"}, "chattype": "group", "chatid": "wr1"}
     words = {"msgtype": "text", "text": {"content": line}}
     return Frame(cmd=Cmd.MESSAGE, req_id="r1", body={**about, **words, **more})
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "name"),
+    [
+        ("image", {"url": "http://127.0.0.1/x"}, "图片"),
+        ("file", {"url": "http://127.0.0.1/x"}, "文件"),
+        ("video", {"url": "http://127.0.0.1/x"}, "视频"),
+        ("voice", {"content": ""}, "语音"),
+        ("mixed", {"msg_item": [{"msgtype": "image", "image": {}}]}, "图片"),
+        ("hologram", {}, "这类消息"),
+        ("text", {"content": ""}, ""),
+        ("voice", {"content": "公海。"}, ""),
+    ],
+)
+def test_what_has_no_words_is_heard_as_what_it_is(kind, part, name):
+    about = {"msgid": "m", "from": {"userid": "lilei"}, "chattype": "single"}
+    frame = Frame(cmd=Cmd.MESSAGE, req_id="r", body={**about, "msgtype": kind, kind: part})
+
+    assert read(frame, "ww12ab").wordless == name
 
 
 # -- what only the admin can mend --------------------------------------------------------

@@ -85,10 +85,18 @@ def app_of(case):
 MEMBERSHIP = {"subscribe", "unsubscribe", "change_contact"}
 
 
+def spoken_in(fields, event_key):
+    """The field with the line of a message or a click; None for what is neither."""
+    if event_key.startswith("text") or event_key.lower() == "event/click":
+        return "Content" if event_key.startswith("text") else "EventKey"
+    message = fields.get("MsgId") and fields.get("FromUserName") and "Event" not in fields
+    return "Recognition" if message else None
+
+
 def due_for(fields, event_key):
     """What a published body is to us, told from its expected fields alone."""
-    if event_key.startswith("text") or event_key.lower() == "event/click":
-        return Incoming, fields["Content" if event_key.startswith("text") else "EventKey"]
+    if (name := spoken_in(fields, event_key)) is not None:
+        return Incoming, fields.get(name, "")
     if event_key.lower() == "event/enter_agent":
         return Entered, None
     if event_key.lower().split("/")[:2][-1] in MEMBERSHIP and "Event" in fields:
@@ -152,6 +160,42 @@ def test_a_typed_line_is_heard_with_its_message_id():
     assert read(TEXT) == Incoming(
         platform=Platform.WECOM, id="msg-7555555555555555555", account="wangwu", line="我的"
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra", "name"),
+    [
+        ("image", "<PicUrl>http://p</PicUrl><MediaId>m</MediaId>", "图片"),
+        ("voice", "<MediaId>m</MediaId><Format>amr</Format>", "语音"),
+        ("voice", "<MediaId>m</MediaId><Recognition></Recognition>", "语音"),
+        ("video", "<MediaId>m</MediaId><ThumbMediaId>t</ThumbMediaId>", "视频"),
+        ("shortvideo", "<MediaId>m</MediaId>", "视频"),
+        ("location", "<Location_X>23.1</Location_X><Label>广州</Label>", "位置"),
+        ("link", "<Title>报价单</Title><Url>http://u</Url>", "链接"),
+        ("file", "<MediaId>m</MediaId>", "文件"),
+        ("hologram", "", "这类消息"),
+    ],
+)
+def test_a_message_without_words_is_heard_as_what_it_is(kind, extra, name):
+    """Nothing at all came back to who sent the app a picture."""
+    message = TEXT.replace(">text<", f">{kind}<").replace(
+        "<Content><![CDATA[我的 ]]></Content>", extra
+    )
+
+    heard = read(message)
+
+    assert (heard.account, heard.line, heard.wordless) == ("wangwu", "", name)
+    assert heard.id == "msg-7555555555555555555"
+
+
+def test_spoken_words_that_were_recognised_are_a_line():
+    spoken = TEXT.replace(">text<", ">voice<").replace(
+        "<Content><![CDATA[我的 ]]></Content>", "<Recognition><![CDATA[公海。]]></Recognition>"
+    )
+
+    heard = read(spoken)
+
+    assert (heard.line, heard.wordless) == ("公海", "")
 
 
 def test_a_menu_click_is_the_line_in_its_key():
@@ -306,7 +350,9 @@ def test_two_links_of_one_second_are_two():
         NEWS.replace("<ChangeType>balance_low</ChangeType>", ""),
         CONTACT.replace("<UserID>wangwu</UserID>", ""),
         TEXT.replace("<FromUserName>wangwu</FromUserName>", ""),
-        TEXT.replace("<MsgType>text", "<MsgType>image"),
+        TEXT.replace("<MsgType>text", "<MsgType>device_event").replace(
+            "<Agent", "<Event>bind</Event><Agent"
+        ),
         PRESS.replace("template_card_event", "taskcard_click"),
         "<xml><InfoType>suite_ticket</InfoType></xml>",
         "<xml><MsgType><a>1</a></MsgType></xml>",

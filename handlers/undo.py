@@ -19,7 +19,7 @@ from store.domain.team import Channel, Member
 from store.domain.undo import INSTEAD, WINDOW, obstacle
 
 SENT = frozenset({Kind.MAILED, Kind.GREETED})
-TOO_LATE = "最后一步是 {at} 的「{label}」，过了 {minutes} 分钟，撤不回来了"
+TOO_LATE = "最后一步是{at} 的「{label}」，过了 {minutes} 分钟，撤不回来了"
 
 
 async def before(tx: Tx, lead_ids: Sequence[int]) -> Scene:
@@ -68,7 +68,7 @@ def _check(tx: Tx, action: Action | None, lead_id: LeadId | None) -> None:
         raise Refused(f"{done}，10 分钟内做的最后一步才能撤销")
     numbers = _ids(action)
     if not action.undoable:
-        of = f"#{numbers[0]} 的" if numbers else ""
+        of = f" #{numbers[0]} 的" if numbers else ""
         how = INSTEAD.get(action.label, "").format(n=numbers[0] if numbers else "编号")
         raise Refused(
             "，".join(filter(None, (f"你最后一步是{of}「{action.label}」，撤不回来", how)))
@@ -77,6 +77,7 @@ def _check(tx: Tx, action: Action | None, lead_id: LeadId | None) -> None:
         raise Refused(f"你最后一步是 #{numbers[0]} 的「{action.label}」，要撤销它发「撤销」")
     if tx.now - action.at > WINDOW:
         at = moment(action.at, tx.now, tx.rules.zone)
+        at = f" {at}" if at[0].isdecimal() else at
         minutes = int(WINDOW.total_seconds() // 60)
         raise Refused(TOO_LATE.format(at=at, label=action.label, minutes=minutes))
 

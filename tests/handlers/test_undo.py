@@ -1,5 +1,6 @@
 """Taking the last step back: everything is as before, the history keeps both."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -110,7 +111,11 @@ async def test_after_ten_minutes_it_stays(store, clock):
     await says(store, "lilei", f"放回 {number}")
     clock.tick(minutes=11)
 
-    assert "过了 10 分钟" in await says(store, "lilei", "撤销")
+    assert await says(store, "lilei", "撤销") == (
+        "最后一步是 10:00 的「放回」，过了 10 分钟，撤不回来了"
+    )
+    clock.tick(days=1)
+    assert "最后一步是昨天 10:00 的「放回」" in await says(store, "lilei", "撤销")
     assert (await lead(store, number)).owner is None
 
 
@@ -281,6 +286,7 @@ async def test_what_cannot_be_taken_back_is_named_and_nothing_older_is_undone(
     answer = await says(store, who, "撤销")
 
     assert f"「{line.split()[0]}」，撤不回来" in answer, done
+    assert re.match(r"你最后一步是(?: #\d+ 的)?「", answer)  # was "最后一步是#7 的"
     assert instead in answer
     assert await row(store, older.id) == before
 

@@ -8,7 +8,7 @@ from cards.limits import fit, plain
 from cards.lists import ROW
 from cards.model import Button, Card
 from cards.words import dated, exact, money
-from store.domain.followup import METHODS, OBJECTIONS, OUTCOMES, FollowUp
+from store.domain.followup import METHODS, OBJECTIONS, OUTCOMES, FollowUp, amount_to_ask
 from store.domain.lead import Lead
 from store.domain.mend import FIELDS
 from store.domain.money import find_amounts
@@ -29,7 +29,11 @@ def followed_card(lead: Lead, log: FollowUp, now: datetime, rules: Rules) -> Car
     return Card(
         title=f"记下 #{lead.id} {shown_name(lead)}：{head}",
         note=_next(lead, log, now, rules),
-        rows=tuple((name, fit(plain(value), ROW)) for name, value in _values(log) if value),
+        rows=tuple(
+            (name, fit(plain(value), ROW))
+            for name, value in (("金额", _amount(log, now, rules)), *_values(log)[1:])
+            if value
+        ),
         why=f"还要问：{'、'.join(q.label for q in ask)}" if ask else "",
         buttons=(
             Button("改时间", f"/改 {lead.id} 时间", primary=bool(log.question)),
@@ -48,6 +52,16 @@ def _next(lead: Lead, log: FollowUp, now: datetime, rules: Rules) -> str:
     if lead.next_at is not None and lead.next_at > now:
         return f"下次联系 {dated(lead.next_at, now, rules.zone)}"
     return "下次联系还没定"
+
+
+def _amount(log: FollowUp, now: datetime, rules: Rules) -> str:
+    """What is booked, and what it was said as where that is more; or what has to be asked."""
+    if (doubt := amount_to_ask(log, now, rules.zone)) is not None:
+        return f"「{doubt.words}」{'是外币，没记' if doubt.foreign else '没记，是多少？'}"
+    if log.amount is None:
+        return ""
+    ends = [a.upper for a in find_amounts(log.text) if a.yuan == log.amount and a.upper]
+    return money(log.amount) + (f"到 {money(ends[0])}，按低的记" if ends else "")
 
 
 def _values(log: FollowUp) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,7 @@ from handlers.follow import About
 from handlers.nurture import begin
 from handlers.reply import Reply
 from store.db import Tx
+from store.domain.asking import deal
 from store.domain.deadlines import extendable, extension, hard_end, reclaim_at
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import (
@@ -28,8 +29,11 @@ from store.domain.lead import (
     spelled,
 )
 from store.domain.money import find_amount
+from store.domain.numerals import normalise
 from store.domain.sop import missing
 from store.domain.team import Member, Role, off_duty
+
+SMALL = 1000  # yuan: a bare number below may as well mean 万
 
 
 async def claim(tx: Tx, by: Member, ids: tuple[LeadId, ...]) -> Reply:
@@ -109,17 +113,26 @@ def _stage(words: str, stages: Sequence[Stage]) -> Stage:
 
 async def won(tx: Tx, by: Member, about: About) -> Reply:
     lead = await tx.leads.get(about.lead_id)
-    found = find_amount(about.words)
-    amount = found.yuan if found else int(about.words) if about.words.isdecimal() else None
-    if amount is None and lead.amount and not about.words:
+    if lead.amount and not about.words:
         return Reply(card=amount_card(lead), asks=True, private=True)
-    if not amount:
-        raise BadCommand(f"成交多少？例如：成交 {lead.id} 12万")
+    amount = _paid(lead, about.words)
     if ask := missing(lead, tx.rules.sops):
         then = f"成交 {lead.id} {exact(amount)}"
         return Reply(card=asked_card(lead, ask, to=then), private=True)
     await _end(tx, lead.close(by, Stage.WON, tx.now, text=money(amount), amount=amount))
     return Reply(text=f"#{lead.id} 成交 {money(amount)}，辛苦了", told=True)
+
+
+def _paid(lead: Lead, words: str) -> int:
+    """Whole yuan of a deal. Raises BadCommand for what may be another amount."""
+    found, bare = deal(words, words) or find_amount(words), normalise(words).strip()
+    if bare.isdecimal() and 0 < int(bare) < SMALL:
+        raise BadCommand(f"{int(bare)} 元还是 {int(bare)} 万？写上单位，例如：成交 {lead.id} 12万")
+    if found is None:
+        raise BadCommand(f"成交多少？例如：成交 {lead.id} 12万")
+    if not found.exact:
+        raise BadCommand(f"成交要一个准数，例如：成交 {lead.id} 12万")
+    return found.yuan
 
 
 async def lost(tx: Tx, by: Member, about: About) -> Reply:

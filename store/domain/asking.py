@@ -2,7 +2,7 @@
 
 import re
 
-from store.domain.money import Amount, find_amounts
+from store.domain.money import Amount, Doubt, doubts, find_amounts
 from store.domain.numerals import normalise
 
 GAP = r"[^，。；！,;!\d]"
@@ -29,14 +29,29 @@ DOWN = re.compile(r"[到至]")
 
 def asked_for(text: str, plain: str) -> int | None:
     """Whole yuan of the deal; None when no amount is. ``plain``: the text with its times blank."""
+    best = deal(text, plain)
+    return _last_of(normalise(text), best) if best else None
+
+
+def deal(text: str, plain: str) -> Amount | None:
+    """The amount that is the deal's, of all that are named; never one without an end."""
     said = normalise(text)
     ranked = [
         (rank, place, one)
         for place, one in enumerate(find_amounts(plain))
-        if (rank := _rank(said, one)) is not None
+        if not one.vague and (rank := _rank(said, one)) is not None
     ]
     best = min(ranked, default=None, key=lambda entry: entry[:2])
-    return _last_of(said, best[2]) if best else None
+    return best[2] if best else None
+
+
+def to_ask(text: str, plain: str) -> Doubt | None:
+    """Money of the deal that is not booked, because nobody can say how much it is."""
+    said = normalise(text)
+    return next(
+        (d for d in doubts(plain) if not ANOTHER.search(said[max(0, d.start - 24) : d.start])),
+        None,
+    )
 
 
 def _rank(said: str, one: Amount) -> int | None:

@@ -61,8 +61,13 @@ class Squeezed(NamedTuple):
         return self.places[start], self.places[end - 1] + 1 if end > start else self.places[start]
 
 
-def squeeze(text: str) -> Squeezed:
-    """A normalised text without the blanks inside its numbers, dates and times."""
+def squeeze(text: str, *apart: re.Pattern[str]) -> Squeezed:
+    """A normalised text without the blanks inside its numbers, dates and times.
+
+    ``apart``: what else is one expression, all of its blanks go.
+    """
     gone = {at for match in INSIDE.finditer(text) for at in range(*match.span())}
+    spans = [match.span() for pattern in apart for match in pattern.finditer(text)]
+    gone |= {at for start, end in spans for at in range(start, end) if text[at] == " "}
     kept = [at for at in range(len(text)) if at not in gone]
     return Squeezed("".join(text[at] for at in kept), (*kept, len(text)))

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, tzinfo
 from typing import Any, Self
 
-from store.domain.asking import asked_for
+from store.domain.asking import asked_for, to_ask
+from store.domain.money import Doubt
 from store.domain.numerals import normalise
 from store.domain.times import Found, find_times
 
@@ -227,6 +228,18 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
     )
 
 
+def amount_to_ask(log: FollowUp, now: datetime, zone: tzinfo) -> Doubt | None:
+    """Money in the sentence that nobody can book as it is said."""
+    bare, plain = _without_names(log.text, now, zone)
+    return to_ask(bare, plain) if log.amount is None else None
+
+
+def _without_names(text: str, now: datetime, zone: tzinfo) -> tuple[str, str]:
+    """The sentence without tags and numbers to call, and that without its times."""
+    bare = _blank(text, [match.span() for words in (TAG, PHONE) for match in words.finditer(text)])
+    return bare, _blank(bare, [(one.start, one.end) for one in find_times(bare, now, zone)])
+
+
 def _pains(text: str) -> tuple[str, ...]:
     found = (PAIN_MARK.sub("", match[0]).strip("：:的 ") for match in PAIN.finditer(text))
     return tuple(dict.fromkeys(pain[:40] for pain in found if len(pain) > 1))[:3]
@@ -347,8 +360,7 @@ def _first_group(groups: dict[str, str], text: str) -> str:
 
 def tells_something(log: FollowUp, now: datetime, zone: tzinfo) -> bool:
     """Whether a log that was corrected says more than that somebody was called."""
-    bare = _blank(log.text, [m.span() for words in (TAG, PHONE) for m in words.finditer(log.text)])
-    plain = _blank(bare, [(one.start, one.end) for one in find_times(bare, now, zone)])
+    _, plain = _without_names(log.text, now, zone)
     return _tells_something(plain, log.outcome) or log.amount is not None
 
 

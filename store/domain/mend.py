@@ -79,8 +79,8 @@ def _amount(log: FollowUp, words: str) -> FollowUp:
     if not words:
         return replace(log, amount=None)
     found = find_amount(words)
-    if found is None or found.yuan == 0:
-        raise BadCommand("多少？例如：金额 12万")
+    if found is None or not found.exact:
+        raise BadCommand(f"{'准数是' if found else ''}多少？例如：金额 12万")
     return replace(log, amount=found.yuan)
 
 

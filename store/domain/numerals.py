@@ -79,6 +79,8 @@ def _section(tokens: list[str], before: list[str] | None = None) -> Decimal:
             pending, place = None, TENS[token]
         else:
             digit = _digit(token)
+            if pending:
+                raise ValueError("two numbers")  # 3 5万 is neither 3 nor 5万
             pending, place = digit, 1 if digit == 0 else place
     if pending is None:
         return value

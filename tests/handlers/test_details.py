@@ -63,6 +63,9 @@ def test_a_value_is_kept_as_its_type(rule, written, kept):
     ("rule", "written", "why"),
     [
         (FieldRule(name="n", type="number"), "很多", "写成数字"),
+        (FieldRule(name="n", type="number"), "2 0", "写成数字"),  # was 0
+        (FieldRule(name="n", type="number"), "1 2万", "写成数字"),  # was 20000
+        (FieldRule(name="n", type="number"), "3-5", "写成数字"),
         (FieldRule(name="d", type="date"), "下周", "写成日期"),
         (FieldRule(name="d", type="date"), "2026年2月30日", "写成日期"),
         (FieldRule(name="c", type="choice", choices=("自用", "代理")), "都行", "只能是自用、代理"),

@@ -268,3 +268,30 @@ async def test_the_hint_of_a_deal_that_has_to_wait_keeps_every_yuan(store):
     number = await logged(store)
 
     assert f"成交 {number} 123456元" in await says(store, "lilei", f"成交 {number} 123456")
+
+
+@pytest.mark.parametrize(
+    ("words", "amount", "told"),
+    [
+        ("报价 2 0 万", 200_000, "20 万"),  # was 0 元
+        ("报价 1 2万", None, "「1 2万」没记，是多少？"),  # was 2 万
+        ("他们预算十几万", None, "「十几万」没记，是多少？"),
+        ("他们出 $3k", None, "「$3k」是外币，没记"),
+        ("报价 5-8万", 50_000, "5 万到 8 万，按低的记"),
+    ],
+)
+async def test_what_nobody_can_book_is_asked_about(store, words, amount, told):
+    number = await logged(store, f"电话 聊了 {words} 周五再约")
+
+    assert told in await echo(store)
+    assert (await lead(store, number)).amount == amount
+
+
+async def test_an_amount_is_corrected_with_a_number_that_is_one(store):
+    number = await logged(store)
+
+    for words in ("1 2万", "0万", "十来万", "5-8万", "几万"):
+        assert "多少？例如：金额 12万" in await says(store, "lilei", f"改 {number} 金额 {words}")
+    await says(store, "lilei", f"改 {number} 金额 2 0 万")
+
+    assert (await lead(store, number)).amount == 200_000

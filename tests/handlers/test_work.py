@@ -281,3 +281,46 @@ async def test_what_is_given_back_at_night_is_said_to_wait(store, clock):
 
     assert ("等开门" in said, "主管" in said) == (True, False)
     assert (await lead(store, new.id)).hold == "hours"
+
+
+@pytest.mark.parametrize(
+    ("words", "asks"),
+    [
+        ("1 0", "成交多少？"),
+        ("1 2万", "成交多少？"),
+        ("$3k", "成交多少？"),
+        ("12", "12 元还是 12 万？"),
+        ("１２", "12 元还是 12 万？"),
+        ("5-8万", "成交要一个准数"),
+        ("十来万", "成交要一个准数"),
+        ("几十万", "成交要一个准数"),
+    ],
+)
+async def test_a_deal_needs_an_amount_that_is_one(store, words, asks):
+    # 12 was 12 yuan, 5-8万 was 5万.
+    new = await captured(store, rep="李雷")
+    await says(store, "lilei", f"领取 {new.id}")
+
+    said = await says(store, "lilei", f"成交 {new.id} {words}")
+
+    assert said.startswith(asks)
+    assert f"例如：成交 {new.id} 12万" in said
+    assert (await lead(store, new.id)).open
+
+
+@pytest.mark.parametrize(
+    ("words", "amount"),
+    [
+        ("2 0 万", 200_000),
+        ("八万五", 85_000),
+        ("首付3万 总价12万", 120_000),
+        ("12 000 元", 12_000),
+    ],
+)
+async def test_a_deal_is_worth_what_was_said(store, words, amount):
+    new = await captured(store, rep="李雷")
+    await says(store, "lilei", f"领取 {new.id}")
+
+    await says(store, "lilei", f"成交 {new.id} {words}")
+
+    assert (await lead(store, new.id)).amount == amount

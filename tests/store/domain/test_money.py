@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cards.words import money
-from store.domain.money import find_amount, find_amounts
+from store.domain.money import doubts, find_amount, find_amounts
 
 CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
 
@@ -202,3 +202,84 @@ def test_blanks_inside_an_amount_change_nothing(text, yuan, words):
     found = find_amount(text)
 
     assert (found.yuan, text[found.start : found.end]) == (yuan, words)
+
+
+@pytest.mark.parametrize(
+    ("text", "yuan"),
+    [
+        ("2 0 万", 200_000),  # was 0
+        ("２　０　万", 200_000),
+        ("报价 2 0万", 200_000),
+        ("3 5 0 0 0 元", 35_000),
+        ("¥ 1 2 0 0", 1_200),
+        ("12 000 元", 12_000),  # was 0
+        ("1 200 000元", 1_200_000),
+        ("十来万", 100_000),
+        ("30来万", 300_000),
+        ("百万", 1_000_000),
+        ("1w2", 12_000),
+        ("1.2w", 12_000),
+        ("3千", 3_000),
+        ("12，000元", 12_000),
+        ("￥8万", 80_000),
+        ("八万五", 85_000),
+        ("两百块", 200),
+        ("一百零五万", 1_050_000),
+    ],
+)
+def test_an_amount_typed_apart_or_loosely_is_what_was_meant(text, yuan):
+    assert find_amount(text).yuan == yuan
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [("十二三万", 120_000, 130_000), ("二十五六万", 250_000, 260_000), ("5-8万", 50_000, 80_000)],
+)
+def test_two_numbers_in_a_row_are_a_range(text, low, high):
+    amount = find_amount(text)  # 十二三万 was 13万
+
+    assert (amount.yuan, amount.upper) == (low, high)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 2万", "12。5万", "12 500元", "12到3万", "万把块", "千把块", "大几万", "6位数", "0元", "0 万",
+     "零元", "成交 1 0", "$3k", "US$3k", "HK$5万", "3000刀", "3000 dollars"],
+)  # fmt: skip
+def test_what_can_be_read_in_two_ways_or_is_nothing_is_no_amount(text):
+    # 1 2万 was 2万, 12。5万 was 5万, 12到3万 began at 12 yuan.
+    assert find_amount(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "foreign"),
+    [
+        ("聊了报价 1 2万 再约", "1 2万", False),
+        ("预算12。5万", "12。5万", False),
+        ("大概万把块", "万把块", False),
+        ("预算十几万", "十几万", False),
+        ("预算几十万元", "几十万元", False),
+        ("对方出 US$3k", "US$3k", True),
+        ("报价 3000刀", "3000刀", True),
+    ],
+)
+def test_what_has_to_be_asked_about_is_named(text, words, foreign):
+    [doubt] = doubts(text)
+
+    assert (doubt.words, doubt.foreign) == (words, foreign)
+
+
+@pytest.mark.parametrize(
+    "text", ["报价12万", "砍了2刀", "第3次 5万", "11/28 5万", "2026 12万", "合同 1 份 5万", ""]
+)
+def test_nothing_is_asked_about_what_is_clear(text):
+    assert not list(doubts(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [("12万", True), ("八万五", True), ("不到10万", False), ("十来万", False), ("12万左右", False),
+     ("12万以内", False), ("5-8万", False), ("十几万", False), ("100w+", False)],
+)  # fmt: skip
+def test_what_is_only_about_an_amount_is_known(text, exact):
+    assert find_amount(text).exact is exact

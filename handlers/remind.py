@@ -1,5 +1,6 @@
 """Reminders somebody asks for: once, or coming round; and the days that come round by themselves."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -17,6 +18,8 @@ from store.domain.team import Member
 from store.domain.times import find_time
 
 CANCEL = frozenset({"取消", "不用了", "停", "别提醒了", "cancel", "stop"})
+
+BY = re.compile(r"(?:[之以]?前(?!台)|[之以]内|左右)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,12 @@ def _asked(tx: Tx, lead: Lead, words: str) -> Asked:
         raise BadCommand(f"什么时候提醒？{example}")
     if found.ambiguous or (found.past and not found.date_only):
         raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'}{example}")
+    by = BY.match(words, found.end)
+    end = by.end() if by else found.end
     at = tasks.moment(tx, found.at, date_only=found.date_only)
-    return Asked(at, found.date_only, _rest(words, found.start, found.end))
+    if by and found.date_only:
+        at = tasks.moment_by(tx, found.at)
+    return Asked(at, found.date_only, _rest(words, found.start, end))
 
 
 def _rest(words: str, start: int, end: int) -> str:

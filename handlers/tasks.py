@@ -20,6 +20,14 @@ def moment(tx: Tx, at: datetime, *, date_only: bool) -> datetime:
     return tx.rules.calendar.opens(at) if date_only else at
 
 
+def moment_by(tx: Tx, at: datetime) -> datetime:
+    """Of what is due by a day off the last working day before, while that is still to come."""
+    day = at
+    while not tx.rules.calendar.is_workday(day.astimezone(tx.rules.zone).date()):
+        day -= DAY
+    return moment(tx, day if day > tx.now else at, date_only=True)
+
+
 def later(tx: Tx, span: timedelta) -> tuple[datetime, bool]:
     """The instant ``span`` from now; whole days mean that morning. Whether it is a date alone."""
     at, date_only = tx.now + span, span % DAY == timedelta(0)

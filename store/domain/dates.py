@@ -192,6 +192,24 @@ def edge_of_month(match: re.Match[str], today: date) -> Iterator[Days]:
         yield Days(last - span, last) if match["last"] else Days(first, first + span)
 
 
+def nth_workday(match: re.Match[str], today: date) -> Iterator[Days]:
+    """The last working day of a month or a week, or the first, or the third."""
+    for first, last in (whole_month(*month) for month in months(match, today)):
+        yield from _nth_workday(first, last, match["nth"])
+
+
+def nth_workday_of_week(match: re.Match[str], today: date) -> Iterator[Days]:
+    monday = today - today.weekday() * DAY + 7 * _turns(match["turn"]) * DAY
+    yield from _nth_workday(monday, monday + 6 * DAY, match["nth"])
+
+
+def _nth_workday(first: date, last: date, nth: str | None) -> Iterator[Days]:
+    days = [first + n * DAY for n in range((last - first).days + 1)]
+    work = [day for day in days if is_public_workday(day)]
+    place = value(nth) - 1 if nth else len(work) - 1
+    yield from (one(work[place]) if 0 <= place < len(work) else ())
+
+
 def nth_week(match: re.Match[str], today: date) -> Iterator[Days]:
     """第三周 begins with the third Monday of the month, 第三个周二 is its third Tuesday."""
     for year, month in months(match, today):
@@ -223,6 +241,10 @@ def part_of_year(match: re.Match[str], today: date) -> Iterator[Days]:
 def whole_year(match: re.Match[str], today: date) -> Iterator[Days]:
     for year in years(match, today):
         yield Days(date(year, 1, 1), date(year, 12, 31))
+
+
+def today_in_years(match: re.Match[str], today: date) -> Iterator[Days]:
+    yield from one(add_months(today, 12 * RELATIVE_YEARS[match["rel"]]))
 
 
 def half_year(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -315,7 +337,7 @@ def _listed(text: str) -> dict[str, tuple[int, int]]:
 FIXED_FESTIVALS = _listed(
     "元旦 1/1, 情人节 2/14, 圣瓦伦丁节 2/14, 妇女节 3/8, 植树节 3/12, 消费者权益日 3/15, 三一五 3/15,"
     "愚人节 4/1, 劳动节 5/1, 五一 5/1, 青年节 5/4, 儿童节 6/1, 六一 6/1, 618 6/18, 建党节 7/1,"
-    "建军节 8/1, 教师节 9/10, 国庆 10/1, 万圣节 10/31, 双十一 11/11, 双11 11/11, 双十二 12/12,"
+    "建军节 8/1, 教师节 9/10, 国庆 10/1, 十一 10/1, 万圣节 10/31, 双十一 11/11, 双11 11/11, 双十二 12/12,"
     "双12 12/12, 平安夜 12/24, 圣诞 12/25, 跨年 12/31"
 )
 LUNAR_FESTIVALS = _listed(
@@ -324,11 +346,19 @@ LUNAR_FESTIVALS = _listed(
 )
 NTH_FESTIVALS = {"母亲节": (5, 6, 2), "父亲节": (6, 6, 3), "感恩节": (11, 3, 4)}
 LAST_OF_YEAR = {"除夕", "大年三十", "年三十"}
-FESTIVALS = [*FIXED_FESTIVALS, *LUNAR_FESTIVALS, *NTH_FESTIVALS, *LAST_OF_YEAR]
-HOLIDAY_LENGTH = {"春节": 7, "过年": 7, "农历新年": 7, "国庆": 7, "五一": 5, "劳动节": 5}
+SHORT = "十一"
+"""国庆 where what stands behind says so; else an hour, a day or a month."""
+FESTIVALS = [
+    *(name for name in FIXED_FESTIVALS if name != SHORT),
+    *LUNAR_FESTIVALS,
+    *NTH_FESTIVALS,
+    *LAST_OF_YEAR,
+]
+HOLIDAY_LENGTH = {"春节": 7, "过年": 7, "农历新年": 7, "国庆": 7, SHORT: 7, "五一": 5, "劳动节": 5}
 AROUND = (
     r"(?:假期|长假|当天|那天|期间|前后)?(?:(?:(?P<after>(?:之|以|过)?后)|(?P<before>(?:之|以)?前(?!后)))"
-    r"(?:的?(?P<count>\d{1,2}|[一二两三四五六七八九十])个?(?P<span>天|日|周|星期|礼拜|月)(?![一二三四五六日天\d]))?)?"
+    r"(?:的?(?P<count>\d{1,2}|[一二两三四五六七八九十])个?(?P<span>天|日|周|星期|礼拜|月)(?![一二三四五六日天\d])"
+    r"|(?<=后)的?(?:上班)?的?(?:第一|首)(?:天|个?工作日))?)?"
 )
 
 
@@ -362,9 +392,9 @@ def _around(match: re.Match[str], day: date) -> date:
     if said.get("count"):  # 春节前一周, 国庆后三天
         days = int(number(said["count"])) * {"天": 1, "日": 1, "月": 30}.get(said["span"], 7)
         return day + (days if match["after"] else -days) * DAY
-    if match["before"]:
+    if said.get("before"):
         return day - DAY
-    return _back_at_work(day, match.groupdict().get("name") or "春节") if match["after"] else day
+    return _back_at_work(day, said.get("name") or "春节") if said.get("after") else day
 
 
 def _back_at_work(day: date, name: str) -> date:
@@ -383,7 +413,8 @@ def solar_term(match: re.Match[str], today: date) -> Iterator[Days]:
     name = SEASONS.get(match["name"], match["name"])
     for year in years(match, today):
         terms = get_solar_terms(date(year, 1, 1), date(year, 12, 31))
-        yield from (Days(day, day) for day, term in terms if term == name)
+        days = (day for day, term in terms if term == name)
+        yield from (Days(day, day) for day in (_around(match, day) for day in days))
 
 
 def lunar_day(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -597,6 +628,11 @@ RULES: tuple[Rule, ...] = (
         rf"(?<![\d.])(?P<month>\d{{1,2}})\.(?P<day>\d{{1,2}})(?=[日号]|\s*{TIME_OF_DAY})[日号]?",
         numeric,
     ),
+    # At the beginning 3.15 is a day; anywhere else it may be a version, a price or a discount.
+    _rule(
+        r"^(?P<month>\d{1,2})\.(?P<day>\d{1,2})(?=$|\s*(?![万千百亿元块折倍分个小天年月周星礼版条号])[一-鿿])",
+        numeric,
+    ),
     _rule(r"(?<![\d-])(?P<month>\d\d)-(?P<day>\d\d)(?![\d万千%-])", numeric),
     _rule(rf"{MONTH}(?P<day>{N})(?:[日号]|{NO_DAY})", day_of_month),
     _rule(
@@ -610,6 +646,15 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{MONTH}(?:前|(?P<last>最后))(?P<count>两|{N})[天日]", edge_of_month),
     _rule(rf"月(?P<part>{PART})(?!间)", part_of_month),
+    _rule(
+        rf"(?:{MONTH}|月)(?:[底末初]的?)?(?:最后一?个?|第(?P<nth>{N})个?)(?:工作日|上班日)",
+        nth_workday,
+    ),
+    _rule(
+        rf"(?P<turn>上+|(?<!一)下+|这|本)一?个?{SEVEN}的?(?:最后一?个?|第(?P<nth>{N})个?)(?:工作日|上班日)",
+        nth_workday_of_week,
+    ),
+    _rule(r"(?P<rel>明年|后年)的?今天", today_in_years),
     _rule(rf"{MONTH}第(?P<nth>{N})个?{SEVEN}(?P<day>[一二三四五六日天])?", nth_week),
     _rule(
         rf"{YEAR}第(?P<nth>[\d一二三四五六七八九十]+)个?{SEVEN}(?![一二三四五六日天])",
@@ -645,9 +690,14 @@ RULES: tuple[Rule, ...] = (
         festival,
     ),
     _rule(
+        rf"(?<![\d{CN}十第月])(?P<name>{SHORT})(?=假期|长假|[之以过]?[前后](?!天))节?{AROUND}",
+        festival,
+    ),
+    _rule(
         rf"(?<![\d几多半个{CN}十两明今去来后前本每全])年(?:(?P<after>后)|(?P<before>前))", new_year
     ),
     _rule(rf"(?:{YEAR})?(?P<name>{'|'.join(TERMS)})(?!节?假)", solar_term),
+    _rule(rf"(?:{YEAR})?(?P<name>清明)节?{AROUND}", solar_term),
     _rule(rf"(?:{YEAR})?(?P<name>[春夏秋冬])[天季]", solar_term),
     _rule(rf"{YEAR}(?P<name>[春夏秋冬])(?!节)", solar_term),
     _rule(

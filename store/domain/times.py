@@ -110,7 +110,13 @@ NOT_A_CLOCK = re.compile(
 LESS = re.compile(
     rf"(?:还?差)(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)(?:就?到)?"
 )
-OR = re.compile(r"\s*(?:或者?|还是|要么|/)\s*")
+SAME_TIME = re.compile(
+    r"\s*的?(?:这个?时候|这个?时间|这个点|此时|同一个?时间|同样的?时间|同一时刻)"
+)
+BUT = re.compile(
+    rf"\s*(?<=[点时 ])差(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)"
+)
+OR = re.compile(r"\s*(?:或者?|还是|要么|/|、)\s*")
 A_LITTLE = re.compile(r"(?:[一两]|几)点(?!钟|半|整|\d|[一二三四五十零]|左右|前|后|再|见|开|打)")
 ALL_OF_IT = re.compile(r"[一两]点(?:\s|$)")  # 两点 打电话 begins with an hour
 BEFORE_CLOCK = re.compile(r"[\d.第有差这那快慢多少好贵便宜几早晚]$")
@@ -251,12 +257,18 @@ def _dated(text: str, start: int, now: datetime) -> Found | None:
     if phrase is None:
         return None
     phrase, doubt = _agreeing(text, phrase, now.date())
-    clock = _clock_after(text, phrase.end)
+    clock = _same_time(text, phrase.end, now) or _clock_after(text, phrase.end)
     found = _timed(start, phrase, clock, now) if clock else _day(start, phrase, now)
     if text[start] == "每":
         return replace(found, recurring=True, ambiguous="")
     vague = WHICH_DAY if INEXACT.search(text, start, phrase.end) else ""
     return replace(found, ambiguous=doubt or vague or found.ambiguous)
+
+
+def _same_time(text: str, end: int, now: datetime) -> Clock | None:
+    """明天这个时候: to the minute what it is now."""
+    match = SAME_TIME.match(text, end)
+    return Clock(timedelta(hours=now.hour, minutes=now.minute), match.end()) if match else None
 
 
 def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, str]:
@@ -283,8 +295,11 @@ def _day(start: int, phrase: DatePhrase, now: datetime) -> Found:
         if days.first == today and phrase.rule.again and len(phrase.days) > 1:
             doubt = "说的就是今天，还是下一个？"
             continue
-        day = days.first if days.first >= today else days.last
-        return Found(_instant(day, now), True, start, phrase.end, doubt)
+        morning = _instant(days.first, now)
+        day = days.first if morning > now else days.last
+        # This morning is over: of a week its end is left, of today some hour nobody has named.
+        late = "今天几点？" if day == today and _instant(day, now) <= now else ""
+        return Found(_instant(day, now), True, start, phrase.end, doubt or late)
     over = _instant(phrase.days[-1].first, now)
     return _unless_over(Found(over, True, start, phrase.end), now)
 
@@ -404,7 +419,10 @@ def _chinese_clock(text: str, start: int) -> Clock | None:
         return None
     hour, sure = _hour(match, hour)
     second = int(match["second"] or 0)
-    return Clock(timedelta(hours=hour, minutes=minute, seconds=second), match.end(), sure)
+    since = timedelta(hours=hour, minutes=minute, seconds=second)
+    if but := BUT.match(text, match.end()):  # 三点差五分
+        return Clock(since - timedelta(minutes=_fewer(but)), but.end(), sure)
+    return Clock(since, match.end(), sure)
 
 
 def _minute(match: re.Match[str]) -> int:

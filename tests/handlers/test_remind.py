@@ -314,3 +314,27 @@ async def test_a_reminder_of_a_lead_in_the_pool_is_masked(store, clock):
     assert "19912345678" not in card
     assert "苏禾" not in card
     assert f"/跟进 {new.id}" not in card
+
+
+async def test_today_without_an_hour_is_asked_when_the_morning_is_over(store):
+    # "好，09:00 提醒你", at ten o'clock.
+    new = await captured(store, rep="李雷")
+
+    said = await says(store, "lilei", f"提醒 {new.id} 今天 打电话")
+
+    assert said.startswith(f"今天几点？例如：提醒 {new.id}")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("月底前 回访", "3月31日 09:00 提醒你 #{} 回访"),  # was "前 回访"
+        ("5月31日前 回访", "5月29日 09:00 提醒你 #{} 回访"),  # a Sunday; was 1 June, too late
+        ("5月31日 回访", "6月1日 09:00 提醒你 #{} 回访"),
+        ("周五下班前 发合同", "周五 17:00 提醒你 #{} 发合同"),
+    ],
+)
+async def test_by_a_day_off_is_the_working_day_before(store, words, said):
+    new = await captured(store, rep="李雷")
+
+    assert said.format(new.id) in await says(store, "lilei", f"提醒 {new.id} {words}")

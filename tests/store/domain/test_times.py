@@ -101,7 +101,7 @@ def test_the_phrases_salespeople_type_are_right(text, at, date_only):
         ("明年一季度", "2027-01-01 09:00"),
         ("2月29日", "2028-02-29 09:00"),
         ("下周", "2026-11-23 09:00"),
-        ("这周末", "2026-11-21 09:00"),
+        ("这周末", "2026-11-22 09:00"),  # was this morning, an hour ago
         ("明天晚点再打", "2026-11-22 09:00"),
         ("每个工作日9点", "2026-11-23 09:00"),
         ("每月15号", "2026-12-15 09:00"),
@@ -476,3 +476,62 @@ def test_what_only_stands_beside_a_time_is_not_joined_to_it(text, words):
     result = found(text)
 
     assert (result and text[result.start : result.end]) == words
+
+
+MONDAY = datetime(2026, 3, 2, 10, tzinfo=SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("下个月最后一个工作日", "2026-04-30 09:00"),  # was 1 April
+        ("下个月第一个工作日", "2026-04-01 09:00"),
+        ("5月最后一个工作日下午3点", "2026-05-29 15:00"),
+        ("10月第一个工作日", "2026-10-08 09:00"),
+        ("月底最后一个工作日", "2026-03-31 09:00"),
+        ("本周最后一个工作日", "2026-03-06 09:00"),
+        ("五一后第一天", "2026-05-06 09:00"),
+        ("国庆后第一个工作日", "2026-10-08 09:00"),
+        ("十一后上班第一天", "2026-10-08 09:00"),  # was nothing
+        ("十一前", "2026-09-30 09:00"),
+        ("清明后", "2026-04-07 09:00"),  # was the day itself
+        ("3.15", "2026-03-15 09:00"),
+        ("3.15 打电话", "2026-03-15 09:00"),
+        ("12.31再约", "2026-12-31 09:00"),
+        ("明天这个时候", "2026-03-03 10:00"),
+        ("下周三同一时间", "2026-03-11 10:00"),
+        ("三点差五分", "2026-03-02 14:55"),
+        ("明年今天", "2027-03-02 09:00"),
+        ("本周内", "2026-03-06 09:00"),  # was this morning, which was over
+        ("后天上午", "2026-03-04 09:00"),
+        ("周五下班前", "2026-03-06 17:00"),
+        ("大后天晚上8点半", "2026-03-05 20:30"),
+        ("1小时后", "2026-03-02 11:00"),
+        ("12/31", "2026-12-31 09:00"),
+    ],
+)
+def test_what_a_salesperson_says_on_a_monday_morning(text, at):
+    result = found(text, MONDAY)
+
+    assert local(text, MONDAY) == at
+    assert (result.ambiguous, result.start) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("今天", "今天几点？"),  # was 09:00, an hour ago
+        ("这周一", "今天几点？"),
+        ("周一", "说的就是今天，还是下一个？"),
+        ("周三、周四", "是周三，还是周四？"),
+    ],
+)
+def test_what_may_be_two_things_is_asked(text, question):
+    assert found(text, MONDAY).ambiguous == question
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2w", "3.15万", "9.5折", "1.5小时", "版本 3.15 上线", "十一点五", "3.5 个点"]
+)
+def test_a_number_with_a_dot_is_no_day(text):
+    assert [f for f in find_times(text, MONDAY, SHANGHAI) if f.date_only] == []

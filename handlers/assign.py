@@ -140,20 +140,32 @@ async def dispatch(tx: Tx, leads: Iterable[Lead]) -> Sequence[Change]:
 
 
 async def pass_on(tx: Tx, lead: Lead, by: Member | None) -> Sequence[Change]:
-    """The offer goes to the next rep; after enough tries everybody may grab it, and the managers know."""
+    """The offer goes to the next rep; after enough tries everybody may grab it, and the managers know.
+
+    A small team is through before that: then there is nobody left to wait for either.
+    """
     passed = lead.pass_on(by, tx.now)
     dispatcher = await Dispatcher.open(tx)
     if passed.lead.tries >= tx.rules.limits.accept_tries:
-        return [passed, *await _last_resort(dispatcher, passed.lead, by)]
+        asked = passed.lead.unsuitable(tx.now, f"{passed.lead.tries} 个人都没接")
+        return [passed, *await _last_resort(dispatcher, asked, by)]
     given = dispatcher.give(passed.lead)
+    if given and _nobody_left(given[-1].event):
+        return [passed, *await _last_resort(dispatcher, given[-1], by)]
     await dispatcher.close()
     return [passed, *given]
 
 
-async def _last_resort(dispatcher: Dispatcher, lead: Lead, by: Member | None) -> Sequence[Change]:
+def _nobody_left(event: Event) -> bool:
+    """Nobody could be given it; a rule that leaves it to the managers is none of that."""
+    return event.kind == Kind.UNSUITABLE and not event.data.get("rule")
+
+
+async def _last_resort(
+    dispatcher: Dispatcher, asked: Change, by: Member | None
+) -> Sequence[Change]:
     """The managers are asked, and meanwhile whoever has not said no may take it."""
-    tx = dispatcher.tx
-    asked = lead.unsuitable(tx.now, f"{lead.tries} 个人都没接")
+    tx, lead = dispatcher.tx, asked.lead
     had = await tx.leads.parted(lead.id, tx.now - tx.rules.limits.cooldown)
     said_no = {*await tx.leads.decliners(lead.id), *([int(by.id)] if by else []), *had}
     group = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from cards.lists import Taking
 from cards.words import dated, stamp
 from store.db import Tx
-from store.domain.errors import Refused
+from store.domain.errors import NotAllowed, Refused
 from store.domain.lead import Lead, Place
 from store.domain.pools import Bar, Known, Why, bar, may_give, scope_named
 from store.domain.team import Member, Role
@@ -13,6 +13,8 @@ from store.domain.team import Member, Role
 
 async def check_claim(tx: Tx, by: Member, lead: Lead) -> None:
     """Raises Refused: a leave, the pool and its limits, the private cap, the claims of the local day."""
+    if by.role not in {Role.REP, Role.ADMIN}:
+        raise NotAllowed(f"公海里的由销售来领，你来给：分配 {lead.id} 姓名")
     check_on_duty(tx, by)
     await tx.lock("dispatch")
     kept = (await _bars(tx, [(by, lead)])).get((by.id, lead.id))

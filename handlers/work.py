@@ -213,6 +213,8 @@ async def colleague(tx: Tx, name: str, example: str) -> Member:
 
 async def _who_else(tx: Tx, name: str, sales: Sequence[Member]) -> str:
     """Why nobody of that name can have a lead, and who can."""
+    if not sales:
+        return "团队里还没有能跟线索的人，请管理员加上销售"
     team = "、".join(m.name for m in sales)
     known = [m for m in (await tx.members.all()).values() if m.name == name]
     there = [m for m in known if m.active]

@@ -70,11 +70,17 @@ def may_distribute(member: Member, lead: Lead, limits: Limits) -> bool:
 
 
 def distributors(people: Iterable[Member], lead: Lead, limits: Limits) -> Sequence[Member]:
-    """Who is asked when nobody suits; every manager if the pool's own admins are not there."""
+    """Who is asked when nobody suits: the pool's own admins, else the managers, else the admins."""
     people = [member for member in people if member.active]
     admins = scope_named(lead.scope, limits).admins
     own = [member for member in people if member.name in admins]
-    return own or [m for m in people if m.role == Role.MANAGER]
+    return own or _managers(people)
+
+
+def _managers(people: Sequence[Member]) -> Sequence[Member]:
+    """Who manages; the admins where nobody else does."""
+    managers = [m for m in people if m.role == Role.MANAGER]
+    return managers or [m for m in people if m.role == Role.ADMIN]
 
 
 def check_distribute(member: Member, lead: Lead, limits: Limits) -> None:

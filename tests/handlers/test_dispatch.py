@@ -7,8 +7,12 @@ import pytest
 from sqlalchemy import event as listening
 from sqlalchemy import update
 
+from bot.config import parse
+from bot.wiring import rules
+from bot.wiring import team as people_of
 from jobs.scheduler import Clockwork
 from store import tables as t
+from store.db import Store
 from store.domain.lead import Due, Kind, Place
 from store.domain.rules import Gates, RoutingRule
 from store.domain.team import Platform
@@ -342,3 +346,93 @@ async def test_a_nurtured_lead_that_is_up_for_grabs_can_be_taken(store):
 
     assert "已领取" in said
     assert (await lead(store, new.id)).owner.name == "韩梅"
+
+
+# -- small teams -------------------------------------------------------------------
+
+
+def only(*people, **more):
+    """An installation with other people than the usual."""
+    return parse({"team": list(people), "mail": {"from": "hello@example.com"}, **more})
+
+
+async def staffed(store, *people, **more):
+    settings = only(*people, **more)
+    async with store.begin() as tx:
+        await tx.members.sync(people_of(settings))
+    given = replace(rules(settings), version=store.rules.version)
+    return Store(store.engine, given, store.clock)
+
+
+async def lapses(store, clock, times):
+    for _ in range(times):
+        clock.tick(minutes=5)
+        for _ in range(2):
+            await Clockwork(store, lambda: None).beat()
+
+
+async def test_a_team_of_one_that_was_busy_may_still_grab_it(store, clock):
+    """It lay in the pool without a sound: nobody was left to ask, and nobody to tell."""
+    alone = await staffed(store, {"name": "李雷", "wecom": "lilei"})
+    new = await captured(alone)
+
+    await lapses(alone, clock, 1)
+
+    after = await lead(alone, new.id)
+    assert (after.owner, after.grab) == (None, True)
+    assert "抢单" in await card(alone, new.id, "lilei")
+    assert "已领取" in await says(alone, "lilei", f"领取 {new.id}")
+
+
+async def test_a_team_of_two_is_asked_twice_then_grabs_and_the_manager_knows(store, clock):
+    two = await staffed(
+        store, {"name": "李雷", "wecom": "lilei"}, {"name": "韩梅", "wecom": "hanmei"},
+        {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
+    )  # fmt: skip
+    new = await captured(two)
+
+    await lapses(two, clock, 2)
+
+    assert "请分配" in await card(two, new.id, "chenzg")
+    for who in ("lilei", "hanmei"):
+        assert f"/领取 {new.id}" in await card(two, new.id, who)
+
+
+async def test_the_only_one_who_said_no_is_not_asked_again(store, clock):
+    alone = await staffed(
+        store, {"name": "李雷", "wecom": "lilei"},
+        {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
+    )  # fmt: skip
+    new = await captured(alone)
+
+    await says(alone, "lilei", f"退回 {new.id} 不归我")
+
+    after = await lead(alone, new.id)
+    assert (after.owner, after.grab) == (None, False)
+    assert "请分配" in await card(alone, new.id, "chenzg")
+
+
+async def test_without_a_manager_the_admin_is_asked(store):
+    """Nobody was."""
+    bare = await staffed(store, {"name": "管理员", "wecom": "admin", "role": "admin"})
+    new = await captured(bare)
+
+    assert "请分配" in await card(bare, new.id, "admin")
+    assert "团队里还没有能跟线索的人" in await says(bare, "admin", f"分配 {new.id} 管理员")
+
+
+async def test_in_a_team_of_managers_they_give_and_accept_among_themselves(store, clock):
+    """Nobody could be chosen, and who was named could not accept: 这一步由销售来做."""
+    chiefs = await staffed(
+        store, {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
+        {"name": "林主管", "wecom": "linzg", "role": "manager"},
+    )  # fmt: skip
+    new = await captured(chiefs)
+
+    assert "由销售来领，你来给" in await says(chiefs, "linzg", f"领取 {new.id}")
+    assert f"/分配 {new.id} 林主管" in await says(chiefs, "chenzg", f"分配 {new.id}")
+    await says(chiefs, "chenzg", f"分配 {new.id} 林主管")
+    assert f"/领取 {new.id}" in await card(chiefs, new.id, "linzg")
+
+    assert "已接受" in await says(chiefs, "linzg", f"领取 {new.id}")
+    assert (await lead(chiefs, new.id)).accepted_at == clock()

@@ -178,7 +178,7 @@ async def _put_cards(
             puts.append(card_put(audience.lead, reader, view, ring=ring, rank=rank))
     recent = await tx.outbox.recent(tx.now - AT_ONCE) if new else Recent()
     crowded = {m for m, leads in new.items() if len(leads) + recent.cards.get(m, 0) > MANY}
-    kept = [p for p in puts if p.member_id not in crowded or p.lead_id in _held(holders, p)]
+    kept = [p for p in puts if p.member_id not in crowded or _holds(holders, p)]
     lists = [await _list_put(tx, team[m], again=m in recent.lists) for m in sorted(crowded)]
     await tx.outbox.put([*kept, *lists])
 
@@ -224,8 +224,8 @@ def _view(
     )
 
 
-def _held(holders: Mapping[int, Sequence[int]], put: Put) -> set[int]:
-    return {lead_id for lead_id, members in holders.items() if put.member_id in members}
+def _holds(holders: Mapping[int, Sequence[int]], put: Put) -> bool:
+    return put.member_id in holders.get(put.lead_id or 0, ())
 
 
 def card_put(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from cards import render
 from cards.follow import asked_card, choice_card, followed_card, more_card
-from handlers import tasks, todos
+from handlers import tasks
 from handlers.announce import record
 from handlers.reply import Reply
 from store.db import Tx
@@ -40,12 +40,11 @@ async def log(tx: Tx, by: Member, about: About) -> Reply:
     by_rule = None if follow_up.question else tasks.rhythm(tx, change.lead)
     if by_rule is not None:
         change = change._replace(lead=replace(change.lead, next_at=by_rule[0]))
-    [stored] = await record(tx, change)
-    await _remind(tx, stored, by, follow_up)
+    await _remind(tx, lead, by, follow_up)
     if by_rule is not None:
         at, date_only, text = by_rule
         await tx.reminders.add(lead.id, by.id, at, text, "next", date_only=date_only)
-    await todos.settle(tx, stored)
+    [stored] = await record(tx, change)
     card = followed_card(stored, follow_up, tx.now, tx.rules)
     if not _worth_a_card(follow_up):
         return Reply(text=f"{card.title}，{card.note}", told=True)
@@ -112,7 +111,6 @@ async def _mend(tx: Tx, by: Member, lead: Lead, mended: Mended) -> Reply:
         await tx.reminders.drop(lead.id, "next")
         await _remind(tx, lead, by, new)
     [stored] = await record(tx, change)
-    await todos.settle(tx, stored)
     await refresh_echo(tx, by, stored)
     return Reply(text=f"改好 #{lead.id}：{mended.what}", told=True)
 

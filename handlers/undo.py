@@ -6,7 +6,6 @@ from typing import Any
 from cards import render
 from cards.lists import answered_card
 from cards.words import moment
-from handlers import todos
 from handlers.announce import record
 from handlers.follow import echo_key, refresh_echo
 from handlers.reply import Reply
@@ -122,8 +121,7 @@ async def _room(tx: Tx, by: Member, leads: dict[LeadId, Lead], changes: Sequence
 
 
 async def _settle(tx: Tx, by: Member, lead: Lead) -> None:
-    """What else is on phones: to-do entries, letters on their way, the card that said it back."""
-    await todos.settle(tx, lead)
+    """What else is on phones: letters on their way, the card that said it back."""
     if lead.opted_out_at is not None:
         await tx.journeys.stop(lead.id, "opted out")
     if not await tx.journeys.live(lead.id):

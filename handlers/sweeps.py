@@ -1,7 +1,7 @@
 """What happens when the clock comes by: offers lapse, owners are warned, leads are reclaimed."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -147,8 +147,9 @@ async def _again(tx: Tx, rung: Sequence[Reminder], leads: Mapping[LeadId, Lead])
 async def _ahead(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:
     """When the allowance is tight, what comes soon rings along: one message, early, not three."""
     coming: list[Reminder] = []
+    levels = await _levels(tx, {r.member_id for r in due})
     for level, span in AHEAD.items():
-        members = [m for m in {r.member_id for r in due} if await _level(tx, m) == level]
+        members = [m for m, now in levels.items() if now == level]
         if members:
             coming += await tx.reminders.coming(members, tx.now + span)
     return coming
@@ -157,17 +158,16 @@ async def _ahead(tx: Tx, due: Sequence[Reminder]) -> Sequence[Reminder]:
 async def _crowded(tx: Tx, ringing: Sequence[Reminder]) -> set[int]:
     """Who gets one card for everything: several at once, or two when it is tight."""
     exact = Counter(r.member_id for r in ringing if not r.date_only)
-    return {
-        member
-        for member, count in exact.items()
-        if count > (SEVERAL if await _level(tx, member) == Level.PLENTY else 1)
-    }
+    levels = await _levels(tx, exact)
+    return {m for m, n in exact.items() if n > (SEVERAL if levels[m] == Level.PLENTY else 1)}
 
 
-async def _level(tx: Tx, member_id: int) -> Level:
-    member = (await tx.members.all())[member_id]
-    fund = paid_from(*member.phone) if member.phone else None
-    return await tx.quota.level(fund) if fund else Level.PLENTY
+async def _levels(tx: Tx, members: Iterable[int]) -> Mapping[int, Level]:
+    """How tight it is for each; whose messages are paid from one fund share the answer."""
+    team = await tx.members.all()
+    funds = {m: paid_from(*phone) if (phone := team[m].phone) else None for m in members}
+    levels = {fund: await tx.quota.level(fund) for fund in {*funds.values()} if fund}
+    return {m: levels[fund] if fund else Level.PLENTY for m, fund in funds.items()}
 
 
 async def _ring(tx: Tx, reminder: Reminder, lead: Lead) -> None:

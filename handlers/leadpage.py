@@ -1,12 +1,11 @@
 """The page of one lead: what a card cannot hold, with the same rights."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cards.lead import detail_text
 from cards.words import source_name
 from store.db import Tx
-from store.domain.errors import NotFound
 from store.domain.lead import KINDS, NAMING, Lead, LeadId, may_see
 from store.domain.masking import redacted, sees_whole
 from store.domain.team import Member
@@ -27,31 +26,27 @@ class LeadPage:
 
 async def lead_page(tx: Tx, by: Member, lead_id: LeadId) -> LeadPage:
     """Masked, and without its history, for who may not see the lead whole. Raises NotFound."""
-    leads = await tx.leads.many([lead_id])
-    if not leads:
-        raise NotFound(lead_id)
-    [lead] = leads
+    lead = await tx.leads.one(lead_id)
     heading, *facts = detail_text(lead, by, ()).split("\n")
     if not may_see(lead, by):
         return LeadPage(heading, tuple(facts), ())
     lines = await tx.leads.story(lead.id)
-    story = await as_told(tx, by, lead, [_line(tx, one) for one in lines])
-    ledger = await as_told(tx, by, lead, await consents(tx, lead.id))
-    return LeadPage(heading, (*facts, *ledger), story)
+    read = await reading(tx, by, lead, lines)
+    ledger = [read(entry) for entry in await consents(tx, lead.id)]
+    return LeadPage(heading, (*facts, *ledger), tuple(read(_line(tx, one)) for one in lines))
 
 
-async def as_told(tx: Tx, by: Member, lead: Lead, lines: Sequence[str]) -> tuple[str, ...]:
-    """``lines`` of the history as ``by`` may read them: also what the person was called before."""
+async def reading(tx: Tx, by: Member, lead: Lead, story: Sequence[Past]) -> Callable[[str], str]:
+    """How ``by`` may read a line of the ``story``: also without what the person was called before."""
     if sees_whole(lead, by):
-        return tuple(lines)
-    story = await tx.leads.story(lead.id)
+        return str
     merged = await tx.leads.many(await tx.leads.with_merged(lead.id))
     names = {getattr(one, name) for one in merged for name in NAMING}
     for past in story:
         enquiry = past.data.get("enquiry", {})
         names |= {str(enquiry.get(name) or "") for name in NAMING}
         names |= {str(past.data["from"])} if past.data.get("field") in NAMED else set()
-    return tuple(redacted(line, lead, names) for line in lines)
+    return lambda line: redacted(line, lead, names)
 
 
 async def consents(tx: Tx, lead_id: LeadId) -> tuple[str, ...]:

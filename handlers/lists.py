@@ -11,11 +11,11 @@ from cards.own import own_rows
 from cards.words import moment
 from handlers.announce import show
 from handlers.claims import taking
-from handlers.leadpage import as_told, consents
+from handlers.leadpage import consents, reading
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.agenda import in_working_order, rates
-from store.domain.errors import BadCommand, NotFound
+from store.domain.errors import BadCommand
 from store.domain.lead import KINDS, Lead, LeadId, may_see
 from store.domain.masking import sees_whole
 from store.domain.team import Member
@@ -94,20 +94,21 @@ async def pool(tx: Tx, by: Member, page: Page) -> Reply:
 async def look(tx: Tx, by: Member, wanted: Look) -> Reply:
     if wanted.lead_id is None:
         return await _search(tx, by, wanted.words)
-    leads = await tx.leads.many([wanted.lead_id])
-    if not leads:
-        raise NotFound(wanted.lead_id)
-    [lead] = leads
+    lead = await tx.leads.one(wanted.lead_id)
     if not wanted.words:
         await show(tx, lead, by)
         return Reply()
-    lines = await tx.leads.story(lead.id)
-    sees = may_see(lead, by)
-    told = tuple(_line(tx, lead, past) for past in lines[-LINES:]) if sees else ()
-    ledger = await consents(tx, lead.id) if sees else ()
-    told, ledger = await as_told(tx, by, lead, told), await as_told(tx, by, lead, ledger)
     own = tuple(f"{name}：{value}" for name, value in own_rows(lead, by, tx.rules.fields))
-    return Reply(text=detail_text(lead, by, (*own, *ledger, *told)), private=True)
+    told = await _told(tx, by, lead) if may_see(lead, by) else ()
+    return Reply(text=detail_text(lead, by, (*own, *told)), private=True)
+
+
+async def _told(tx: Tx, by: Member, lead: Lead) -> tuple[str, ...]:
+    """What the person agreed to, and the newest lines of the history."""
+    story = await tx.leads.story(lead.id)
+    read = await reading(tx, by, lead, story)
+    newest = [_line(tx, lead, past) for past in story[-LINES:]]
+    return tuple(read(line) for line in (*await consents(tx, lead.id), *newest))
 
 
 def _line(tx: Tx, lead: Lead, past: Past) -> str:

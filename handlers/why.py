@@ -3,7 +3,6 @@
 from cards.why import Asked, Line, why_text
 from handlers.reply import Reply
 from store.db import Tx
-from store.domain.errors import NotFound
 from store.domain.lead import Kind, LeadId
 from store.domain.learned import told
 from store.domain.team import Member
@@ -11,10 +10,7 @@ from store.domain.team import Member
 
 async def why(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     """Points per rule as they count now, what was learned, and who was passed over and why."""
-    leads = await tx.leads.many([lead_id])
-    if not leads:
-        raise NotFound(lead_id)
-    [lead] = leads
+    lead = await tx.leads.one(lead_id)
     story = [
         Line(kind=past.kind, at=past.at, by=past.by, text=past.text, data=past.data)
         for past in await tx.leads.story(lead.id)

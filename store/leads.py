@@ -93,7 +93,11 @@ class Leads:
 
     async def get(self, lead_id: int) -> Lead:
         """Raises NotFound. On PostgreSQL the row is ours until the commit."""
-        found = await self.many([lead_id], lock=True)
+        return await self.one(lead_id, lock=True)
+
+    async def one(self, lead_id: int, *, lock: bool = False) -> Lead:
+        """The lead as it is, to be read. Raises NotFound."""
+        found = await self.many([lead_id], lock=lock)
         if not found:
             raise NotFound(lead_id)
         return found[0]

@@ -1,6 +1,6 @@
 """Giving leads to people: by the rules, and by the managers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ class Dispatcher:
 
     tx: Tx
     desks: dict[int, Desk]
+    loads: Mapping[int, int]
     turns: dict[int, tuple[datetime, float]] = field(default_factory=dict)
 
     @classmethod
@@ -29,7 +30,10 @@ class Dispatcher:
         loads = await tx.leads.loads()
         turns = await tx.members.turns()
         reps = await tx.members.active(Role.REP)
-        return cls(tx, {m.id: _desk(m, loads.get(m.id, 0), *turns[m.id], tx.now) for m in reps})
+        desks: dict[int, Desk] = {
+            m.id: _desk(m, loads.get(m.id, 0), *turns[m.id], tx.now) for m in reps
+        }
+        return cls(tx, desks, loads)
 
     def give(
         self, lead: Lead, former: MemberId | None = None, *, gated: bool = True
@@ -60,9 +64,10 @@ class Dispatcher:
         desk = self.desks.get(member.id)
         return desk is not None and not desk.full and not desk.off
 
-    def seat(self, member: Member, load: int) -> Desk:
+    def seat(self, member: Member) -> Desk:
         """The desk of ``member``, also of a manager who takes one personally."""
         if member.id not in self.desks:
+            load = self.loads.get(member.id, 0)
             self.desks[member.id] = _desk(member, load, None, None, self.tx.now)
         return self.desks[member.id]
 

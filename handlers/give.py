@@ -154,9 +154,8 @@ async def _order(tx: Tx, by: Member, wanted: Give) -> _Order:
         while words and words[0].lstrip("@") in sales:
             people.append(sales[words.pop(0).lstrip("@")])
     dispatcher = await Dispatcher.open(tx)
-    loads = await tx.leads.loads()
     for person in people:
-        dispatcher.seat(person, loads.get(person.id, 0))
+        dispatcher.seat(person)
     anyway = bool(people and words) and words[0].casefold() in ANYWAY
     note = " ".join(words[anyway:])[:NOTE_CHARS] if people else ""
     return _Order(

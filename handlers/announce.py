@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from cards import render
 from cards.lead import View, lead_card
 from cards.lists import NUMBERED, PAGE, ROWS, many_card, nurtured_card, pool_card, waiting_card
 from cards.model import Card
 from handlers import tasks, todos
 from handlers.claims import bars, taking
 from handlers.nurture import nurture
+from handlers.phones import put_for
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
@@ -232,16 +232,14 @@ def card_put(
     lead: Lead, reader: Member, view: View, *, ring: bool, rank: Rank = Rank.ASKED
 ) -> Put:
     """The card of ``lead`` for the phone of ``reader``, who has one."""
-    channel, account = reader.phone or ("", "")
-    return Put(
-        key=f"lead:{lead.id}/{reader.id}",
-        channel=channel,  # type: ignore[arg-type]  # callers pass readers with a phone
-        account=account,
-        payload=render(lead_card(lead, reader, view), channel, interactive=view.rules.interactive),  # type: ignore[arg-type]
+    card, key = lead_card(lead, reader, view), f"lead:{lead.id}/{reader.id}"
+    put = put_for(reader, key, card, interactive=view.rules.interactive)
+    return replace(
+        put,
         ring=ring,
         lead_id=lead.id,
         member_id=reader.id,
-        not_before=None if ring or rank <= Rank.ASKED else _after_presses(channel, view),
+        not_before=None if ring or rank <= Rank.ASKED else _after_presses(put.channel, view),
         rank=rank,
     )
 
@@ -265,13 +263,9 @@ async def list_puts(tx: Tx, readers: Sequence[int]) -> Sequence[Put]:
 
 async def _list_put(tx: Tx, reader: Member, *, again: bool) -> Put:
     """Many new cards at once are one list. ``again``: the last one is fresh, so it only grows."""
-    channel, account = reader.phone  # type: ignore[misc]  # checked by the caller
     day = tx.now.astimezone(tx.rules.zone).date()
-    return Put(
-        key=f"list:{day}/{reader.id}",
-        channel=channel,
-        account=account,
-        payload=render(await _list_card(tx, reader), channel),
+    return replace(
+        put_for(reader, f"list:{day}/{reader.id}", await _list_card(tx, reader)),
         ring=not again,
         member_id=reader.id,
         not_before=tx.now + GATHER if again else None,

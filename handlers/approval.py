@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cards import render_text
 from handlers.capture import capture
+from handlers.phones import put_for
 from store.db import Tx
 from store.domain.intake import BadFields, read_fields
 from store.domain.mapping import as_enquiry
-from store.domain.team import Channel, Member, Platform, Role
-from store.outbox import Put
+from store.domain.team import Member, Platform, Role
 
 SOURCE = "dingtalk"
 CHANNEL = "审批"
@@ -38,9 +37,6 @@ async def agreed(tx: Tx, instance: str, by: str, values: Mapping[str, Any]) -> b
 async def _tell(tx: Tx, instance: str, member: Member | None, bad: BadFields) -> None:
     if member is None or member.phone is None:
         return
-    channel, account = member.phone
     reasons = "；".join(dict.fromkeys(bad.problems.values()))
     words = f"你提交的审批没有录成线索：{reasons}。可以直接发「录入 王五 13800138000 想要报价」"
-    key = f"approval:{instance[:60]}/no"
-    payload = render_text(words, Channel(channel))
-    await tx.outbox.put([Put(key=key, channel=channel, account=account, payload=payload)])
+    await tx.outbox.put([put_for(member, f"approval:{instance[:60]}/no", words)])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from cards import render
 from cards.lists import calendar_card
 from cards.words import WEEKDAYS, dated
 from handlers.announce import record, refresh
+from handlers.phones import put_for
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.blanks import squeeze
@@ -21,7 +21,6 @@ from store.domain.lead import Change, Due, Lead
 from store.domain.numerals import normalise
 from store.domain.rules import Rules
 from store.domain.team import Member, Role
-from store.outbox import Put
 
 LEADS = 100
 """Of one transaction."""
@@ -169,10 +168,10 @@ async def warn_of_year(tx: Tx) -> None:
         return
     people = await tx.members.active(Role.ADMIN) or await tx.members.active(Role.MANAGER)
     puts = [
-        Put(key=f"year:{year}/{m.id}", channel=m.phone[0], account=m.phone[1],
-            payload=render(calendar_card(year), m.phone[0]), member_id=m.id)
-        for m in people if m.phone
-    ]  # fmt: skip
+        replace(put_for(m, f"year:{year}/{m.id}", calendar_card(year)), member_id=m.id)
+        for m in people
+        if m.phone
+    ]
     await tx.outbox.put(puts)
 
 

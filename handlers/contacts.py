@@ -1,15 +1,15 @@
 """WeCom contacts: who added whom, who left, and what the links report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from cards import render, render_text
 from cards.contacts import handover_text, notice_text, parted_card, ungreeted_text, welcome
 from cards.lead import shown_name
 from handlers.announce import record
 from handlers.capture import capture
+from handlers.phones import put_for
 from handlers.score import happened
 from store.contacts import UNKNOWN
 from store.db import Tx
@@ -130,35 +130,31 @@ async def parted(  # noqa: PLR0913 -- what the event says
 
     Without anybody left who has the contact, nothing more is sent to it.
     """
-    who = "customer" if by_customer else "member"
-    if not await tx.contacts.part(external_userid, userid, who, at):
+    gone = "customer" if by_customer else "member"
+    if not await tx.contacts.part(external_userid, userid, gone, at):
         return False
-    alone = not await tx.contacts.followers(external_userid)
-    member = await tx.members.by_account(Platform.WECOM, userid)
-    who = member.name if member else userid
     kind = Kind.UNFRIENDED if by_customer else Kind.DROPPED
-    for lead in await leads_of(tx, external_userid):
-        text = f"{who}，转给了同事" if handed_over else who
-        if alone:
-            await tx.outbox.drop_waiting(lead.id, [Channel.WECOM_MASS, Channel.WECOM_PROFILE])
-        [after] = await record(tx, lead.part(kind, tx.now, text, alone=alone))
-        if by_customer:
-            await _tell_parted(tx, after, member)
+    how = "，转给了同事" if handed_over else ""
+    await _over(tx, external_userid, userid, kind, how)
     return True
 
 
 async def unreachable(tx: Tx, external_userid: str, userid: str) -> None:
     """WeCom says that the two are no contacts, and not since when or why (84061)."""
-    if not await tx.contacts.part(external_userid, userid, UNKNOWN):
-        return
+    if await tx.contacts.part(external_userid, userid, UNKNOWN):
+        await _over(tx, external_userid, userid, Kind.UNREACHABLE)
+
+
+async def _over(tx: Tx, external_userid: str, userid: str, kind: Kind, how: str = "") -> None:
     alone = not await tx.contacts.followers(external_userid)
     member = await tx.members.by_account(Platform.WECOM, userid)
     who = member.name if member else userid
     for lead in await leads_of(tx, external_userid):
         if alone:
             await tx.outbox.drop_waiting(lead.id, [Channel.WECOM_MASS, Channel.WECOM_PROFILE])
-        [after] = await record(tx, lead.part(Kind.UNREACHABLE, tx.now, who, alone=alone))
-        await _tell_parted(tx, after, member, sure=False)
+        [after] = await record(tx, lead.part(kind, tx.now, f"{who}{how}", alone=alone))
+        if kind != Kind.DROPPED:  # who did it knows
+            await _tell_parted(tx, after, member, sure=kind == Kind.UNFRIENDED)
 
 
 async def doubted(tx: Tx, external_userid: str, userid: str) -> None:
@@ -167,17 +163,15 @@ async def doubted(tx: Tx, external_userid: str, userid: str) -> None:
         await look_up(tx, lead.id, external_userid, userid, doubt=True)
 
 
-async def _tell_parted(tx: Tx, lead: Lead, member: Member | None, *, sure: bool = True) -> None:
+async def _tell_parted(tx: Tx, lead: Lead, member: Member | None, *, sure: bool) -> None:
     concerned = {m.id: m for m in (member, lead.owner) if m is not None and m.active}
     puts = []
     for reader in concerned.values():
         if reader.phone is not None:
-            channel, account = reader.phone
             who = "你" if member is not None and reader.id == member.id else member_name(member)
-            key = f"parted:{lead.id}/{reader.id}"
-            payload = render(parted_card(lead, who, sure=sure), channel)
-            puts.append(Put(key=key, channel=channel, account=account, payload=payload, ring=True))
-    await tx.outbox.put(puts)
+            card = parted_card(lead, who, sure=sure)
+            puts.append(put_for(reader, f"parted:{lead.id}/{reader.id}", card))
+    await tx.outbox.put([replace(put, ring=True) for put in puts])
 
 
 def member_name(member: Member | None) -> str:
@@ -231,15 +225,5 @@ def _day(tx: Tx, expires: str) -> str:
 
 async def tell(tx: Tx, readers: Sequence[Member], key: str, text: str) -> None:
     """A text on the phone of each of them; the same key says it once."""
-    phones = [(reader, *reader.phone) for reader in readers if reader.phone]
-    await tx.outbox.put(
-        [
-            Put(
-                key=f"{key}/{reader.id}",
-                channel=channel,
-                account=account,
-                payload=render_text(text, channel),
-            )
-            for reader, channel, account in phones
-        ]
-    )
+    there = [reader for reader in readers if reader.phone]
+    await tx.outbox.put([put_for(reader, f"{key}/{reader.id}", text) for reader in there])

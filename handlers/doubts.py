@@ -1,15 +1,15 @@
 """Two leads that may be one person: those who may decide are asked, once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from cards import render
 from cards.doubts import doubt_card, doubts_card
 from cards.lists import PAGE
+from handlers.phones import put_for
 from store.db import Tx
 from store.domain.lead import Lead
 from store.domain.merge import may_merge
-from store.domain.quota import Rank
 from store.domain.team import Member, Role
 from store.outbox import Put
 
@@ -57,10 +57,7 @@ def _questions(
 
 
 def _question(tx: Tx, lead: Lead, alike: Sequence[Lead], reader: Member) -> Put:
-    channel, account = reader.phone  # type: ignore[misc]  # readers have one
-    payload = render(doubt_card(lead, alike, reader), channel)
-    key = key_of(lead.id, reader)
-    return Put(key=key, channel=channel, account=account, payload=payload, rank=Rank.TOLD)
+    return put_for(reader, key_of(lead.id, reader), doubt_card(lead, alike, reader))
 
 
 async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
@@ -69,12 +66,8 @@ async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
     by_id = {int(lead.id): lead for lead in leads}
     day = tx.now.astimezone(tx.rules.zone).date()
     asked = [(by_id[a], by_id[b]) for a, b in pairs]
-    puts = []
-    for reader in readers:
-        card = doubts_card(asked, count, 1, reader)
-        channel, account = reader.phone  # type: ignore[misc]  # readers have one
-        key = f"doubts:{day}/{reader.id}"
-        payload, later = render(card, channel), tx.now + GATHER
-        put = Put(key=key, channel=channel, account=account, payload=payload, not_before=later)
-        puts.append(put)
-    await tx.outbox.put(puts)
+    puts = [
+        put_for(reader, f"doubts:{day}/{reader.id}", doubts_card(asked, count, 1, reader))
+        for reader in readers
+    ]
+    await tx.outbox.put([replace(put, not_before=tx.now + GATHER) for put in puts])

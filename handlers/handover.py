@@ -1,13 +1,13 @@
 """From one person to another: everything of a leaver, an expert's help, words to the owner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from cards import render
 from cards.handover import Word, word_card
 from handlers.announce import record
 from handlers.assign import Dispatcher
 from handlers.follow import About
+from handlers.phones import put_for
 from handlers.reply import Reply
 from handlers.undo import before, remember
 from handlers.work import colleague
@@ -16,7 +16,6 @@ from store.domain.errors import BadCommand, NotYours, Refused
 from store.domain.lead import HANDED_OVER, Change, Event, Kind, Lead, may_see
 from store.domain.quota import Rank
 from store.domain.team import Member, off_duty
-from store.outbox import Put
 
 MOST = 200
 """Leads handed over with one line: more than anybody holds."""
@@ -53,9 +52,8 @@ async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
     changes = await (
         _to_one(tx, by, leads, to, anyway=wanted.anyway) if to else _to_many(tx, by, leads, leaver)
     )
-    for change in changes:
-        if change.lead.owner is not None:
-            await tx.journeys.stop(change.lead.id, "assigned")
+    given = [change.lead.id for change in changes if change.lead.owner is not None]
+    await tx.journeys.stop_all(given, "assigned")
     await record(tx, *changes)
     await remember(tx, by, LABEL, scene)
     return Reply(text=_outcome(leaver, leads, changes, to), told=True)
@@ -180,16 +178,9 @@ async def _tell(tx: Tx, by: Member, lead: Lead, verb: str, words: str) -> Sequen
     last = (await tx.leads.told([lead.id])).get(lead.id, ())
     number = await tx.leads.last_event(lead.id)
     word = Word(by, verb, words, last[-1].log.text if last else "")
-    for reader in there:
-        card = word_card(lead, reader, word)
-        channel, account = reader.phone  # type: ignore[misc]  # filtered above
-        put = Put(
-            key=f"word:{lead.id}/{number}/{reader.id}",
-            channel=channel,
-            account=account,
-            payload=render(card, channel),
-            ring=True,
-            rank=Rank.MATTERS,
-        )
-        await tx.outbox.put([put])
+    puts = [
+        put_for(reader, f"word:{lead.id}/{number}/{reader.id}", word_card(lead, reader, word))
+        for reader in there
+    ]
+    await tx.outbox.put([replace(put, ring=True, rank=Rank.MATTERS) for put in puts])
     return there

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from cards import render
 from cards.lines import line_card
+from handlers.phones import put_for
 from store.db import Tx
 from store.domain.lead import Lead
 from store.domain.team import Role
-from store.outbox import Put
 
 
 async def propose(tx: Tx, asked: Sequence[tuple[Lead, str]]) -> None:
@@ -19,8 +18,6 @@ async def propose(tx: Tx, asked: Sequence[tuple[Lead, str]]) -> None:
     for lead, line in asked:
         for reader in [lead.owner] if lead.owner is not None else managers:
             if reader.phone is not None:
-                channel, account = reader.phone
                 key = f"line:{lead.id}/{reader.id}/ask"
-                payload = render(line_card(lead, line), channel)
-                puts.append(Put(key=key, channel=channel, account=account, payload=payload))
+                puts.append(put_for(reader, key, line_card(lead, line)))
     await tx.outbox.put(puts)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from cards import render
 from cards.model import Card
 from cards.reminders import morning_card, reminder_card
 from handlers import tasks
@@ -13,6 +12,7 @@ from handlers.announce import record
 from handlers.assign import dispatch, pass_on
 from handlers.clocks import replan
 from handlers.nurture import begin
+from handlers.phones import put_for
 from store.db import Tx
 from store.domain.deadlines import reclaim_at, respond_by, schedule
 from store.domain.lead import Due, Lead, LeadId, may_see
@@ -20,7 +20,6 @@ from store.domain.occasions import KINDS as OCCASIONS
 from store.domain.quota import Level, paid_from
 from store.domain.recurrence import following
 from store.domain.team import Role
-from store.outbox import Put
 from store.reminders import Reminder
 
 BATCH = 100
@@ -198,11 +197,8 @@ def _when(tx: Tx, reminder: Reminder) -> str:
 
 async def _put(tx: Tx, key: str, member_id: int, card: Card) -> None:
     member = (await tx.members.all())[member_id]
-    if member.phone is None or not member.active:
-        return
-    channel, account = member.phone
-    payload = render(card, channel)
-    await tx.outbox.put([Put(key=key, channel=channel, account=account, payload=payload)])
+    if member.phone is not None and member.active:
+        await tx.outbox.put([put_for(member, key, card)])
 
 
 KEEP = timedelta(days=30)

@@ -190,17 +190,23 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
             slot.weigh(change, tx.rules.scale, asked=seen is None)
             slot.hear(new, tx.now)
     else:
-        change = start(new, tx.now, tx.rules)
-        begun = _likely(change.lead, book.model, new)
-        slot = _Slot(-len(book.slots) - 1, begun, stored=False)
+        slot = _fresh(tx, book, new, start(new, tx.now, tx.rules))
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
-        slot.did += signals(change.event.kind, tx.now, change.event.data)
-        slot.take(Change(slot.lead, change.event))
-        if (higher := earned(slot.lead, tx.now, tx.rules.scale)) is not None:
-            slot.take(higher)
         slot.hear(new, tx.now)
     book.add(slot, wanted)
     return slot, isinstance(verdict, Same)
+
+
+def _fresh(tx: Tx, book: _Book, new: NewLead, change: Change, *then: Event) -> _Slot:
+    """Somebody nobody knew; ``then``: what happened besides."""
+    lead = _likely(change.lead, book.model, new)
+    slot = _Slot(-len(book.slots) - 1, lead, stored=False)
+    slot.did += signals(change.event.kind, tx.now, change.event.data)
+    for event in (change.event, *then):
+        slot.take(Change(lead, event))
+    if (higher := earned(lead, tx.now, tx.rules.scale)) is not None:
+        slot.take(higher)
+    return slot
 
 
 def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], at: datetime) -> Change:
@@ -276,13 +282,14 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
         doubles = tuple(int(numbers.get(d, LeadId(d))) for d in slot.doubles)
         slot.lead = replace(slot.lead, id=numbers[slot.number], doubles=doubles)
     await tx.leads.mark_doubles({s.lead.id: s.lead.doubles for s in fresh if s.doubles})
-    changes = [planned_change(tx, Change(s.lead, e)) for s in (*old, *fresh) for e in s.events]
-    await tx.leads.save([c for c in changes if c.lead.id in {s.lead.id for s in old}])
-    await tx.leads.write([(c.lead.id, c.event) for c in changes if c.lead.id in added])
+    known = [planned_change(tx, Change(s.lead, e)) for s in old for e in s.events]
+    begun = [planned_change(tx, Change(s.lead, e)) for s in fresh for e in s.events]
+    await tx.leads.save(known)
+    await tx.leads.write([(change.lead.id, change.event) for change in begun])
     await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
     await _keep_consents(tx, slots, numbers)
-    await nurture(tx, changes)
-    await announce(tx, changes)
+    await nurture(tx, [*known, *begun])
+    await announce(tx, [*known, *begun])
     await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
     await propose(tx, [(s.lead, s.asked_for) for s in old if s.asked_for])
     return numbers
@@ -303,18 +310,15 @@ async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> 
 
     ``like``: what it has from the lead it comes from, beside the enquiry.
     """
-    wanted = keys(new)
-    change = start(new, tx.now, tx.rules)
-    did = signals(change.event.kind, tx.now, change.event.data)
-    lead = rated(replace(change.lead, **like), did, tx.now, tx.rules.scale)
-    slot = _Slot(-1, lead, stored=False, keys=set(wanted))
-    slot.take(Change(lead, change.event))
-    slot.take(Change(lead, event))
-    if (higher := earned(lead, tx.now, tx.rules.scale)) is not None:
-        slot.take(higher)
+    book = _Book({}, {}, await tx.models.current())
+    begun = start(new, tx.now, tx.rules)
+    did = signals(begun.event.kind, tx.now, begun.event.data)
+    lead = rated(replace(begun.lead, **like), did, tx.now, tx.rules.scale)
+    slot = _fresh(tx, book, new, begun._replace(lead=lead), event)
+    book.add(slot, keys(new))
     await _dispatch(tx, [slot])
     numbers = await _store(tx, [slot])
-    return await tx.leads.get(numbers[-1])
+    return await tx.leads.get(numbers[slot.number])
 
 
 async def found(tx: Tx, lead: Lead, details: NewLead) -> None:

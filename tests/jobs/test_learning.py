@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select
 
-from handlers.capture import capture
+from handlers.capture import alone, capture
 from jobs.learning import LEAST, calibration, fit, prepare_learning
 from store import tables as t
 from store.domain.lead import Change, Event, Kind, Stage
@@ -172,6 +172,18 @@ async def test_open_leads_are_told_and_new_ones_too(store):
     assert (await lead(store, waiting.id)).chance == pytest.approx(likely)
     assert likely > 0.7
     assert unlikely < 0.3
+
+
+async def test_what_is_split_off_or_of_another_line_is_told_at_once(store):
+    await outcomes(store, LEAST, LEAST + 10)
+    await learn(store)
+
+    async with store.begin() as tx:
+        [like_it] = await capture(tx, [enquiry(campaign="展会")])
+        split = Event(kind=Kind.SPLIT, at=tx.now)
+        made = await alone(tx, enquiry(campaign="展会"), split, {})
+
+    assert made.chance == (await lead(store, like_it.id)).chance > 0.7
 
 
 async def test_what_is_only_known_afterwards_is_no_part_of_it(store):

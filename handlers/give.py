@@ -171,9 +171,8 @@ async def _ask(tx: Tx, lead: Lead, dispatcher: Dispatcher) -> Reply:
     """Whom to choose from: the reps, and where there are none, whoever manages."""
     desks = [desk for desk in dispatcher.desks.values() if desk.member.phone]
     if not desks:
-        loads = await tx.leads.loads()
         managers = [m for m in await tx.members.active(Role.MANAGER) if m.phone]
-        desks = [dispatcher.seat(m, loads.get(m.id, 0)) for m in managers]
+        desks = [dispatcher.seat(m) for m in managers]
     order = sorted(desks, key=lambda desk: _unsuited(desk, lead))
     rows = [(d.member, d.load, d.off or ("满了" if d.full else "")) for d in order]
     return Reply(card=assign_card(lead, rows), asks=True, private=True)

@@ -7,7 +7,7 @@ rules alone put leads in order.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib.util import find_spec
@@ -72,7 +72,8 @@ def _feature(name: str, rows: Sequence[Traits]) -> Feature | None:
         counts = Counter(plain(value) for value in values)
         labels = {MISSING, OTHER, *(label for label, count in counts.items() if count >= least)}
     feature = Feature(name=name, edges=edges, weights=dict.fromkeys(sorted(labels), 0.0))
-    return feature if len({feature.label(row) for row in rows}) > 1 else None
+    first = feature.label(rows[0])
+    return feature if any(feature.label(row) != first for row in rows) else None
 
 
 def _ranges(count: int) -> int:
@@ -82,8 +83,10 @@ def _ranges(count: int) -> int:
 
 def fit(rows: Sequence[Outcome], at: datetime) -> Model:
     """Learn from ``rows``, the oldest first; both outcomes have to be among them."""
-    model = _fitted(rows, at)
-    seen = _seen_anew(rows, model)
+    planned = features([traits for traits, _ in rows])
+    table = _table(rows, planned)
+    model = _fitted(rows, planned, table, at)
+    seen = _seen_anew(rows, table)
     reached = auc(seen, rows)
     return replace(
         model,
@@ -100,7 +103,8 @@ def _later(rows: Sequence[Outcome], at: datetime, otherwise: float) -> float:
     older, newer = rows[:cut], rows[cut:]
     if not (_mixed(older) and _mixed(newer)):
         return otherwise
-    model = _fitted(older, at)
+    planned = features([traits for traits, _ in older])
+    model = _fitted(older, planned, _table(older, planned), at)
     return auc([model.chance(traits) for traits, _ in newer], newer)
 
 
@@ -108,21 +112,19 @@ def _mixed(rows: Sequence[Outcome]) -> bool:
     return len({won for _, won in rows}) > 1
 
 
-def _fitted(rows: Sequence[Outcome], at: datetime) -> Model:
-    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - slow, and optional
-
-    planned = features([traits for traits, _ in rows])
-    vectors = DictVectorizer()
-    x = vectors.fit_transform(_columns(rows, planned))
-    regression = _regression().fit(x, [won for _, won in rows])
-    weights = dict(zip(vectors.get_feature_names_out(), regression.coef_[0], strict=True))
+def _fitted(
+    rows: Sequence[Outcome], planned: Sequence[Feature], table: Any, at: datetime
+) -> Model:
+    regression = _regression().fit(table, [won for _, won in rows])
+    weights = iter(regression.coef_[0].tolist())
+    shares = iter(table.mean(axis=0).A1.tolist())
     won = sum(won for _, won in rows)
     return Model(
         at=at,
         won=won,
         lost=len(rows) - won,
         base=float(regression.intercept_[0]),
-        features=tuple(_weighed(feature, weights, rows) for feature in planned),
+        features=tuple(_weighed(feature, weights, shares) for feature in planned),
         auc=0.5,
         later=0.5,
         calibration=(),
@@ -131,31 +133,36 @@ def _fitted(rows: Sequence[Outcome], at: datetime) -> Model:
 
 
 def _regression() -> Any:
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - slow, and optional
 
     return LogisticRegression(C=STRENGTH, max_iter=1000)
 
 
-def _columns(rows: Sequence[Outcome], planned: Sequence[Feature]) -> list[dict[str, str]]:
-    return [{f.name: f.label(traits) for f in planned} for traits, _ in rows]
+def _table(rows: Sequence[Outcome], planned: Sequence[Feature]) -> Any:
+    """A row for each lead, a column for each label of each feature: 1 where it has it."""
+    from scipy.sparse import csr_matrix  # noqa: PLC0415 - comes with scikit-learn
+
+    labels = [(feature.name, label) for feature in planned for label in feature.weights]
+    places = {label: place for place, label in enumerate(labels)}
+    found = [places[f.name, f.label(traits)] for traits, _ in rows for f in planned]
+    starts = [len(planned) * row for row in range(len(rows) + 1)]
+    shape = (len(rows), max(len(labels), 1))  # leads that are all alike have no label
+    return csr_matrix(([1.0] * len(found), found, starts), shape=shape)
 
 
-def _weighed(feature: Feature, weights: dict[str, Any], rows: Sequence[Outcome]) -> Feature:
-    own = {label: float(weights.get(f"{feature.name}={label}", 0.0)) for label in feature.weights}
-    labels = Counter(feature.label(traits) for traits, _ in rows)
-    usual = sum(own[label] * count for label, count in labels.items()) / len(rows)
+def _weighed(feature: Feature, weights: Iterator[float], shares: Iterator[float]) -> Feature:
+    own = dict(zip(feature.weights, weights, strict=False))
+    usual = sum(weight * next(shares) for weight in own.values())
     return replace(feature, weights=own, usual=usual)
 
 
-def _seen_anew(rows: Sequence[Outcome], model: Model) -> list[float]:
+def _seen_anew(rows: Sequence[Outcome], table: Any) -> list[float]:
     """The probability of each lead, told by a model that did not see it."""
-    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415
     from sklearn.model_selection import StratifiedKFold, cross_val_predict  # noqa: PLC0415
 
-    x = DictVectorizer().fit_transform(_columns(rows, model.features))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     outcomes = [won for _, won in rows]
-    told = cross_val_predict(_regression(), x, outcomes, cv=folds, method="predict_proba")
+    told = cross_val_predict(_regression(), table, outcomes, cv=folds, method="predict_proba")
     return [float(pair[1]) for pair in told]
 
 

@@ -89,7 +89,8 @@ class Feature:
             return MISSING
         if self.edges:
             return str(bisect_right(self.edges, value)) if isinstance(value, float) else OTHER
-        return plain(value) if plain(value) in self.weights else OTHER
+        label = plain(value)
+        return label if label in self.weights else OTHER
 
     def effect(self, told: Traits) -> float:
         return self.weights.get(self.label(told), self.usual) - self.usual

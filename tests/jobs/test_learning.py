@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from sqlalchemy import func, select
@@ -20,17 +21,20 @@ NOW = datetime(2026, 3, 2, tzinfo=UTC)
 tables = pytest.mark.skipif(not (SHARED / "data/leads").is_dir(), reason="the tables are not here")
 
 
+@cache
 def rows_of(name: str):
     return scoring.read(next(source for source in scoring.SOURCES if source.name == name))
 
 
-# -- real tables -------------------------------------------------------------------------
+# -- real tables (whole, and five times over: `make scoring`) ----------------------------
 
 
 @tables
-@pytest.mark.parametrize(("name", "least"), [("X Education", 0.85), ("bank-full", 0.75)])
+@pytest.mark.parametrize(("name", "least"), [("X Education", 0.85), ("bank-additional", 0.77)])
 def test_what_was_learned_of_one_part_orders_the_other(name, least):
-    reached, off = scoring.asked(*scoring.parted(rows_of(name)))
+    fitted, other = next(scoring.splits(random.Random(1).sample(rows_of(name), 5000), 3))
+
+    reached, off = scoring.asked(fitted, other)
 
     assert reached >= least
     assert off < 8
@@ -38,14 +42,13 @@ def test_what_was_learned_of_one_part_orders_the_other(name, least):
 
 @tables
 def test_a_drifting_table_is_noticed_and_a_steady_one_is_not():
-    drifting = rows_of("bank-additional")
-    steady = random.Random(7).sample(drifting, 8000)
+    rows = rows_of("bank-additional")
+    in_its_order, shuffled = rows[::8], random.Random(7).sample(rows, 3000)
 
-    noticed, quiet = fit(drifting, NOW), fit(steady, NOW)
+    noticed, quiet = fit(in_its_order, NOW), fit(shuffled, NOW)
 
     assert (noticed.drifts, noticed.trusted) == (True, False)
     assert (quiet.drifts, quiet.trusted) == (False, True)
-    assert quiet.auc >= 0.77
 
 
 # -- small examples ----------------------------------------------------------------------
@@ -85,6 +88,14 @@ def test_a_value_never_seen_and_a_trait_not_given_change_nothing_much():
 
     assert 0.1 < model.chance({"channel": "别处"}) < 0.6
     assert 0.1 < model.chance({}) < 0.6
+
+
+def test_where_all_leads_look_alike_the_share_of_the_won_is_told_but_puts_nothing_in_order():
+    """The whole night's learning failed."""
+    model = fit([({"channel": "网页"}, n % 4 == 0) for n in range(200)], NOW)
+
+    assert model.chance({"channel": "展会"}) == pytest.approx(0.25, abs=0.01)
+    assert (model.trusted, model.reasons({"channel": "网页"})) == (False, ())
 
 
 def test_a_kept_model_says_the_same_again():

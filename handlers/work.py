@@ -30,6 +30,7 @@ from store.domain.lead import (
 )
 from store.domain.money import find_amount
 from store.domain.numerals import normalise
+from store.domain.pools import may_claim
 from store.domain.sop import missing
 from store.domain.team import Member, Role, off_duty
 
@@ -197,8 +198,11 @@ async def transfer(tx: Tx, by: Member, about: About) -> Reply:
     why = off_duty(to, tx.now) or (f"手上已有 {held} 条，满了" if held >= to.capacity else "")
     if why:
         raise Refused(f"{to.name} {why}，换个人或请主管分配")
-    await record(tx, change)
-    return Reply(text=f"#{lead.id} 已转给 {to.name}，跟进和提醒一起过去了", told=True)
+    [after] = await record(tx, change)
+    # Scopes say who claims, not who works: the lead keeps its pool, whoever has it.
+    other = not may_claim(to, after, tx.rules.limits)
+    back = f"，放回时还进「{after.scope}」" if other and after.scope else ""
+    return Reply(text=f"#{lead.id} 已转给 {to.name}，跟进和提醒一起过去了{back}", told=True)
 
 
 async def colleague(tx: Tx, name: str, example: str) -> Member:

@@ -388,6 +388,42 @@ async def test_a_released_lead_goes_to_the_pool_of_its_scope(store):
     assert (await lead(scoped, number)).scope == "华东公海"
 
 
+@pytest.mark.parametrize("line", ["转交 {} 王强", "分配 {} 王强", "交接 李雷 王强"])
+async def test_handed_to_somebody_of_another_pool_a_lead_keeps_its_own(store, line):
+    """A scope says who claims: an owner or a manager may decide who works it, the pool stays."""
+    scoped = under(store, scope=[EAST], cooldown="0s")
+    number = await pooled(scoped, region="上海")
+    await says(scoped, "lilei", f"领取 {number}")
+    await says(scoped, "lilei", f"跟进 {number} 电话 聊了报价")
+    by = "lilei" if line.startswith("转交") else "chenzg"
+
+    said = await says(scoped, by, line.format(number))
+
+    given = await lead(scoped, number)
+    assert (given.owner.name, given.scope) == ("王强", "华东公海")
+    assert ("放回时还进「华东公海」" in said) == line.startswith("转交")
+
+    await says(scoped, "wangqiang", f"放回 {number}", Platform.DINGTALK)
+    back = await lead(scoped, number)
+    assert (back.place, back.scope) == (Place.POOL, "华东公海")
+    assert "不归你领" in await says(scoped, "wangqiang", f"领取 {number}", Platform.DINGTALK)
+    assert "已领取" in await says(scoped, "lilei", f"领取 {number}")
+
+
+async def test_what_a_leaver_of_another_pool_had_waits_in_the_leads_own_pool(store):
+    scoped = under(store, scope=[EAST])
+    number = await pooled(scoped, region="上海")
+    await says(scoped, "lilei", f"领取 {number}")
+    await says(scoped, "lilei", f"转交 {number} 王强")
+    async with scoped.begin() as tx:
+        held = await tx.leads.get(number)
+        await record(tx, held.orphan(tx.now))
+
+    assert f"#{number}" in await says(scoped, "lilei", "公海")
+    assert f"#{number}" not in await says(scoped, "wangqiang", "公海", Platform.DINGTALK)
+    assert "王强 的线索交给了 李雷 1 条" in await says(scoped, "chenzg", "交接 王强 李雷")
+
+
 # -- what becomes of leads -----------------------------------------------------
 
 

@@ -76,6 +76,8 @@ class Page:
     def _acts(self) -> Mapping[str, Callable[[Body], Awaitable[None]]]:
         return {
             "say": self._say,
+            "menu": self._choose,
+            "enter": self._enter,
             "press": self._press,
             "contacts": self._meet,
             "scan": self._scan,
@@ -140,6 +142,22 @@ class Page:
             await self.wecom.hand.say(phone.account, text)
         else:
             await self.dingtalk.hand.say(phone.account, text)
+
+    async def _choose(self, body: Body) -> None:
+        """A press on the menu of WeCom's app: ``{"phone", "key"}``."""
+        phone = self._in_the_app(body)
+        if not await self.wecom.menu.press(phone.account, str(body.get("key", ""))):
+            raise Wrong("菜单里没有这一项", 404)
+
+    async def _enter(self, body: Body) -> None:
+        """Somebody opens the chat with WeCom's app: ``{"phone"}``."""
+        await self.wecom.hand.enter(self._in_the_app(body).account)
+
+    def _in_the_app(self, body: Body) -> Phone:
+        phone = self._phone(body)
+        if phone.platform != "wecom" or phone.role == "group":
+            raise Wrong("这不是企业微信应用的聊天")
+        return phone
 
     async def _say_in_group(self, group: Phone, by: str, text: str) -> None:
         if group.platform == "wecom":

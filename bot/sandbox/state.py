@@ -119,6 +119,10 @@ class State:
         self.wires: deque[dict[str, Any]] = deque(maxlen=KEPT_WIRES)
         self.contacts: dict[str, Contact] = {}
         self.media: dict[str, Media] = {}
+        self.menu: list[dict[str, Any]] = []
+        """The menu of WeCom's app, under each of its chats."""
+        self.codes: list[str] = []
+        """The channels whose QR code can be scanned, the oldest first."""
         self.steps: list[str] = []
         self.next_id = count(1).__next__
 
@@ -149,6 +153,16 @@ class State:
     def met(self, contact: Contact) -> None:
         self.contacts[contact.external_userid] = contact
         self.feed.publish("contact", contact.json())
+
+    def offers(self, menu: list[dict[str, Any]]) -> None:
+        """What the app's menu has from now on."""
+        self.menu = menu
+        self.feed.publish("menu", {"menu": menu})
+
+    def printed(self, codes: Iterable[str]) -> None:
+        """Which channels have a QR code now."""
+        self.codes = list(dict.fromkeys(codes))
+        self.feed.publish("codes", {"codes": self.codes})
 
     def keep(self, name: str, media: Media) -> None:
         """Hold a picture; the oldest ones go."""
@@ -183,6 +197,8 @@ class State:
             "mails": [mail.json() for mail in self.mails],
             "contacts": [contact.json() for contact in self.contacts.values()],
             "wires": list(self.wires),
+            "menu": self.menu,
+            "codes": self.codes,
             "steps": list(self.steps),
             "faults": self.faults.json(),
         }

@@ -60,6 +60,18 @@ async def test_what_comes_twice_is_taken_once(opened, world):
     assert kinds.count("followed") == 1
 
 
+async def test_of_two_lines_the_second_may_come_first(opened, world):
+    # The switch did nothing while DingTalk called the product.
+    wires = opened.sandbox.state.wires
+    opened.sandbox.faults.on("dingtalk", "swapped", count=2)
+
+    for line in ("公海", "我的"):
+        await world.act("say", phone="dingtalk:wangqiang", text=line)
+    await eventually(lambda: len(posts(wires)) == 2)
+
+    assert [wire["asked"]["text"]["content"].strip() for wire in posts(wires)] == ["我的", "公海"]
+
+
 async def test_what_nobody_can_act_on_breaks_nothing(opened, world):
     wang, wires = world.phone("dingtalk:wangqiang"), opened.sandbox.state.wires
     shapes = ("unknown_kind", "picture", "file", "no_staff", "foreign", "spent_text")

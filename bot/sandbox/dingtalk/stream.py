@@ -149,10 +149,13 @@ class Gateway:
 
     async def push(self, data: Mapping[str, Any]) -> None:
         """Push a robot message; go on in the background until somebody acknowledges it."""
-        if self.http is not None:
-            self._spawn(self._post(self.http, data))
-        else:
+        http = self.http
+        if http is None:
             await self._push(Push(data=data))
+        elif self._faults.take("dingtalk", "swapped"):
+            self._spawn(self._swap.through(lambda: self._post(http, data)))
+        else:
+            self._spawn(self._post(http, data))
 
     async def _post(self, http: HttpPush, data: Mapping[str, Any]) -> None:
         await http.robot(data)

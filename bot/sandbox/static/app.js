@@ -13,9 +13,17 @@ const EMPTY = {
   group: "每个工作日 18:30 的日报会发到这里",
 };
 
+const SAYS = { rep: "跟进 1 电话聊了…", marketing: "活码 展会 李雷" };
+const CHIPS = {
+  rep: ["我的", "公海", "今日", "帮助"],
+  manager: ["日报", "公海", "帮助"],
+  marketing: ["活码", "渠道", "漏斗", "帮助"],
+  group: ["日报", "绑定"],
+};
+
 const world = {
   phones: new Map(), messages: new Map(), mails: [], contacts: new Map(), wires: [],
-  steps: new Set(), hand: "", zone: "Asia/Shanghai", now: 0, at: 0, speed: 1, unread: new Map(),
+  menu: [], codes: [], steps: new Set(), hand: "", zone: "Asia/Shanghai", now: 0, at: 0, speed: 1, unread: new Map(),
 };
 
 // ---------------------------------------------------------------- small pieces
@@ -299,10 +307,7 @@ function memberPhone(phone, index) {
 
 function groupPhone(phone) {
   const label = [el("i", { class: "face group" }, "群"), el("b", {}, phone.name), el("span", {}, PLATFORMS[phone.platform])];
-  const bar = phone.platform === "wecom"
-    ? el("div", { class: "say mute" }, "企业微信应用收不到群消息，只能发")
-    : sayBar(phone, members("dingtalk"));
-  return frame(phone, label, bar);
+  return frame(phone, label, sayBar(phone, members(phone.platform)));
 }
 
 const members = (platform) => [...world.phones.values()].filter((phone) => phone.platform === platform && phone.role !== "group");
@@ -319,7 +324,7 @@ function frame(phone, label, bar) {
 }
 
 function sayBar(phone, speakers) {
-  const input = el("input", { placeholder: speakers ? "@线索助手 日报" : phone.role === "rep" ? "跟进 1 电话聊了…" : "日报、分配 1 李雷…", "aria-label": `${phone.name}说`, maxlength: 2000, autocomplete: "off" });
+  const input = el("input", { placeholder: speakers ? "@线索助手 日报" : SAYS[phone.role] || "日报、分配 1 李雷…", "aria-label": `${phone.name}说`, maxlength: 2000, autocomplete: "off" });
   const select = speakers && el("select", { "aria-label": "谁在说" }, speakers.map((who) => el("option", { value: who.account, selected: who.role === "manager" }, who.name)));
   const chips = el("div", { class: "chips" });
   const form = el("form", { class: "say" }, el("div", { class: "line" }, select, input, el("button", {}, "发送")));
@@ -331,7 +336,31 @@ function sayBar(phone, speakers) {
     world.hand = phone.id;
     act("say", { phone: phone.id, text, by: select?.value });
   });
-  return el("div", { class: "talk" }, chips, form);
+  return el("div", { class: "talk" }, chips, form, el("nav", { class: "menubar", "aria-label": "应用菜单", hidden: true }));
+}
+
+// The menu the product has published, under the chats with its app.
+function showMenu() {
+  members("wecom").forEach((phone) => {
+    const bar = phoneNode(phone.id)?.querySelector(".menubar");
+    if (!bar) return;
+    bar.hidden = !world.menu.length;
+    bar.replaceChildren(...world.menu.map((entry) => (entry.sub_button?.length ? menuBelow(phone, entry) : menuEntry(phone, entry))));
+  });
+}
+
+function menuBelow(phone, entry) {
+  return el("details", {}, el("summary", {}, entry.name), el("div", {}, entry.sub_button.map((below) => menuEntry(phone, below))));
+}
+
+function menuEntry(phone, entry) {
+  return el("button", {
+    type: "button",
+    onclick: (event) => {
+      event.currentTarget.closest("details")?.removeAttribute("open");
+      act("menu", { phone: phone.id, key: entry.key });
+    },
+  }, entry.name);
 }
 
 // Chips are what one would type next: commands at once, sentences into the input to look at first.
@@ -340,7 +369,7 @@ function showChips(phoneId) {
   const node = phoneNode(phoneId)?.querySelector(".chips");
   if (!node) return;
   const number = lastNumber(phoneId);
-  const own = { rep: ["我的", "公海", "今日", "帮助"], group: ["日报", "绑定"] }[phone.role] || ["日报", "公海", "帮助"];
+  const own = CHIPS[phone.role] || CHIPS.manager;
   const sentences = number && phone.role === "rep"
     ? [[`跟进 ${number}`, `跟进 ${number} 电话聊了，想看报价，明天上午10点再联系`], [`退回 ${number}`, `退回 ${number} 未到时机，预算明年才批`]] : [];
   node.replaceChildren(
@@ -354,8 +383,8 @@ function fillLine(phoneId, text) {
   input.focus();
 }
 
-// A card that can still be taken is nobody's yet: there is nothing to log on it.
-const OPEN = /"(text|title)":"(接受|领取)/;
+// A card that can still be taken, or waits in the pool, is nobody's yet: there is nothing to log on it.
+const OPEN = /"(text|title)":"(接受|领取|公海 #)/;
 
 function lastNumber(phoneId) {
   const chat = world.messages.get(phoneId) || [];
@@ -583,7 +612,17 @@ function showScan() {
       await act("contacts", { userid: rep.account, name: GUESTS[world.contacts.size % GUESTS.length], state: "expo" });
       openTab("wechat");
     },
-  }, el("i", { class: "qr" }), `${rep.name}的展会码`)));
+  }, el("i", { class: "qr" }), `${rep.name}的展会码`)), ...world.codes.map(scanCode));
+}
+
+// What marketing has made with 活码.
+function scanCode(state) {
+  return el("button", {
+    onclick: async () => {
+      await act("scan", { state, name: GUESTS[world.contacts.size % GUESTS.length] });
+      openTab("wechat");
+    },
+  }, el("i", { class: "qr" }), `「${state}」的活码`);
 }
 
 function showWeChat(fresh) {
@@ -738,6 +777,7 @@ function takeSnapshot(snapshot) {
   world.messages = new Map();
   world.contacts = new Map(snapshot.contacts.map((contact) => [contact.id, contact]));
   world.steps = new Set(snapshot.steps);
+  Object.assign(world, { menu: snapshot.menu, codes: snapshot.codes });
   setClock(snapshot.now);
   buildPhones();
   snapshot.messages.sort((a, b) => a.id - b.id).forEach((message) => takeMessage(message, false));
@@ -746,6 +786,7 @@ function takeSnapshot(snapshot) {
   document.querySelectorAll(".phone .chat").forEach((list) => { list.scrollTop = list.scrollHeight; });
   showClock();
   document.querySelectorAll(".status-time").forEach((node) => { node.textContent = $("time").textContent; });
+  showMenu();
   showMails();
   showScan();
   showWeChat(false);
@@ -761,6 +802,8 @@ const TAKEN = {
   mail: (mail) => takeMail(mail, true),
   contact: (contact) => { world.contacts.set(contact.id, contact); showWeChat(true); },
   wire: takeWire,
+  menu: ({ menu }) => { world.menu = menu; showMenu(); },
+  codes: ({ codes }) => { world.codes = codes; showScan(); },
   fault: showFault,
   clock: ({ now }) => setClock(now),
   step: ({ done }) => world.steps.add(done),

@@ -52,7 +52,7 @@ class WeCom:
         self.ways = Ways(state)
         self.courier = Courier(company, state, session, gap)
         self.hand = Hand(company, state, self.messages, self.contacts, self.courier)
-        self.menu = Menu(company, self.hand)
+        self.menu = Menu(company, state, self.hand)
         self.login = Login(company, state)
         self.aibot = Gateway(f"aib{secrets.token_hex(8)}", secrets.token_urlsafe(32), state)
         self.kf = Desk(state, self.courier)

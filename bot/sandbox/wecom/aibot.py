@@ -110,12 +110,14 @@ class Gateway:
         except (ValueError, KeyError, TypeError):
             return False
         code = await self._done(socket, cmd, req_id, frame.get("body") or {})
-        if not self.half_open and cmd not in self.mute:
-            ack = {"headers": {"req_id": req_id}, "errcode": code, "errmsg": _says(code)}
+        said = {"errcode": code, "errmsg": _says(code)}
+        heard = not self.half_open and cmd not in self.mute
+        if heard:
             with suppress(ClientConnectionResetError):
-                await socket.send_json(ack)
+                await socket.send_json({"headers": {"req_id": req_id}, **said})
         if cmd != "ping":
-            self._log(f"WS {cmd}", "out", code, frame.get("body"))
+            body, answered = frame.get("body"), said if heard else "没有确认"
+            self._log(f"WS {cmd}", "out", 200 if heard else 0, body, answered)
         return cmd != "aibot_subscribe" or code == 0
 
     async def _done(
@@ -357,14 +359,14 @@ class Gateway:
         head = {"msgid": f"CAIQ{token_hex(16)}", "aibotid": self.bot_id}
         return {**head, "create_time": int(self.state.clock().timestamp()), **content}
 
-    def _log(self, call: str, direction: Any, status: int, asked: Any) -> None:
+    def _log(self, call: str, direction: Any, status: int, asked: Any, answered: Any = "") -> None:
         line = wire.Exchange(
             platform="wecom",
             direction=direction,
             call=call,
             status=status,
             asked=asked,
-            answered="",
+            answered=answered,
         )
         wire.note(self.state, line)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.sandbox.limits import size
+from bot.sandbox.state import State
 from bot.sandbox.wecom.api import Call, Company, Endpoint
 from bot.sandbox.wecom.errors import No
 from bot.sandbox.wecom.phone import Hand
@@ -19,11 +20,15 @@ NO_MENU = 46003
 
 
 class Menu:
-    def __init__(self, company: Company, hand: Hand) -> None:
+    def __init__(self, company: Company, state: State, hand: Hand) -> None:
         self._company = company
+        self._state = state
         self._hand = hand
-        self.buttons: list[dict[str, Any]] = []
         self.made = 0
+
+    @property
+    def buttons(self) -> list[dict[str, Any]]:
+        return self._state.menu
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         return {
@@ -46,7 +51,7 @@ class Menu:
             raise No(40016, "invalid button size")
         for button in buttons:
             _check(button, TOP_BYTES, below=True)
-        self.buttons = buttons
+        self._state.offers(buttons)
         self.made += 1
         return {}
 
@@ -59,7 +64,7 @@ class Menu:
 
     def _delete(self, call: Call) -> dict[str, Any]:
         self._check_agent(call)
-        self.buttons = []
+        self._state.offers([])
         return {}
 
     def _check_agent(self, call: Call) -> None:

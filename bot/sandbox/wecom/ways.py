@@ -48,6 +48,9 @@ class Ways:
         ways = [way for way in self._ways.values() if state in ("", way.state)]
         return ways[-1] if ways else None
 
+    def _tell(self) -> None:
+        self._state.printed(way.state for way in self._ways.values())
+
     def add(self, call: Call) -> dict[str, Any]:
         kind, scene = call.body.get("type"), call.body.get("scene")
         if kind not in (SINGLE, SEVERAL) or scene not in (1, WITH_PICTURE):
@@ -57,6 +60,7 @@ class Ways:
             raise No(40058, "invalid Request Parameter: type 1 has exactly one user")
         way = Way(id=token_hex(16), kind=kind, state=_state(call.body), users=users)
         self._ways[way.id] = way
+        self._tell()
         picture = {"qr_code": self._picture(way)} if scene == WITH_PICTURE else {}
         return {"config_id": way.id, **picture}
 
@@ -71,10 +75,12 @@ class Ways:
         if way.kind == SINGLE and len(users) != 1:
             raise No(40058, "invalid Request Parameter: type 1 has exactly one user")
         way.users, way.state = users, _state(call.body)
+        self._tell()
         return {}
 
     def delete(self, call: Call) -> dict[str, Any]:
         del self._ways[self._known(call.body).id]
+        self._tell()
         return {}
 
     def create_link(self, call: Call) -> dict[str, Any]:
@@ -113,6 +119,7 @@ class Ways:
         """Somebody deletes it at WeCom: a code without a word, a link with an event."""
         self._ways.pop(id_, None)
         self._links.pop(id_, None)
+        self._tell()
 
     async def picture(self, request: web.Request) -> web.Response:
         """The QR code itself."""

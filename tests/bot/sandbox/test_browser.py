@@ -61,6 +61,23 @@ async def test_a_visitor_goes_once_round_by_clicking(product, page):
     assert [url for url in page.outside if not url.startswith((product.url, "data:"))] == []
 
 
+async def test_the_menu_the_group_and_a_code_are_there_to_be_pressed(product, state, page):
+    state.offers(
+        [{"name": "更多", "sub_button": [{"type": "click", "name": "公海", "key": "/公海"}]}]
+    )
+    state.printed(["展会"])
+
+    await page.locator("[data-phone='wecom:lilei'] .menubar summary").click()
+    await page.locator("[data-phone='wecom:lilei'] .menubar").get_by_text("公海").click()
+    await page.get_by_role("tab", name="微信").click()
+
+    await expect(page.get_by_role("button", name="「展会」的活码")).to_be_visible()
+    # It said that nothing can be said in WeCom's groups, where the AI bot listens.
+    await expect(page.locator("[data-phone='wecom-group'] .say input")).to_have_count(1)
+    assert "/公海" in [call.findtext("EventKey") for call in product.calls]
+    assert page.errors == []
+
+
 async def test_what_a_stranger_wrote_is_text_on_every_surface(product, state, agent, card, page):
     evil = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     link = f"[{evil}](javascript:document.title='owned') {evil}"

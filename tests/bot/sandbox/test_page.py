@@ -79,6 +79,30 @@ async def test_a_line_and_a_press_go_through_the_real_callback(product, state, a
     assert "accept" in state.steps
 
 
+async def test_the_apps_menu_is_on_the_page_and_its_entries_are_pressed_there(product, state):
+    # It could be tried by nobody: what the product had published was shown nowhere.
+    button = {"type": "click", "name": "我的", "key": "/我的"}
+    state.offers([button])
+
+    pressed = await product.page_post("menu", {"phone": "wecom:lilei", "key": "/我的"})
+    gone = await product.page_post("menu", {"phone": "wecom:lilei", "key": "/成交 1"})
+    entered = await product.page_post("enter", {"phone": "wecom:lilei"})
+
+    assert state.snapshot()["menu"] == [button]
+    assert (pressed[0], gone[0], entered[0]) == (200, 404, 200)
+    assert [e.findtext("Event") for e in product.calls] == ["click", "enter_agent"]
+
+
+async def test_a_code_that_was_made_can_be_scanned_on_the_page(product, state):
+    made = {"type": 1, "scene": 2, "state": "展会", "user": ["lilei"]}
+    await product.wecom("externalcontact/add_contact_way", **made)
+
+    status, _ = await product.page_post("scan", {"state": "展会", "name": "苏禾"})
+
+    assert (status, state.snapshot()["codes"]) == (200, ["展会"])
+    assert {e.findtext("State") for e in product.calls} == {"展会"}
+
+
 async def test_a_button_that_is_gone_is_said_so(product, state, agent, card):
     message = state.show("wecom:lilei", "card", card())
 
@@ -133,6 +157,8 @@ async def _status(product, method, path, headers):
     [
         ("say", {"phone": "wecom:nobody", "text": "x"}, 404),
         ("say", {"phone": "wecom:lilei", "text": " "}, 400),
+        ("menu", {"phone": "wecom-group", "key": "/我的"}, 400),
+        ("enter", {"phone": "dingtalk:zhaomin"}, 400),
         ("say", {"phone": "wecom-group", "text": "日报"}, 400),
         ("say", {"phone": "dingtalk-group", "text": "日报", "by": "nobody"}, 400),
         ("press", {"message": "1"}, 404),

@@ -83,11 +83,18 @@ def _ranges(count: int) -> int:
 
 def fit(rows: Sequence[Outcome], at: datetime) -> Model:
     """Learn from ``rows``, the oldest first; both outcomes have to be among them."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - comes with scikit-learn
+
+    with threadpool_limits(1):  # sums this small are slower on two cores, and take both
+        return _fit(rows, at)
+
+
+def _fit(rows: Sequence[Outcome], at: datetime) -> Model:
     planned = features([traits for traits, _ in rows])
     table = _table(rows, planned)
-    model = _fitted(rows, planned, table, at)
     seen = _seen_anew(rows, table)
     reached = auc(seen, rows)
+    model = _fitted(rows, planned, table, at)
     return replace(
         model,
         auc=reached,

@@ -1,6 +1,7 @@
 """Leave as people type it: 明天, 周五下午, 3月5日到3月8日, 明天起3天."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ from store.domain.blanks import squeeze
 from store.domain.dates import DAY, Days, read_date
 from store.domain.numerals import normalise, number
 from store.domain.team import Away
-from store.domain.times import find_time
+from store.domain.times import Found, find_times
 
 NOON = timedelta(hours=12)
 NIGHT = timedelta(hours=24)
@@ -20,7 +21,7 @@ HALVES = {
 }  # fmt: skip
 WHOLE = frozenset({"", "全天", "一天", "整天", "一整天", "请假", "休息", "all day"})
 EXAMPLE = "例如：请假 明天，请假 周五下午，请假 3月5日到3月8日"
-BETWEEN = re.compile(r"\s*(?:到|至|[~～—–]+|\s-+\s|-(?=\d{1,2}[./月])|\bto\b|\buntil\b)\s*")
+BETWEEN = re.compile(r"\s*(?:到|至|[~～—–]+|\s-+\s|-(?=\d{1,2}[.:/月点时])|\bto\b|\buntil\b)\s*")
 LONG = re.compile(
     r"(?:(?P<since>.+?)\s*(?:起|开始|from)?\s*(?:请|休|共|连休)?\s*)??"
     r"(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3})\s*(?P<unit>天|days?|周|个?星期|weeks?)(?:假)?"
@@ -73,11 +74,21 @@ def _edge(words: str, since: date, local: datetime) -> tuple[datetime, datetime]
     rest = re.sub(r"^(?:的|请假?|\s)+|(?:请假|起|开始)$", "", rest).strip()
     if rest in WHOLE:
         return _instant(days.first, timedelta(0), local), _instant(days.last, NIGHT, local)
-    if rest in HALVES:
-        begins, ends = HALVES[rest]
-        return _instant(days.first, begins, local), _instant(days.first, ends, local)
+    if half := next((half for half in HALVES if rest.startswith(half)), ""):
+        rest, (begins, ends) = rest.removeprefix(half), HALVES[half]
+        if _is_why(rest, local):
+            return _instant(days.first, begins, local), _instant(days.first, ends, local)
     at = _clock(words, days.first, local)
     return at, at
+
+
+def _is_why(words: str, local: datetime) -> bool:
+    """Whether these words tell no time any more: 去医院."""
+    return not re.search(r"\d|[和跟、,]|半", words) and not _times(words, local)
+
+
+def _times(words: str, local: datetime) -> Sequence[Found]:
+    return list(find_times(words, local, local.tzinfo)) if local.tzinfo else []
 
 
 def _days(words: str, since: date, today: date) -> tuple[Days, str]:
@@ -89,7 +100,12 @@ def _days(words: str, since: date, today: date) -> tuple[Days, str]:
 
 
 def _clock(words: str, day: date, local: datetime) -> datetime:
-    found = find_time(words, local.astimezone(UTC), local.tzinfo) if local.tzinfo else None
+    if "半天" in words:
+        raise Unclear("是上午还是下午？例如：请假 明天上午，请假 周五下午")
+    told = _times(words, local)
+    if len(told) > 1:
+        raise Unclear(f"一次说一段，分两次发。{EXAMPLE}")
+    found = told[0] if told else None
     if found is None or found.date_only or found.ambiguous or found.recurring:
         raise Unclear(f"没看懂「{words[:12]}」是哪天。{EXAMPLE}")
     clock = found.at.astimezone(local.tzinfo).time()

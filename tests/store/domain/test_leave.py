@@ -39,16 +39,44 @@ def read(text):
         ("一周", "03-03 10:00 – 03-10 00:00"),
         ("今天下午3点", "03-03 15:00 – 03-04 00:00"),
         ("今天下午3点到5点", "03-03 15:00 – 03-03 17:00"),
+        ("明天 10:00-11:30", "03-04 10:00 – 03-04 11:30"),
+        ("3月5日 14点-16点", "03-05 14:00 – 03-05 16:00"),
+        ("明天下午去医院", "03-04 12:00 – 03-05 00:00"),
+        ("明天上午 陪孩子看牙", "03-04 00:00 – 03-04 12:00"),
     ],
 )
 def test_leave_is_read_as_it_is_typed(text, span):
     assert read(text) == span
 
 
-@pytest.mark.parametrize("text", ["昨天", "吃饭", "半天", "3月1日"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "昨天",
+        "吃饭",
+        "半天",
+        "3月1日",
+        "明天半天",
+        "3月3日 8:00-9:00",
+        "下周一上午和周三下午",
+        "明天上午、后天下午",
+        "明天 1小时",
+    ],
+)
 def test_what_is_over_or_unclear_is_asked_back(text):
     with pytest.raises(Unclear):
         read(text)
+
+
+def test_half_a_day_is_asked_which():
+    with pytest.raises(Unclear, match="上午还是下午"):
+        read("明天半天")
+
+
+def test_two_spans_are_not_taken_for_one():
+    """It was from Monday nine o'clock to midnight, and Wednesday was nobody's leave."""
+    with pytest.raises(Unclear, match="一次说一段"):
+        read("下周一上午和周三下午")
 
 
 def test_a_year_that_is_named_is_believed():

@@ -736,18 +736,21 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings  # the environment wins over the file
 
+    @property
+    def named(self) -> tuple[set[str], set[str]]:
+        """The people whom the routing names, and those whom the pools name."""
+        routed = {to for rule in self.routing for to in (*rule.to, *rule.weights)}
+        return routed, {n for pool in self.pool.scope for n in (*pool.members, *pool.admins)}
+
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        names = [person.name for person in self.team]
-        told = {to for rule in self.routing for to in (*rule.to, *rule.weights)}
-        unknown = sorted(told - set(names))
+        names = {person.name for person in self.team}
+        unknown, strangers = (sorted(told - names) for told in self.named)
         mistakes = []
         for key in ("name", "wecom", "dingtalk"):
             twice = _twice(getattr(person, key) for person in self.team)
             if twice:
                 mistakes.append(f"[[team]] {key}: twice: {', '.join(twice)}")
-        pooled = {n for scope in self.pool.scope for n in (*scope.members, *scope.admins)}
-        strangers = sorted(pooled - set(names))
         if strangers and not self.directory.sync:
             mistakes.append(f"[[pool.scope]]: not in the team: {', '.join(strangers)}")
         if unknown and not self.directory.sync:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.check import explain, explain_held
 from bot.config import Settings
 from bot.serve import prepare_database
-from bot.versions import SHOWN, go_back, in_force, instead, listed, named, with_rules
+from bot.versions import SHOWN, go_back, gone, in_force, instead, listed, named, with_rules
 from bot.wiring import rules, team
 from store.db import Store, open_store
 from store.domain.replay import Shift, compare, replay
@@ -135,4 +135,7 @@ async def roll_back(settings: Settings, number: int) -> None:
     async with _opened(settings) as store, store.begin() as tx:
         await in_force(tx, settings)
         version = await go_back(tx, settings, number)
+        left = await gone(tx, settings, version)
     typer.echo(f"第 {version.id} 版就是第 {number} 版的规则，重启服务生效")
+    if left:
+        typer.echo(f"注意：{'、'.join(left)} 已不在团队，分配和公海里写着的地方会跳过")

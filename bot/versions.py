@@ -8,7 +8,7 @@ is one, too; it holds until the rules in the file are changed again.
 import getpass
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -112,6 +112,15 @@ async def go_back(tx: Tx, settings: Settings, number: int) -> Version:
     with_rules(settings, old)
     mark = fingerprint(rules_of(settings))
     return await tx.versions.keep(old.rules, by=who(), why=f"回到第 {number} 版", file=mark)
+
+
+async def gone(tx: Tx, settings: Settings, version: Version) -> Sequence[str]:
+    """Whom the rules of ``version`` name although they are in the team no more."""
+    there = {person.name for person in settings.team}
+    if settings.directory.sync:
+        there |= {m.name for m in (await tx.members.all()).values() if m.active}
+    routed, pooled = with_rules(settings, version).named
+    return sorted((routed | pooled) - there)
 
 
 def listed(versions: tuple[Version, ...], zone: Any) -> str:

@@ -62,7 +62,7 @@ OUTCOMES = {
         r"|(?<![a-z])(?:not interested|no interest|no need|(?:declined|refused|rejected))(?![a-z])"
     ),
     "有意向": (
-        "有意向|意向(?:强|高|明确)|感兴趣|有兴趣|想试|想买|想要|想了解|要方案|要报价|愿意|准备采购|有需求"
+        "有意向|意向(?:很|挺|比较|蛮|非常)?(?:强|高|大|明确)|感兴趣|有兴趣|想试|想买|想要|想了解|要方案|要报价|愿意|准备采购|有需求"
         "|同意|认可|可以谈|想签|准备签|(?:就选|决定选|选定)(?=我们|咱们|你们)"
         r"|(?<![a-z])(?:interested|wants? (?:a |the )?(?:quote|demo|trial|offer)|agreed)(?![a-z])"
     ),
@@ -110,6 +110,8 @@ PHONE = re.compile(
     r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)"
 )
 STOP = re.compile(r"[，。；！？,;!?\s]")
+CLAUSE = re.compile(r"[，。；！？,;!?]|(?<=[^\x00-\x7f])\s")
+UNTIL = re.compile(r"^\s*(?:[之以]?前|[之以]内)(?!台|端)")
 NEXT_BEHIND = re.compile(
     r"\s*[前后之]?\s*(?:左右)?(?:[^，。；,;\n]{0,3}?)(?:再|约|回访|联系|跟进|拜访|上门|回复|复聊|见(?!过|了)|打电话|致电|提醒|演示|发)"
 )
@@ -255,10 +257,12 @@ def _step(text: str, coming: Found | None) -> str:
             return said[:40]
     if coming is None:
         return ""
-    behind = text[coming.end :].lstrip()
+    behind = UNTIL.sub("", text[coming.end :]).lstrip()
     stop = STOP.search(behind)
     behind = behind[: stop.start()] if stop else behind
-    before = re.split(STOP, text[: coming.start].rstrip())[-1]
+    # English words have blanks between them: "follow up" was "up".
+    said = re.split(CLAUSE, text[: coming.start].rstrip())[-1].strip()
+    before = said if said.isascii() else re.split(STOP, said)[-1]
     return (behind.strip() or before.strip("：:在到 "))[:40]
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from bot.config import parse
 from bot.ruling import try_rules
-from bot.versions import NoSuchVersion, go_back, in_force, ruled, rules_of, with_rules
+from bot.versions import NoSuchVersion, go_back, gone, in_force, ruled, rules_of, with_rules
 from bot.wiring import rules
 from handlers.capture import capture
 from store import tables as t
@@ -83,6 +83,23 @@ async def test_going_back_holds_until_the_file_says_something_new(store, databas
 
     assert (version.id, version.why) == (3, "回到第 1 版")
     assert [(one.pool.cap, v.id) for one, v in held] == [(10, 3), (30, 4)]
+
+
+async def test_going_back_names_whom_the_old_rules_want_and_nobody_has(store, database):
+    # Nothing was said, and the leads of that pool lay there for nobody.
+    pool = {"name": "东", "when": {"region": ["华东"]}, "members": ["韩梅"], "admins": ["陈主管"]}
+    routed = [{"name": "东", "to": ["韩梅", "李雷"]}]
+    old = configured(database, routing=routed, pool={"scope": [pool]})
+    people = [person for person in team()["team"] if person["name"] != "韩梅"]
+    new = parse({**team(database={"url": database}), "team": people})
+    await seen(store, old)
+    await seen(store, new)
+
+    async with store.begin() as tx:
+        version = await go_back(tx, new, 1)
+        left = await gone(tx, new, version)
+
+    assert left == ["韩梅"]
 
 
 async def test_a_version_nobody_kept_is_refused_in_words(store, database):
@@ -183,3 +200,17 @@ async def test_only_the_leads_of_the_days_asked_for_are_tried(store, database, c
     _, out = await tried(store, configured(database), capsys, days=1)
 
     assert "最近 1 天没有进线" in out
+
+
+@pytest.mark.usefixtures("today")
+async def test_rules_about_a_channel_are_tried_on_leads_that_came_by_it(store, database, capsys):
+    # The leads had no channel in the trial: 韩梅 got none of them.
+    fair = {"name": "展会", "kind": "paid", "sources": ["expo"]}
+    settings = configured(database, channel=[fair])
+    async with (await ruled(store, settings)).begin() as tx:
+        await capture(tx, [enquiry(source="expo") for _ in range(3)])
+    to_her = {"name": "展会", "when": {"channel": ["展会"]}, "to": ["韩梅"]}
+
+    people, _ = await tried(store, configured(database, channel=[fair], routing=[to_her]), capsys)
+
+    assert {name.strip(): row[1].strip() for name, row in people.items()}["韩梅"] == "3"

@@ -256,3 +256,22 @@ def test_a_follow_up_may_be_written_in_english(text, method, outcome, at):
 
     assert (result.method, result.outcome) == (method, outcome)
     assert following(text) == at
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        ("微信，预算 20 万，月底前定", "定"),  # was 前定
+        ("等他们审批，12/31前签", "签"),
+        ("Called, quoted 120k, follow up next Tuesday 3pm", "follow up"),  # was up
+        ("No answer, try again tomorrow", "try again"),
+        ("电话聊了 下周三再约", "再约"),
+    ],
+)
+def test_the_next_step_has_all_of_its_words_and_no_more(text, step):
+    assert read(text).step == step
+
+
+def test_what_it_was_changed_to_is_the_price():
+    assert read("客户嫌贵 12w->10w 明天答复").amount == 100_000  # was 12万
+    assert read("拜访了，意向很高").outcome == "有意向"

@@ -92,6 +92,25 @@ def note(state: State, line: Exchange) -> None:
     state.wired({**where, "status": line.status, **shown})
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What ``platform`` sends the product by itself, written down: see ``Exchange``."""
+
+    state: State
+    platform: PlatformName
+
+    def __call__(self, call: str, status: int, asked: Any, answered: Any = "") -> None:
+        line = Exchange(
+            platform=self.platform,
+            direction="in",
+            call=call,
+            status=status,
+            asked=asked,
+            answered=answered,
+        )
+        note(self.state, line)
+
+
 def logged(state: State, platform: PlatformName) -> Middleware:
     """Write down every request the product makes."""
 

@@ -74,6 +74,7 @@ class Instances:
     def __init__(self, org: Org, state: State, gateway: Gateway, messages: Messages) -> None:
         self._org = org
         self._state = state
+        self._log = wire.Sent(state, "dingtalk")
         self._gateway = gateway
         self._messages = messages
         self._known: dict[str, Instance] = {}
@@ -251,17 +252,6 @@ class Instances:
     def _mistake(self, what: str) -> None:
         self.mistakes.append(what)
         self._log("互动卡片用错了", 0, "", what)
-
-    def _log(self, call: str, status: int, asked: Any, answered: Any) -> None:
-        line = wire.Exchange(
-            platform="dingtalk",
-            direction="in",
-            call=call,
-            status=status,
-            asked=asked,
-            answered=answered,
-        )
-        wire.note(self._state, line)
 
 
 def signature(secret: str, at: str) -> str:

@@ -99,19 +99,9 @@ class HttpPush:
                 status, answer = response.status, await response.json()
         except (ClientError, TimeoutError, ValueError) as error:
             answer = type(error).__name__
-        self._log(post.path, status, post.shown or post.body, answer)
+        log = wire.Sent(self.state, "dingtalk")
+        log(f"POST {post.path}", status, post.shown or post.body, answer)
         return answer if status == 200 and isinstance(answer, dict) else {}
-
-    def _log(self, path: str, status: int, asked: Any, answered: Any) -> None:
-        line = wire.Exchange(
-            platform="dingtalk",
-            direction="in",
-            call=f"POST {path}",
-            status=status,
-            asked=asked,
-            answered=answered,
-        )
-        wire.note(self.state, line)
 
 
 def _took(envelope: Envelope, answer: Mapping[str, Any]) -> bool:

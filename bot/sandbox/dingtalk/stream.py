@@ -72,6 +72,7 @@ class Gateway:
     def __init__(self, org: Org, state: State, pace: Pace | None = None) -> None:
         self._org = org
         self._state = state
+        self._log = wire.Sent(state, "dingtalk")
         self.pace = pace or Pace()
         self.http: HttpPush | None = None
         """Where pushes go instead, when the product is in HTTP mode."""
@@ -262,17 +263,6 @@ class Gateway:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _log(self, call: str, status: int, asked: Any, answered: Any) -> None:
-        line = wire.Exchange(
-            platform="dingtalk",
-            direction="in",
-            call=call,
-            status=status,
-            asked=asked,
-            answered=answered,
-        )
-        wire.note(self._state, line)
 
 
 def _topics(body: Mapping[str, Any]) -> frozenset[str]:

@@ -8,7 +8,6 @@ in all, under a new timestamp and nonce. What is said last is what the member ge
 import asyncio
 import secrets
 from collections.abc import Mapping
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
@@ -33,6 +32,7 @@ class Courier:
     ) -> None:
         self._company = company
         self._state = state
+        self._log = wire.Sent(state, "wecom")
         self._session = session
         self.gap = gap
         self._swap = Swap()
@@ -69,7 +69,7 @@ class Courier:
     async def _once(self, plain: str) -> tuple[int, str | None]:
         status, text = await self._try(plain)
         reply = self._opened(text) if status == 200 else None
-        self._log(plain, status, reply if reply is not None else text)
+        self._log("POST /wecom/callback", status, plain, reply if reply is not None else text)
         return status, reply
 
     async def verify(self) -> bool:
@@ -116,17 +116,6 @@ class Courier:
             return self._envelope.open(*parts)
         except BadEnvelope as error:
             return f"（平台丢弃了这个回复：{error}）"
-
-    def _log(self, plain: str, status: int, answer: Any) -> None:
-        line = wire.Exchange(
-            platform="wecom",
-            direction="in",
-            call="POST /wecom/callback",
-            status=status,
-            asked=plain,
-            answered=answer,
-        )
-        wire.note(self._state, line)
 
 
 REPLY = ("MsgSignature", "TimeStamp", "Nonce", "Encrypt")

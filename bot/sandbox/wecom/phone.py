@@ -156,15 +156,7 @@ class Hand:
         return self._messages.redraw(message, {"template_card": card})
 
     def _dropped(self, why: str) -> None:
-        line = wire.Exchange(
-            platform="wecom",
-            direction="in",
-            call="被动回复被平台丢弃",
-            status=0,
-            asked="",
-            answered=why,
-        )
-        wire.note(self._state, line)
+        wire.Sent(self._state, "wecom")("被动回复被平台丢弃", 0, "", why)
 
 
 def keys_of(message: Message) -> list[str]:

@@ -1,12 +1,23 @@
+from datetime import UTC
+
 import pytest
 
-from tests.scenarios.world import Phone, World, open_world
+from bot.demo import Demo, open_demo
+from bot.sandbox.clock import MovableClock
+from tests.scenarios.world import MONDAY, Phone, World, world_of
 
 
 @pytest.fixture
-async def world(tmp_path) -> World:
-    async with open_world(tmp_path) as opened:
-        yield opened
+async def opened(tmp_path) -> Demo:
+    """The demo on a Monday morning; a module that needs another opens its own."""
+    async with open_demo(tmp_path, clock=MovableClock(start=MONDAY.astimezone(UTC))) as made:
+        yield made
+
+
+@pytest.fixture
+async def world(opened, tmp_path) -> World:
+    async with world_of(opened, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

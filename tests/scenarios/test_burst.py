@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiohttp import ClientSession
 
 from bot import demo
 from bot.sandbox.clock import MovableClock
 from handlers import announce
-from tests.scenarios.world import World
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 LEADS = 300
@@ -45,15 +43,6 @@ async def opened(platform, tmp_path, monkeypatch):
     async with demo.open_demo(tmp_path, clock=clock) as made:
         made.sandbox.wecom.messages.per_minute = 30
         made.sandbox.dingtalk.messages.per_minute = 30
-        yield made
-
-
-@pytest.fixture
-async def world(opened, tmp_path):
-    clock = opened.service.store.clock
-    async with ClientSession() as http:
-        made = World(opened.url, opened.api_key, opened.sandbox.state, http, clock, tmp_path)
-        await made.quiet()
         yield made
 
 

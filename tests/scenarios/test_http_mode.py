@@ -3,27 +3,17 @@
 from datetime import UTC
 
 import pytest
-from aiohttp import ClientSession
 
 from bot.demo import open_demo
 from bot.sandbox.clock import MovableClock
 from tests.bot.dingtalk.fakes import eventually
-from tests.scenarios.world import MONDAY, World
+from tests.scenarios.world import MONDAY
 
 
 @pytest.fixture
 async def opened(tmp_path):
     clock = MovableClock(start=MONDAY.astimezone(UTC))
     async with open_demo(tmp_path, clock=clock, cards=True, http=True) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(opened, tmp_path):
-    clock = opened.service.store.clock
-    async with ClientSession() as http:
-        made = World(opened.url, opened.api_key, opened.sandbox.state, http, clock, tmp_path)
-        await made.quiet()
         yield made
 
 

@@ -1,29 +1,6 @@
 """DingTalk's month is used up in the middle of the day: nobody is left without their lead."""
 
-from datetime import UTC
-
-import pytest
-from aiohttp import ClientSession
-
-from bot.demo import open_demo
-from bot.sandbox.clock import MovableClock
 from store.domain.quota import Api
-from tests.scenarios.world import MONDAY, World
-
-
-@pytest.fixture
-async def opened(tmp_path):
-    async with open_demo(tmp_path, clock=MovableClock(start=MONDAY.astimezone(UTC))) as made:
-        yield made
-
-
-@pytest.fixture
-async def world(opened, tmp_path):
-    clock = opened.service.store.clock
-    async with ClientSession() as http:
-        made = World(opened.url, opened.api_key, opened.sandbox.state, http, clock, tmp_path)
-        await made.quiet()
-        yield made
 
 
 async def spent(opened):

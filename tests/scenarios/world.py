@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import ClientSession
 
-from bot.demo import open_demo
+from bot.demo import Demo, open_demo
 from bot.sandbox.clock import MovableClock
 from bot.sandbox.dingtalk.phone import command_of
 from bot.sandbox.state import Mail, Message, State
@@ -338,7 +338,15 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """The demo, listening, on a Monday morning. ``cards``: DingTalk has interactive ones."""
     clock = MovableClock(start=start.astimezone(UTC))
-    async with open_demo(data, clock=clock, cards=cards) as demo, ClientSession() as http:
+    async with open_demo(data, clock=clock, cards=cards) as demo, world_of(demo, data) as world:
+        yield world
+
+
+@asynccontextmanager
+async def world_of(demo: Demo, data: Path) -> AsyncIterator[World]:
+    """The people around a demo that is open already."""
+    async with ClientSession() as http:
+        clock = demo.service.store.clock
         world = World(demo.url, demo.api_key, demo.sandbox.state, http, clock, data)
         await world.quiet()
         yield world

@@ -7,8 +7,14 @@ QUICK = Pace(ping=0.03, again=(0.05, 0.12), goodbye=0.05)
 
 
 @pytest.fixture
-async def product():
-    made = await FakeProduct().start(pace=QUICK, gap=0.0)
+def has_template():
+    """Whether DingTalk has our card template; a module about such cards says so."""
+    return False
+
+
+@pytest.fixture
+async def product(has_template):
+    made = await FakeProduct().start(pace=QUICK, gap=0.0, cards=has_template)
     yield made
     await made.close()
 

@@ -11,8 +11,6 @@ from bot.sandbox.dingtalk.push import HttpPush
 from bot.sandbox.faults import ADMIN, INCOMING, KNOWN
 from bot.sandbox.wecom.envelope import Envelope
 from tests.bot.dingtalk.fakes import eventually
-from tests.bot.sandbox.conftest import QUICK
-from tests.bot.sandbox.fake_product import FakeProduct
 from tests.bot.sandbox.test_dingtalk_cards import CREATE, LOOK
 
 SEND = "/v1.0/robot/oToMessages/batchSend"
@@ -21,10 +19,8 @@ NOTIFY = "/topapi/message/corpconversation/asyncsend_v2"
 
 
 @pytest.fixture
-async def product():
-    made = await FakeProduct().start(pace=QUICK, gap=0.0, cards=True)
-    yield made
-    await made.close()
+def has_template():
+    return True
 
 
 @pytest.fixture

@@ -8,21 +8,12 @@ from urllib.parse import quote
 import pytest
 
 from bot.sandbox.dingtalk.directory import union_id
-from tests.bot.sandbox.conftest import QUICK
-from tests.bot.sandbox.fake_product import FakeProduct
 
 GROUP = "/v1.0/robot/groupMessages/send"
 DING = "/v1.0/robot/ding/send"
 MONTH = "Forbidden.AccessDenied.ApiCountLimitForOrg"
 AT = {"dateTime": "2026-03-02T10:00:00+08:00", "timeZone": "Asia/Shanghai"}
 LATER = {"dateTime": "2026-03-02T11:00:00+08:00", "timeZone": "Asia/Shanghai"}
-
-
-@pytest.fixture
-async def product():
-    made = await FakeProduct().start(pace=QUICK, gap=0.0)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

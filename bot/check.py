@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 
 from bot.config import Dispatch, Journey, Policy, Routing, Scope, Scoring, Settings, Sop, stages
+from cards.words import WEEKDAYS
 from store.domain.calendar import WorkCalendar
 from store.domain.channels import CLASSES
 from store.domain.custom import KINDS
-from store.domain.lead import REASONS, Stage
+from store.domain.lead import REASONS, Stage, spelled
 from store.domain.scoring import EVENTS
 
 HOW = {
@@ -27,7 +28,6 @@ FIELDS = {
     "company_size": "公司规模", "min_size": "人数不少于", "max_size": "人数不多于", "grade": "级别",
     "min_complete": "资料完整度不低于", "event": "行为",
 }  # fmt: skip
-DAYS = "一二三四五六日"
 CHANNELS = {"email": "邮件", "wecom": "企业群发"}
 TEMPLATES = {"brand": "品牌", "product": "产品", "case": "案例", "event": "活动"}
 
@@ -89,7 +89,7 @@ def _calendar(settings: Settings, today: date) -> Iterator[str]:
     if calendar.always_open:
         yield "随时都算工作时间"
         return
-    days = "、".join(f"周{DAYS[day - 1]}" for day in sorted(set(calendar.workdays)))
+    days = "、".join(f"周{WEEKDAYS[day - 1]}" for day in sorted(set(calendar.workdays)))
     hours = "、".join(_hours_of(span) for span in calendar.hours)
     yield f"{days} {hours}，法定假日和调休自动算（{calendar.timezone}）"
     if calendar.holidays:
@@ -116,7 +116,7 @@ def _scores(settings: Settings) -> Iterator[str]:
         f"{least} 分起 {name} 级" for name, least in zip("ABC", score.grades, strict=True)
     )
     yield f"{levels}，其余 D 级"
-    yield f"行为的分 {_span(score.half_life)}减一半"
+    yield f"行为的分 {spelled(score.half_life)}减一半"
 
 
 def _scoring(rule: Scoring) -> str:
@@ -180,24 +180,24 @@ def _stage(code: str) -> str:
 
 def _limits(settings: Settings) -> Iterator[str]:
     sla = settings.sla
-    yield f"分到后 {_span(sla.accept)}内接受，最多问 {sla.accept_tries} 个人"
+    yield f"分到后 {spelled(sla.accept)}内接受，最多问 {sla.accept_tries} 个人"
     yield (
-        f"首次联系 {_span(sla.first_response)}，高分线索 {_span(sla.first_response_hot)}"
+        f"首次联系 {spelled(sla.first_response)}，高分线索 {spelled(sla.first_response_hot)}"
         "（工作时间），到时请主管看一眼"
     )
-    yield f"主管可以再给 {_span(sla.grace)}（工作时间）"
+    yield f"主管可以再给 {spelled(sla.grace)}（工作时间）"
 
 
 def _pool(settings: Settings) -> Iterator[str]:
     pool = settings.pool
     yield (
-        f"{_hours(pool.no_contact)}（工作时间）没联系、{_span(pool.no_follow_up)}没跟进，回收到公海"
+        f"{_hours(pool.no_contact)}（工作时间）没联系、{spelled(pool.no_follow_up)}没跟进，回收到公海"
     )
     yield (
-        f"首次联系后 {_span(pool.no_conversion)}没有转化也回收；"
-        f"有内容的一次跟进保 {_span(pool.protect)}，最长 {_span(pool.hard_max)}"
+        f"首次联系后 {spelled(pool.no_conversion)}没有转化也回收；"
+        f"有内容的一次跟进保 {spelled(pool.protect)}，最长 {spelled(pool.hard_max)}"
     )
-    yield f"回收前 {'、'.join(map(_span, pool.warn_before))}提醒，能延期一次 {_span(pool.extend)}，到最长为止"
+    yield f"回收前 {'、'.join(map(spelled, pool.warn_before))}提醒，能延期一次 {spelled(pool.extend)}，到最长为止"
     if pool.exempt_stages:
         yield f"不回收的阶段：{'、'.join(_stage(stage) for stage in pool.exempt_stages)}"
     for policy in pool.policy:
@@ -205,10 +205,10 @@ def _pool(settings: Settings) -> Iterator[str]:
     for scope in pool.scope:
         yield _scope(scope)
     claims = f"一天最多领 {pool.daily_claims} 条" if pool.daily_claims else "领取不限条数"
-    yield f"{claims}，手上最多 {pool.cap} 条，放回的 {_span(pool.cooldown)}内自己不能再领"
+    yield f"{claims}，手上最多 {pool.cap} 条，放回的 {spelled(pool.cooldown)}内自己不能再领"
     if pool.embargo:
-        yield f"进公海 {_span(pool.embargo)}以后才能领"
-    yield f"公海里 {_span(pool.idle_to_marketing)}没人领，转市场培育"
+        yield f"进公海 {spelled(pool.embargo)}以后才能领"
+    yield f"公海里 {spelled(pool.idle_to_marketing)}没人领，转市场培育"
 
 
 POLICY = {
@@ -219,7 +219,9 @@ POLICY = {
 
 def _policy(policy: Policy) -> str:
     own = [
-        f"{word} {_span(span)}" for name, word in POLICY.items() if (span := getattr(policy, name))
+        f"{word} {spelled(span)}"
+        for name, word in POLICY.items()
+        if (span := getattr(policy, name))
     ]
     return f"{policy.name}：{_when(policy.when)} → {'不回收' if policy.exempt else '，'.join(own)}"
 
@@ -238,7 +240,7 @@ def _stages(settings: Settings) -> Iterator[str]:
         yield _sop(sop)
     # The task that comes with the program is of a stage that need not be among one's own.
     for task in (task for task in settings.task if task.stage in stages(settings)):
-        yield f"进入「{_stage(task.stage)}」{_span(task.after)}后提醒：{task.text}"
+        yield f"进入「{_stage(task.stage)}」{spelled(task.after)}后提醒：{task.text}"
     yield (
         f"联系 {settings.attempts.most} 次、{settings.attempts.workdays} 个工作日还没联系上，建议退回"
     )
@@ -247,7 +249,7 @@ def _stages(settings: Settings) -> Iterator[str]:
 def _sop(sop: Sop) -> str:
     asked = "、".join(question.label for question in sop.questions)
     parts = [
-        f"每 {_span(sop.every)}跟一次" if sop.every else "",
+        f"每 {spelled(sop.every)}跟一次" if sop.every else "",
         f"用{sop.channel}" if sop.channel else "",
         f"离开前要问：{asked}" if asked else "",
     ]
@@ -297,15 +299,10 @@ def _lines(settings: Settings) -> Iterator[str]:
 def _journey(journey: Journey) -> str:
     reasons = "、".join(REASONS[code][0] for code in journey.reasons) or "退回的线索"
     steps = "，".join(
-        f"{_span(step.after)}后{CHANNELS[step.channel]}「{TEMPLATES[step.template]}」"
+        f"{spelled(step.after)}后{CHANNELS[step.channel]}「{TEMPLATES[step.template]}」"
         for step in journey.steps
     )
     return f"{journey.name}：{reasons} → {steps}"
-
-
-def _span(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes // 1440} 天" if minutes % 1440 == 0 and minutes else _hours(span)
 
 
 def _hours(span: timedelta) -> str:

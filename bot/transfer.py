@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy import make_url
 
-from bot.config import Settings, stage_names
+from bot.config import SOURCE_LIMIT, Settings, stage_names
 from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheets, neutralise, read_tables
 from bot.gather import take_together
 from bot.routes_api import GIVEN
@@ -36,7 +36,6 @@ from store.migrate import migrate
 
 BATCH = 200
 PAGE = 500
-SOURCE_LIMIT = 64  # characters that are kept of a source's name
 QUOTED = 20  # characters of a value that is told back
 PREVIEW = 3  # rows of which a dry run shows how they were understood
 LABELS = {

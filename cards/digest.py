@@ -10,11 +10,10 @@ from datetime import date
 
 from cards.limits import fit, plain, unmarked
 from cards.model import Button, Card
-from cards.words import money, source_name
+from cards.words import WEEKDAYS, money, source_name
 from store.domain.channels import CLASSES
 from store.domain.figures import Figures, PersonFigures
 
-WEEKDAYS = "一二三四五六日"
 MOST_BUTTONS = 3  # and one for the pool: a card has four
 MOST_NAMED = 5
 MOST_PEOPLE = 12

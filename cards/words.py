@@ -48,6 +48,14 @@ def _day(local: datetime, now: datetime) -> str:
     return f"{year}{local.month}月{local.day}日"
 
 
+def epoch_day(seconds: str, zone: ZoneInfo) -> str:
+    """Seconds since 1970, as a platform writes them: "3月3日"; "" for anything else."""
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 10):
+        return ""
+    local = datetime.fromtimestamp(int(seconds), zone)
+    return f"{local.month}月{local.day}日"
+
+
 def span(left: timedelta) -> str:
     """ "25 分", "3 小时", "2 天"."""
     minutes = int(left.total_seconds() // 60)

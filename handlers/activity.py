@@ -1,8 +1,8 @@
 """What WeCom says about an app that is used too little (D:90240): a warning, the end, and back."""
 
-from datetime import datetime
 from typing import NamedTuple
 
+from cards.words import epoch_day
 from handlers.alarms import over, sound
 from store.db import Tx
 from store.domain.errors import Alarm
@@ -52,13 +52,6 @@ async def told(tx: Tx, change: str, effect: str = "") -> None:
             await over(tx, key)
     elif change in WARNED:
         warned = WARNED[change]
-        day = _day(tx, effect)
+        day = epoch_day(effect, tx.rules.zone)
         until = warned.until.format(day=day) if day else ""
         await sound(tx, Alarm(warned.key, warned.text.format(until=until)))
-
-
-def _day(tx: Tx, effect: str) -> str:
-    if not (effect.isascii() and effect.isdigit() and len(effect) <= 10):
-        return ""
-    local = datetime.fromtimestamp(int(effect), tx.rules.zone)
-    return f"{local.month}月{local.day}日"

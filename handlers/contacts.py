@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from cards.contacts import handover_text, notice_text, parted_card, ungreeted_text, welcome
 from cards.lead import shown_name
+from cards.words import epoch_day
 from handlers.announce import record
 from handlers.capture import capture
 from handlers.phones import put_for
@@ -206,21 +207,15 @@ async def notice(tx: Tx, change: str, link_id: str = "", left: str = "", until: 
     way = await tx.contacts.way(link_id) if link_id else None
     if change in LINK_GONE:
         await tx.contacts.lose_way(link_id)
-    text = notice_text(change, way.name if way else "", left, _day(tx, until))
+    # Anything but seconds as it was said: D:97299 gives no example.
+    day = epoch_day(until, tx.rules.zone) or until[:30]
+    text = notice_text(change, way.name if way else "", left, day)
     if not text:
         return
     readers = [*await tx.members.active(Role.MANAGER), *await tx.members.active(Role.MARKETING)]
-    day = tx.now.astimezone(tx.rules.zone).date()
+    today = tx.now.astimezone(tx.rules.zone).date()
     about = sha256(f"{change}/{link_id}".encode()).hexdigest()[:16]
-    await tell(tx, readers, f"notice:{day}/{about}", text)
-
-
-def _day(tx: Tx, expires: str) -> str:
-    """Seconds since 1970 as a day; anything else as it was said (D:97299 gives no example)."""
-    if not (expires.isascii() and expires.isdigit() and len(expires) <= 10):
-        return expires[:30]
-    day = datetime.fromtimestamp(int(expires), tx.rules.zone)
-    return f"{day.month}月{day.day}日"
+    await tell(tx, readers, f"notice:{today}/{about}", text)
 
 
 async def tell(tx: Tx, readers: Sequence[Member], key: str, text: str) -> None:

@@ -80,8 +80,8 @@ class FiguresQuery:
         lead = t.leads.c
         origin = (lead.source, lead.channel, lead.campaign, lead.channel_class)
         counted = func.count().label("n"), func.sum(lead.amount).label("amount")
-        medium = [lead.utm[name].as_string().label(name) for name in ("utm_source",)]
-        grouped = (*origin, lead.qualification, *medium)
+        medium = lead.utm["utm_source"].as_string().label("utm_source")
+        grouped = (*origin, lead.qualification, medium)
         rows = await self.conn.execute(
             select(*grouped, *counted)
             .where(lead.captured_at >= now - timedelta(days=days), lead.merged_into.is_(None))

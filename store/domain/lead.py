@@ -627,7 +627,7 @@ class Lead:
             called_at=at,
             late_at=None,
             grace_at=None,
-            qualification=_higher("SQL", self.qualification)
+            qualification=higher_of("SQL", self.qualification)
             if stage != Stage.FOLLOWING
             else self.qualification,
             swept_at=at,
@@ -898,7 +898,7 @@ def spelled(span: timedelta) -> str:
     return f"{minutes} 分钟"
 
 
-def _higher(one: str, other: str) -> str:
+def higher_of(one: str, other: str) -> str:
     return max(one, other, key=QUALIFICATIONS.index)
 
 

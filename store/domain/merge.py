@@ -22,13 +22,13 @@ from store.domain.lead import (
     LeadId,
     Place,
     Stage,
+    higher_of,
     naming,
 )
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Member, MemberId, Role
 
-QUALIFIED = ("UQL", "MQL", "SQL", "won")
 UNDO = "undo"
 """Where an event keeps what taking it apart needs; not for readers of the history."""
 DERIVED = frozenset({"id", "version", "due", "due_at", "swept_at"})
@@ -128,7 +128,7 @@ def _joined(kept: Lead, other: Lead) -> Lead:
         message=kept.message or other.message,
         utm={**other.utm, **kept.utm},
         fields={**other.fields, **kept.fields},
-        qualification=max(kept.qualification, other.qualification, key=_qualified),
+        qualification=higher_of(kept.qualification, other.qualification),
         amount=kept.amount if kept.amount is not None else other.amount,
         attempts=kept.attempts + other.attempts,
         next_at=kept.next_at or (other.next_at if kept.open else None),
@@ -161,10 +161,6 @@ def own_opt_out(
 def whose(said: Sequence[Key], left: Collection[Key], stays: Collection[Key]) -> bool:
     """Whether words that came with the keys ``said`` may be those of who leaves: also in doubt."""
     return bool(set(said) & set(left)) or not set(said) & set(stays)
-
-
-def _qualified(name: str) -> int:
-    return QUALIFIED.index(name) if name in QUALIFIED else 0
 
 
 # -- what changed, as plain values -------------------------------------------------

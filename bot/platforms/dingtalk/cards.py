@@ -17,6 +17,7 @@ from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.client import DingTalkClient
 from bot.platforms.dingtalk.crypto import card_secret
 from bot.platforms.named import named, nonce
+from cards.dingtalk import BY_KEY
 from store.domain.errors import Anew, Spent
 from store.outbox import Due
 
@@ -36,7 +37,6 @@ ALARMS = "dingtalk_card:"
 UNDELIVERED = "undelivered"  # in a reference: the card that was made and that nobody got
 REMEMBERED = 1000  # cards in this process, newest last
 NO_SUCH_DATA = "param."  # what the card says, or to whom, is refused
-BY_KEY = {"updateCardDataByKey": True, "updatePrivateDataByKey": True}
 
 Ref = dict[str, Any]
 

@@ -31,8 +31,6 @@ def closed(
 
     ``mql``: the points that open the gate of the score, however many it asks for.
     """
-    if brought(lead):
-        return None
     missing = [LABELS.get(name, name) for name in gates.required if not value_of(name, lead)]
     if missing:
         return Gate("fields", f"等资料：{'、'.join(missing)}")
@@ -48,7 +46,7 @@ def closed(
 
 
 def brought(lead: Lead) -> bool:
-    """Whoever typed it in, or has the contact in WeCom, has it already: nothing is given out."""
+    """Whether its ``rep`` typed it in, or has the contact in WeCom: to them nothing is given out."""
     return bool(lead.rep) and (
         lead.source == "chat" or (lead.source == "wecom" and bool(lead.external_userid))
     )

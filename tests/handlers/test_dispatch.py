@@ -8,6 +8,8 @@ from sqlalchemy import event as listening
 from sqlalchemy import update
 
 from bot.config import parse
+from bot.dispatch import hear
+from bot.incoming import ContactAdded
 from bot.wiring import rules
 from bot.wiring import team as people_of
 from jobs.scheduler import Clockwork
@@ -137,6 +139,30 @@ async def test_what_a_rep_types_at_night_is_theirs_at_once(store, clock):
     said = await says(store, "hanmei", "录入 赵丽 19900001111 想要报价")
 
     assert "归你跟" in said
+
+
+async def test_the_contact_of_a_manager_waits_for_the_morning_like_every_lead(store, beat, clock):
+    """It rang at a rep's at two o'clock: it was thought to be with who had met it."""
+    clock.now = NIGHT
+    met = ContactAdded(id="c1", external_userid="wm1", userid="chenzg", state="", welcome_code="")
+
+    await hear(store, met)
+
+    night = await lead(store, 1)
+    assert (night.owner, night.due, night.due_at) == (None, Due.DISPATCH, OPENING)
+    clock.now = OPENING
+    await beat()
+    assert (await lead(store, 1)).owner is not None
+
+
+async def test_what_somebody_on_leave_types_at_night_wakes_no_colleague(store, clock):
+    await says(store, "hanmei", "请假 今天到周五")
+    clock.now = NIGHT
+
+    said = await says(store, "hanmei", "录入 赵丽 19900001111 想要报价")
+
+    assert "等开门" in said
+    assert (await lead(store, 1)).owner is None
 
 
 async def test_a_no_in_the_night_waits_for_the_morning(store, beat, clock):

@@ -6,6 +6,8 @@ from cards.lead import dialled, shown_name
 from cards.limits import fit, plain, utf8
 from cards.model import Button, Card
 from store.domain.lead import Lead
+from store.domain.masking import sees_whole
+from store.domain.team import Member
 from store.domain.ways import Way, WayKind
 
 WELCOME_BYTES = 4000
@@ -32,13 +34,16 @@ def remark(lead: Lead) -> str:
     return fit("-".join(part for part in parts if part), REMARK_CHARS) if parts[0] else ""
 
 
-def parted_card(lead: Lead, who: str, *, sure: bool = True) -> Card:
+def parted_card(lead: Lead, reader: Member, who: str, *, sure: bool = True) -> Card:
     """The customer deleted ``who``: how else to reach them, and what now.
 
-    Not ``sure``: WeCom only says that they are no contacts.
+    Not ``sure``: WeCom only says that they are no contacts. Whose lead it is not learns
+    that it happened, and no more of them than everywhere else.
     """
-    reach = dialled(lead) or lead.email
     what = f"删除了{who}" if sure else f"和{who}不是微信好友了"
+    if not sees_whole(lead, reader):
+        return _parted_elsewhere(lead, what)
+    reach = dialled(lead) or lead.email
     return Card(
         title=f"#{lead.id} {shown_name(lead)} {what}",
         note="企业微信联系不上了，换个方式" if reach else "没有别的联系方式了",
@@ -50,8 +55,18 @@ def parted_card(lead: Lead, who: str, *, sure: bool = True) -> Card:
     )
 
 
-def ungreeted_text(lead: Lead) -> str:
-    return f"#{lead.id} {shown_name(lead)} 刚加了你，欢迎语没发出去，先去打个招呼"
+def _parted_elsewhere(lead: Lead, what: str) -> Card:
+    whose = f"现在由 {lead.owner.name} 跟" if lead.owner else "现在没有人跟"
+    return Card(
+        title=f"#{lead.id} {shown_name(lead, hidden=True)} {what}",
+        note=whose,
+        buttons=(Button("查看", f"/线索 {lead.id}", primary=True),),
+    )
+
+
+def ungreeted_text(lead: Lead, reader: Member) -> str:
+    name = shown_name(lead, hidden=not sees_whole(lead, reader))
+    return f"#{lead.id} {name} 刚加了你，欢迎语没发出去，先去打个招呼"
 
 
 def handover_text(customer: str, member: str, reason: str) -> str:

@@ -29,7 +29,7 @@ def greeting(by: Member, leads: Sequence[Lead], count: int, view: View) -> str:
 def kept_back(pages: Sequence[tuple[Lead, str]], *, wecom: bool) -> str:
     """What is true, and what can be done meanwhile: another way to say it, pages to read."""
     instead = "到企业微信里发给我就行" if wecom else "急的事请打电话给主管，别的等额度恢复再发一次"
-    links = [f"#{lead.id} {shown_name(lead)} {page}" for lead, page in pages]
+    links = [f"#{n.id} {shown_name(n, hidden=n.owner is None)} {page}" for n, page in pages]
     return "\n".join(
         [f"{KEPT_BACK}，{instead}", *(["手上的线索在这里看：", *links] if links else [])]
     )

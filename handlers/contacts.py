@@ -14,7 +14,8 @@ from handlers.phones import put_for
 from handlers.score import happened
 from store.contacts import UNKNOWN
 from store.db import Tx
-from store.domain.lead import Event, Kind, Lead, LeadId
+from store.domain.lead import Change, Event, Kind, Lead, LeadId
+from store.domain.masking import sees_whole
 from store.domain.match import Key
 from store.domain.newlead import NewLead
 from store.domain.team import Channel, Member, Platform, Role
@@ -58,7 +59,8 @@ async def meet(tx: Tx, met: Met) -> bool:
     if captured.duplicate:
         known = await tx.leads.get(captured.id)
         who = member.name if member else met.userid
-        await happened(tx, known.befriended(tx.now, who), was=known)
+        parted_at = await _parted_at(tx, known, met.external_userid)
+        await happened(tx, known.befriended(tx.now, who, parted_at), was=known)
     await look_up(tx, captured.id, met.external_userid, met.userid)
     return True
 
@@ -109,7 +111,7 @@ async def greeted(tx: Tx, external_userid: str, userid: str, why: str) -> None:
         event = Event(kind=kind, by=member.id if member else None, at=tx.now, text=why)
         await tx.leads.write([(lead.id, event)])
         if why and member is not None:
-            await tell(tx, [member], f"ungreeted:{lead.id}", ungreeted_text(lead))
+            await tell(tx, [member], f"ungreeted:{lead.id}", ungreeted_text(lead, member))
 
 
 async def edited(tx: Tx, external_userid: str, userid: str) -> None:
@@ -140,6 +142,19 @@ async def parted(  # noqa: PLR0913 -- what the event says
     return True
 
 
+async def _parted_at(tx: Tx, lead: Lead, external_userid: str) -> datetime | None:
+    """Of the contact by which the lead is written to: one that was merged may have had another."""
+    return await tx.contacts.parted_at(lead.external_userid or external_userid)
+
+
+async def _part(tx: Tx, change: Change) -> Lead:
+    if change.lead.parted_at is not None:
+        waiting = [Channel.WECOM_MASS, Channel.WECOM_PROFILE]
+        await tx.outbox.drop_waiting(change.lead.id, waiting)
+    [after] = await record(tx, change)
+    return after
+
+
 async def unreachable(tx: Tx, external_userid: str, userid: str) -> None:
     """WeCom says that the two are no contacts, and not since when or why (84061)."""
     if await tx.contacts.part(external_userid, userid, UNKNOWN):
@@ -147,13 +162,11 @@ async def unreachable(tx: Tx, external_userid: str, userid: str) -> None:
 
 
 async def _over(tx: Tx, external_userid: str, userid: str, kind: Kind, how: str = "") -> None:
-    alone = not await tx.contacts.followers(external_userid)
     member = await tx.members.by_account(Platform.WECOM, userid)
     who = member.name if member else userid
     for lead in await leads_of(tx, external_userid):
-        if alone:
-            await tx.outbox.drop_waiting(lead.id, [Channel.WECOM_MASS, Channel.WECOM_PROFILE])
-        [after] = await record(tx, lead.part(kind, tx.now, f"{who}{how}", alone=alone))
+        parted_at = await _parted_at(tx, lead, external_userid)
+        after = await _part(tx, lead.part(kind, tx.now, f"{who}{how}", parted_at))
         if kind != Kind.DROPPED:  # who did it knows
             await _tell_parted(tx, after, member, sure=kind == Kind.UNFRIENDED)
 
@@ -170,7 +183,7 @@ async def _tell_parted(tx: Tx, lead: Lead, member: Member | None, *, sure: bool)
     for reader in concerned.values():
         if reader.phone is not None:
             who = "你" if member is not None and reader.id == member.id else member_name(member)
-            card = parted_card(lead, who, sure=sure)
+            card = parted_card(lead, reader, who, sure=sure)
             puts.append(put_for(reader, f"parted:{lead.id}/{reader.id}", card))
     await tx.outbox.put([replace(put, ring=True) for put in puts])
 
@@ -187,7 +200,8 @@ async def handover_failed(tx: Tx, external_userid: str, userid: str, reason: str
     leads = await leads_of(tx, external_userid)
     text = handover_text("一位客户", to, reason)
     for lead in leads:
-        text = handover_text(f"#{lead.id} {shown_name(lead)}", to, reason)
+        hidden = not all(sees_whole(lead, manager) for manager in managers)
+        text = handover_text(f"#{lead.id} {shown_name(lead, hidden=hidden)}", to, reason)
         event = Event(kind=Kind.HANDOVER_FAILED, at=tx.now, text=f"{to} {reason}".strip())
         await tx.leads.write([(lead.id, event)])
     about = f"{external_userid}/{userid}/{tx.now.isoformat()}"

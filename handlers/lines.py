@@ -19,5 +19,5 @@ async def propose(tx: Tx, asked: Sequence[tuple[Lead, str]]) -> None:
         for reader in [lead.owner] if lead.owner is not None else managers:
             if reader.phone is not None:
                 key = f"line:{lead.id}/{reader.id}/ask"
-                puts.append(put_for(reader, key, line_card(lead, line)))
+                puts.append(put_for(reader, key, line_card(lead, line, reader)))
     await tx.outbox.put(puts)

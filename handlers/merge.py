@@ -189,6 +189,7 @@ async def _unjoined(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     await tx.leads.forget_keys(keys_in(last.undo), kept.id)
     back = rules.without(kept, last.undo, _by_id(team), tx.now)
     back = rules.own_opt_out(back, last.undo, last.at, await _withdrawn(tx, kept, last))
+    back = replace(back, parted_at=await tx.contacts.parted_at(back.external_userid))
     if back.place == Place.MARKETING and kept.place != Place.MARKETING:
         await begin(tx, back)
     return back
@@ -220,7 +221,8 @@ async def _release(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     """The enquiry as a lead of its own, with what it agreed to."""
     new = rules.enquiry(last.undo)
     split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{kept.id} 分出来")
-    like = {"opted_out_at": last.at} if withdraws(new.message) else {}
+    like = {"parted_at": await tx.contacts.parted_at(new.external_userid)}
+    like |= {"opted_out_at": last.at} if withdraws(new.message) else {}
     other = await alone(tx, new, split, like)
     await tx.consents.move(new, last.at, kept.id, other.id)
     return other
@@ -232,6 +234,7 @@ async def _unmerge(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     team = await tx.members.all()
     back = rules.restored(other, last.undo["was"], _by_id(team))
     back = await _as_wanted(tx, back, kept, last)
+    back = replace(back, parted_at=await tx.contacts.parted_at(back.external_userid))
     moved = keys_in(last.undo, "moved")
     await tx.leads.remember([(key, int(other.id)) for key in moved])
     owner = back.owner

@@ -12,6 +12,7 @@ from store.domain.emails import read_email
 from store.domain.errors import BadCommand
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import Lead
+from store.domain.names import SURNAMES
 from store.domain.newlead import NewLead
 from store.domain.phones import all_phones
 from store.domain.regions import place_named
@@ -36,14 +37,6 @@ NAME = re.compile(
     r"(?P<name>[\u4e00-\u9fff·]{2,12})"
 )
 CALLED = re.compile(r"(?:免贵)?姓(?!名|氏)(?P<name>[\u4e00-\u9fff])")
-SURNAMES = (
-    "欧阳|司马|上官|诸葛|夏侯|皇甫|尉迟|公孙|慕容|令狐|司徒|端木|南宫|宇文|"
-    "[王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林郑谢罗梁宋唐许韩冯邓曹彭曾肖萧田董袁潘于蒋蔡余杜叶程苏魏吕丁任"
-    "沈姚卢姜崔钟谭陆汪范金石廖贾夏韦傅方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
-    "温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍"
-    "涂成苗谷盛曲翁冉骆蓝路游辛靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景"
-    "党宫费卜冷晏席卫米柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝]"
-)
 PERSON = re.compile(rf"(?:[小老阿])?(?:{SURNAMES})[\u4e00-\u9fff·]{{0,3}}")
 NO_NAME = re.compile(
     rf"{WISH.pattern}|打|来|去|在|说|问|的|了|是|有|没|吗|呢|电话|手机|微信|方案|项目|系统|公司|客户|先谈|刚|用|做|看"

@@ -91,6 +91,14 @@ class Contacts:
         )
         return list(rows)
 
+    async def parted_at(self, external_userid: str) -> datetime | None:
+        """Since when nobody has this contact any more; None while somebody has, or nobody ever had."""
+        rows = await self.conn.scalars(
+            select(t.contacts.c.gone_at).where(t.contacts.c.external_userid == external_userid)
+        )
+        moments = list(rows)
+        return None if None in moments else max(moments, default=None)
+
     async def keep_way(self, way: Way) -> None:
         """Remember a QR code or link; one that is there already has other members from now on.
 

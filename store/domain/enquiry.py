@@ -103,20 +103,9 @@ def signalled(lead: Lead, new: NewLead, at: datetime) -> Change | None:
 
 def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
     """The same person once more: blanks are filled, nothing is overwritten, nobody loses it."""
-    filled: dict[str, Any] = {
-        name: getattr(new, name)
-        for name in BLANKS
-        if getattr(new, name) and not getattr(lead, name)
-    }
-    if "phone" in filled:
-        filled["phone_sure"] = new.phone_sure
-    if new.consent_text and not lead.consent_text:
-        filled |= {"consent_text": new.consent_text, "consent_at": new.consent_at}
     woken = replace(
-        lead,
-        **filled,
+        _filled(lead, new),
         message=new.message or lead.message,
-        fields={**dict(new.fields), **dict(lead.fields)},
         asked_at=at,
         late_at=None,
         grace_at=None,
@@ -132,6 +121,20 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
     if lead.stage == Stage.WON:
         woken = once_more(woken, at)
     return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
+
+
+def _filled(lead: Lead, new: NewLead) -> Lead:
+    """What was not known, and nothing else."""
+    filled: dict[str, Any] = {
+        name: getattr(new, name)
+        for name in BLANKS
+        if getattr(new, name) and not getattr(lead, name)
+    }
+    if "phone" in filled:
+        filled["phone_sure"] = new.phone_sure
+    if new.consent_text and not lead.consent_text:
+        filled |= {"consent_text": new.consent_text, "consent_at": new.consent_at}
+    return replace(lead, **filled, fields={**dict(new.fields), **dict(lead.fields)})
 
 
 def once_more(lead: Lead, at: datetime) -> Lead:
@@ -170,9 +173,11 @@ def listed_again(lead: Lead, new: NewLead, at: datetime) -> bool:
 
 
 def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:
-    """What a platform knows of a contact fills blanks; None when it adds nothing."""
-    change = ask_again(lead, found, at)
-    filled = replace(change.lead, asked_at=lead.asked_at, message=lead.message)
+    """What a platform knows of a contact fills blanks; None when it adds nothing.
+
+    Nobody has asked for anything: what is over stays over, and a late call late.
+    """
+    filled = _filled(lead, found)
     names = [name for name in BLANKS if getattr(filled, name) != getattr(lead, name)]
     if not names:
         return None

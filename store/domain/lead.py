@@ -785,16 +785,16 @@ class Lead:
         """The prospect did something that is worth points and is no enquiry."""
         return Change(self, Event(kind=kind, at=at, text=text))
 
-    def befriended(self, at: datetime, who: str) -> Change:
-        return Change(replace(self, parted_at=None), Event(kind=Kind.FRIENDED, at=at, text=who))
-
-    def part(self, kind: Kind, at: datetime, text: str, *, alone: bool) -> Change:
-        """A member and the customer are no longer contacts; ``alone``: nobody of us is."""
-        parted = self.parted_at or at
+    def befriended(self, at: datetime, who: str, parted_at: datetime | None) -> Change:
+        """``parted_at``: as in ``part``; the lead may be reached by another contact of theirs."""
         return Change(
-            replace(self, parted_at=parted if alone else None),
-            Event(kind=kind, at=at, text=text),
+            replace(self, parted_at=parted_at), Event(kind=Kind.FRIENDED, at=at, text=who)
         )
+
+    def part(self, kind: Kind, at: datetime, text: str, parted_at: datetime | None) -> Change:
+        """A member and the customer are no longer contacts; ``parted_at``: since when nobody is."""
+        parted = replace(self, parted_at=parted_at)
+        return Change(parted, Event(kind=kind, at=at, text=text))
 
     # -- helpers -------------------------------------------------------------
 

@@ -6,11 +6,16 @@ from dataclasses import replace
 
 from store.domain.emails import masked_email
 from store.domain.lead import Lead, Place, may_see
-from store.domain.names import masked_name
+from store.domain.names import SURNAMES, masked_name
 from store.domain.phones import masked
 from store.domain.team import Member
 
 NUMBER = re.compile(r"[+＋]?[\d０-９](?:[\s\-—()（）.]?[\d０-９]){6,}")
+NO_NAME = "想|要|需|买|咨询|了解|打|来|去|在|说|问|的|了|是|有|没|电话|手机|微信|公司|报价"
+INTRODUCED = re.compile(
+    rf"(?P<by>我是|我叫|叫我|姓名|名字|联系人)(?P<mark>\s*[:：是叫]?\s*)"
+    rf"(?P<who>(?:{SURNAMES})(?:(?!{NO_NAME})[\u4e00-\u9fff·]){{1,2}})"
+)
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 
 
@@ -23,6 +28,7 @@ def sees_whole(lead: Lead, by: Member) -> bool:
 def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
     """``text`` without what says who or how to reach them; ``names``: what else they were called."""
     text = NUMBER.sub(lambda found: masked(found[0]), text)
+    text = INTRODUCED.sub(_introduced, text)
     text = ADDRESS.sub(lambda found: masked_email(found[0]), text)
     for secret in (lead.email, lead.wechat):
         text = text.replace(secret, masked(secret)) if secret else text
@@ -31,6 +37,11 @@ def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
     for name in sorted(known, key=lambda n: (-len(n), n)):
         text = text.replace(name, masked_name(name)) if name else text
     return text
+
+
+def _introduced(found: re.Match[str]) -> str:
+    """Who says who they are may be known by another name."""
+    return f"{found['by']}{found['mark']}{masked_name(found['who'])}"
 
 
 def hidden(lead: Lead) -> Lead:

@@ -118,6 +118,8 @@ def _joined(kept: Lead, other: Lead) -> Lead:
     filled = {n: getattr(other, n) for n in BLANKS if getattr(other, n) and not getattr(kept, n)}
     if "phone" in filled:
         filled["phone_sure"] = other.phone_sure
+    if "external_userid" in filled:
+        filled["parted_at"] = other.parted_at
     if other.consent_text and not kept.consent_text:
         filled |= {"consent_text": other.consent_text, "consent_at": other.consent_at}
     both = {int(kept.id), int(other.id)}

@@ -112,7 +112,8 @@ def every_card():
         full_card(many[0], LI, "手上 50 条，满了", []),
         reminder_card(many[0], "打电话", LI),
         morning_card([(one, "打电话") for one in many], LI),
-        parted_card(many[0], "你"),
+        parted_card(many[0], LI, "你"),
+        parted_card(many[0], HAN, "你"),
         *follow_cards(many[0]),
         funnel_card(Steps(days=30, steps=(Step(name="UQL", count=4), Step(name="MQL", count=2)))),
         distribution_card(Distribution(shares=(SHARE,)), 7),
@@ -122,7 +123,7 @@ def every_card():
         doubts_card([], 0, 1, CHEN),
         merged_card(many[0], many[1], CHEN),
         calendar_card(2027),
-        line_card(many[0], "云客服"),
+        line_card(many[0], "云客服", LI),
         alarm_card(KICKED, CALENDAR_NOW, RULES.zone),
     )
 

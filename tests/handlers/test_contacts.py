@@ -4,8 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from bot.app import _remember
 from bot.dispatch import hear
 from bot.incoming import (
     ContactAdded,
@@ -14,13 +15,13 @@ from bot.incoming import (
     HandoverFailed,
     LinkNews,
 )
-from handlers import contacts, ways
+from handlers import contacts, sweeps, ways
 from handlers.contacts import leads_of
 from store import tables as t
 from store.domain.lead import Kind
 from store.domain.team import Channel
 from store.domain.ways import Way, WayKind
-from tests.handlers.people import IDS, answers, says
+from tests.handlers.people import IDS, answers, captured, says
 
 SU = "wmSUHE"
 ANY = {"external_userid": SU, "userid": "lilei"}
@@ -292,6 +293,92 @@ async def step(store, clock):
             await advance(tx, journey)
 
 
+async def lost(store, external_userid=SU, userid="lilei"):
+    about = {"external_userid": external_userid, "userid": userid}
+    await hear(store, event(ContactLost, **about, by_customer=True))
+
+
+async def by_number(store, lead_id):
+    async with store.read() as tx:
+        return await tx.leads.get(lead_id)
+
+
+async def test_a_merge_knows_that_the_contact_it_brings_is_gone(store):
+    """The joined lead was written to by way of a contact who had deleted everybody."""
+    kept = await captured(store)
+    other = await met(store)
+    await lost(store)
+
+    await says(store, "chenzg", f"合并 {kept.id} {other.id}")
+
+    joined = await by_number(store, kept.id)
+    assert joined.external_userid == SU
+    assert joined.parted_at is not None
+
+
+async def test_a_merged_lead_is_parted_from_its_own_contact_only(store):
+    """Whoever deleted the other one's number took the lead's own contact along."""
+    kept = await met(store)
+    other = await met(store, external_userid="wmOTHER")
+    await says(store, "chenzg", f"合并 {kept.id} {other.id}")
+
+    await lost(store, "wmOTHER")
+
+    assert (await by_number(store, kept.id)).parted_at is None
+    await lost(store)
+    assert (await by_number(store, kept.id)).parted_at is not None
+
+
+async def test_what_is_taken_apart_knows_who_deleted_whom_meanwhile(store):
+    kept = await captured(store)
+    other = await met(store)
+    await says(store, "chenzg", f"合并 {kept.id} {other.id}")
+    await lost(store)
+
+    await says(store, "chenzg", f"分开 {other.id}")
+
+    assert (await by_number(store, kept.id)).parted_at is None
+    assert (await by_number(store, other.id)).parted_at is not None
+
+
+async def test_a_new_line_of_a_contact_who_is_gone_is_gone_too(store):
+    lead = await met(store)
+    await lost(store)
+
+    await says(store, "lilei", f"新线 {lead.id} 云客服")
+
+    [made] = (await by_number(store, lead.id)).linked
+    assert (await by_number(store, made)).parted_at is not None
+
+
+@pytest.mark.parametrize("ended", ["成交 {n} 12万", "流失 {n} 选了别家"])
+async def test_what_wecom_knows_of_somebody_opens_no_lead_that_is_over(store, ended):
+    """A remark that was edited made a won lead a new one, and took a lost one from its owner."""
+    lead = await met(store)
+    await says(store, "lilei", f"领取 {lead.id}")
+    await says(store, "lilei", ended.format(n=lead.id))
+    before = await by_number(store, lead.id)
+
+    await _remember(store)(SU, {"name": NAME, "remark_mobiles": [PHONE]})
+
+    after = await by_number(store, lead.id)
+    assert after.name == NAME
+    assert (after.stage, after.owner, after.due) == (before.stage, before.owner, before.due)
+
+
+async def test_what_wecom_knows_of_somebody_makes_no_late_call_good(store):
+    """The lead that nobody had called in time was on time again, and the managers' card gone."""
+    lead = await met(store)
+    await says(store, "lilei", f"领取 {lead.id}")
+    store.clock.tick(hours=2)
+    async with store.begin() as tx:
+        await sweeps.deadlines(tx)
+
+    await _remember(store)(SU, {"name": NAME})
+
+    assert (await by_number(store, lead.id)).late_at is not None
+
+
 async def test_a_member_who_deletes_the_customer_is_only_noted(store):
     lead = await met(store)
 
@@ -363,6 +450,63 @@ async def test_a_takeover_that_failed_is_told_to_the_managers(store):
     told = await words(store, "chenzg")
     assert "韩梅" in told
     assert "客户拒绝了" in told
+
+
+# -- who it is, is not for everybody who was added ---------------------------------
+
+
+NAME, PHONE = "欧阳静", "19912345678"
+
+
+async def known(store, **values):
+    """Somebody who is a contact of 韩梅 as well; 李雷 has the lead unless ``values`` says otherwise."""
+    lead = await met(store)
+    async with store.begin() as tx:
+        given = {"name": NAME, "phone": f"+86{PHONE}", "phone_sure": True} | values
+        await tx.conn.execute(update(t.leads).where(t.leads.c.id == lead.id).values(**given))
+    await met(store, userid="hanmei", state="", welcome_code="WCHAN")
+    return lead
+
+
+async def test_who_is_deleted_by_a_colleagues_customer_reads_no_name_and_no_number(store):
+    """The card told whoever had been a contact too how to reach somebody else's customer."""
+    await known(store)
+
+    await hear(store, event(ContactLost, external_userid=SU, userid="hanmei", by_customer=True))
+
+    told = await phones(store, "parted:")
+    assert "欧阳*" in told["hanmei"]
+    assert "现在由 李雷 跟" in told["hanmei"]
+    assert not [secret for secret in (NAME, PHONE) if secret in told["hanmei"]]
+    assert NAME in told["lilei"]
+    assert PHONE in told["lilei"]
+
+
+async def test_a_welcome_that_failed_names_nobody_to_who_has_not_the_lead(store):
+    await known(store)
+
+    async with store.begin() as tx:
+        await contacts.greeted(tx, SU, "hanmei", "超过 20 秒")
+
+    assert NAME not in (await phones(store, "ungreeted:"))["hanmei"]
+
+
+async def test_a_takeover_that_failed_names_nobody_who_lies_in_the_pool(store):
+    """The managers read the whole name of a customer whom nobody has claimed."""
+    lead = await known(store)
+    await says(store, "lilei", f"放回 {lead.id}")
+
+    await hear(store, event(HandoverFailed, external_userid=SU, userid="hanmei", reason=""))
+
+    told = (await phones(store, "handover:"))["chenzg"]
+    assert "欧阳*" in told
+    assert NAME not in told
+
+
+async def phones(store, prefix):
+    """The texts under ``prefix``, by the account that reads them."""
+    rows = (await answers(store)).items()
+    return {row.account: str(row.payload) for key, row in rows if key.startswith(prefix)}
 
 
 # -- remark and tag ------------------------------------------------------------

@@ -12,6 +12,7 @@ from store.db import Store
 from store.domain.lead import Kind
 from store.domain.lines import LineRule, line_of, named
 from store.domain.newlead import NewLead
+from store.domain.team import Platform
 from tests.conftest import team
 from tests.handlers.people import answers, captured, enquiry, lead, says
 
@@ -56,6 +57,22 @@ async def asked_for_both(lines: Store):
     first = await captured(lines, phone=PHONE, product="CRM", message="50 人用", rep="李雷")
     await captured(lines, phone=PHONE, message="还想装 20 个坐席")
     return first
+
+
+async def test_another_line_of_whom_nobody_has_is_proposed_without_saying_who(lines):
+    """The managers read the name, and the number out of the words, of a lead in the pool."""
+    first = await captured(lines, phone=PHONE, name="欧阳静", product="CRM", rep="李雷")
+    await says(lines, "lilei", f"放回 {first.id}")
+    for who in ("lilei", "hanmei"):
+        await says(lines, who, "请假")
+    await says(lines, "wangqiang", "请假", platform=Platform.DINGTALK)
+
+    await captured(lines, phone=PHONE, name="欧阳静", message=f"我是欧阳静，坐席的事打 {PHONE}")
+
+    [card] = [r for key, r in (await answers(lines)).items() if key.startswith("line:")]
+    assert card.account == "chenzg"
+    assert "欧阳*" in str(card.payload)
+    assert not [secret for secret in ("欧阳静", PHONE) if secret in str(card.payload)]
 
 
 async def test_another_line_is_proposed_to_the_owner_by_keyword(lines):

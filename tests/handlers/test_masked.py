@@ -17,6 +17,7 @@ from handlers.leadpage import lead_page
 from store import tables as t
 from store.db import Store
 from store.domain.lead import Place
+from store.domain.masking import redacted
 from store.domain.team import Platform
 from tests.conftest import team
 from tests.handlers.people import answers, captured, enquiry, lead, says
@@ -242,6 +243,20 @@ async def test_others_leads_with_experts_do_not_crowd_ones_own_out_of_a_search(s
     said = await says(store, "hanmei", "线索 宇文化")
 
     assert "找到 1 条" in said
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("我是郑一帆，报价发我", "我是郑*，报价发我"),
+        ("我叫欧阳雪想买 CRM", "我叫欧阳*想买 CRM"),
+        ("联系人：张三", "联系人：张*"),
+        ("我是做外贸的，想要报价", "我是做外贸的，想要报价"),
+    ],
+)
+def test_who_says_who_they_are_is_masked_under_whatever_name(said, told):
+    """Somebody known under another name stood in their own words in the pool."""
+    assert redacted(said, a_lead(name="苏小禾")) == told
 
 
 # -- what it was called besides ----------------------------------------------------

@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from bot.dispatch import hear
 from bot.incoming import Incoming, Session
+from store import tables as t
 from store.domain.quota import Api, Level
 from store.domain.team import Platform
 from tests.handlers.people import answers, captured, says
@@ -41,6 +43,22 @@ async def test_the_person_is_told_with_the_pages_of_their_leads(office):
     assert "没有传过来" in words  # the message was dropped without an answer
     assert f"#{lead.id} 客户甲 {office.rules.public_url}/app/leads/{lead.id}" in words
     assert reply.payload["session"]["url"] == "https://oapi.example.com/s"
+
+
+async def test_a_manager_is_not_told_who_waits_in_the_pool(office):
+    """The links to what waits were named in full."""
+    async with office.begin() as tx:
+        await tx.conn.execute(
+            update(t.members).where(t.members.c.role == "rep").values(active=False)
+        )
+        boss = update(t.members).where(t.members.c.name == "陈主管")
+        await tx.conn.execute(boss.values(wecom=None, dingtalk="chenzg"))
+    lead = await captured(office, name="欧阳静")
+
+    (reply,) = await kept_back(office, "chenzg")
+
+    assert f"#{lead.id} 欧阳*" in str(reply.payload)
+    assert "欧阳静" not in str(reply.payload)
 
 
 async def test_the_manager_hears_it_once_and_the_ledger_believes_it(office):

@@ -12,6 +12,7 @@ from typing import Any
 
 from store.domain.lead import STAGES, Kind, Stage
 from store.domain.team import Member, Role
+from tests.scenarios.company import POOLS, Pool, may_give
 
 OVER = frozenset({Stage.WON, Stage.LOST, Stage.INVALID, Stage.MERGED})
 UNDO_WINDOW = timedelta(minutes=10)
@@ -51,13 +52,16 @@ class Folded:
     hold: str = ""
     grab: bool = False
     experts: frozenset[int] = frozenset()
+    left: bool = False
+    """Its owner has gone, and it waits for whoever takes it over. No field of the lead."""
 
     @property
     def open(self) -> bool:
         return self.stage not in OVER
 
 
-NAMES = tuple(f.name for f in fields(Folded))
+ALL = tuple(f.name for f in fields(Folded))
+NAMES = tuple(name for name in ALL if name != "left")
 STANDING = frozenset(
     {
         "stage", "place", "owner", "placed_at", "accepted_at", "contacted_at", "followed_at",
@@ -69,18 +73,23 @@ STANDING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line and what it made of the lead."""
+    """One line and what it made of the lead. ``pool``: where it lay or would have lain before."""
 
     line: Line
     before: Folded | None
     after: Folded
+    pool: Pool
 
 
 @dataclass(slots=True)
 class Book:
-    """Every lead as its history tells it. ``team``: how everybody was when the last lines came."""
+    """Every lead as its history tells it.
+
+    ``team`` and ``pools``: how everybody, and whose every lead was, when the last lines came.
+    """
 
     team: Mapping[int, Member] = field(default_factory=dict)
+    pools: Mapping[int, Pool] = field(default_factory=dict)
     steps: dict[int, list[Step]] = field(default_factory=dict)
 
     def now(self, lead_id: int) -> Folded:
@@ -93,7 +102,8 @@ class Book:
         """Take in the next line."""
         told = self.steps.setdefault(line.lead_id, [])
         before = told[-1].after if told else None
-        step = Step(line, before, self._after(before, line))
+        pool = self.pools.get(line.lead_id, POOLS[""])
+        step = Step(line, before, self._after(before, line), pool)
         told.append(step)
         return step
 
@@ -182,6 +192,9 @@ class Book:
     def _pooled(self, was: Folded, line: Line) -> Folded:
         return self._moves(was, line, None, "pool")
 
+    def _left(self, was: Folded, line: Line) -> Folded:
+        return replace(self._pooled(was, line), left=True)
+
     def _nurtured(self, was: Folded, line: Line) -> Folded:
         return self._moves(was, line, None, "marketing")
 
@@ -193,7 +206,14 @@ class Book:
     def _grab(self, was: Folded, line: Line) -> Folded:
         """Anybody of the group may claim it: it lies in the pool."""
         return replace(
-            was, owner=None, place="pool", accepted_at=None, placed_at=line.at, hold="", grab=True
+            was,
+            owner=None,
+            place="pool",
+            accepted_at=None,
+            placed_at=line.at,
+            hold="",
+            grab=True,
+            left=False,
         )
 
     def _worked(self, was: Folded, line: Line) -> Folded:
@@ -223,7 +243,7 @@ class Book:
 
     def _staged(self, was: Folded, line: Line) -> Folded:
         label = line.text.rpartition(" → ")[2]
-        stage = next(stage for stage, name in STAGES.items() if name == label)
+        stage = next((stage for stage, name in STAGES.items() if name == label), Stage(label))
         return replace(self._worked(was, line), stage=stage)
 
     def _closed(self, was: Folded, line: Line) -> Folded:
@@ -263,7 +283,7 @@ class Book:
         undid = line.data["undid"]
         first, last = self.find(line.lead_id, undid[0]), self.find(line.lead_id, undid[-1])
         assert first.before is not None
-        return back(was, first.before, last.after, NAMES)
+        return back(was, first.before, last.after, ALL)
 
     def _merged(self, was: Folded, line: Line) -> Folded:
         if "into" in line.data:
@@ -321,7 +341,7 @@ RULES: Mapping[Kind, Callable[[Book, Folded, Line], Folded]] = {
     Kind.UNSUITABLE: Book._pooled,
     Kind.RELEASED: Book._pooled,
     Kind.RECLAIMED: Book._pooled,
-    Kind.LEFT: Book._pooled,
+    Kind.LEFT: Book._left,
     Kind.RETURNED: Book._nurtured,
     Kind.IDLE: Book._nurtured,
     Kind.HELD: Book._held,
@@ -349,28 +369,28 @@ RULES: Mapping[Kind, Callable[[Book, Folded, Line], Folded]] = {
 
 # -- who may write what ----------------------------------------------------------------
 
-Right = Callable[[Member, Folded, Line], bool]
+Right = Callable[[Member, Folded, Step], bool]
 
 
-def _owner(by: Member, was: Folded, line: Line) -> bool:
+def _owner(by: Member, was: Folded, step: Step) -> bool:
     return was.owner == by.id and by.role != Role.MARKETING
 
 
-def _manages(by: Member, was: Folded, line: Line) -> bool:
+def _manages(by: Member, was: Folded, step: Step) -> bool:
     return by.manages
 
 
-def _owner_or_manages(by: Member, was: Folded, line: Line) -> bool:
+def _owner_or_manages(by: Member, was: Folded, step: Step) -> bool:
     return by.manages or was.owner == by.id
 
 
-def _fills(by: Member, was: Folded, line: Line) -> bool:
+def _fills(by: Member, was: Folded, step: Step) -> bool:
     """Marketing too, what lies with them or waits for the morning."""
     lies = was.owner is None and (was.place == "marketing" or bool(was.hold))
-    return _owner_or_manages(by, was, line) or (lies and by.role == Role.MARKETING)
+    return _owner_or_manages(by, was, step) or (lies and by.role == Role.MARKETING)
 
 
-def _sees(by: Member, was: Folded, line: Line) -> bool:
+def _sees(by: Member, was: Folded, step: Step) -> bool:
     return sees(by, was)
 
 
@@ -387,38 +407,58 @@ def sees(by: Member, was: Folded) -> bool:
     return by.role == Role.MARKETING and was.owner is None
 
 
-def _helps(by: Member, was: Folded, line: Line) -> bool:
-    return _owner_or_manages(by, was, line) or by.id in was.experts
+def _helps(by: Member, was: Folded, step: Step) -> bool:
+    return _owner_or_manages(by, was, step) or by.id in was.experts
 
 
-def _claims(by: Member, was: Folded, line: Line) -> bool:
-    return by.role in {Role.REP, Role.ADMIN} and was.owner is None
+def _claims(by: Member, was: Folded, step: Step) -> bool:
+    return was.owner is None and by.name in step.pool.claim
 
 
-def _joins(by: Member, was: Folded, line: Line) -> bool:
+def _gives(by: Member, was: Folded, step: Step) -> bool:
+    """What lies in a pool is given away by whoever administers it, everything else by managers."""
+    pooled = was.owner is None and was.place == "pool"
+    return may_give(by, step.pool) if pooled else by.manages
+
+
+def _hands_on(by: Member, was: Folded, step: Step) -> bool:
+    """What waits because its owner left is handed over by every manager."""
+    if was.owner is None and not was.left:
+        return _gives(by, was, step)
+    return _owner_or_manages(by, was, step)
+
+
+def _greets(by: Member, was: Folded, step: Step) -> bool:
+    """By itself, in the name of who has the contact in WeCom."""
+    return by.wecom is not None
+
+
+def _joins(by: Member, was: Folded, step: Step) -> bool:
     """Managers; marketing what nobody has; a rep what is all their own."""
     if by.role == Role.MARKETING:
         return was.owner is None
-    return _owner_or_manages(by, was, line) or was.stage == Stage.MERGED
+    return _owner_or_manages(by, was, step) or was.stage == Stage.MERGED
 
 
-def _parts(by: Member, was: Folded, line: Line) -> bool:
-    return _owner_or_manages(by, was, line) or by.role == Role.MARKETING or "of" not in line.data
+def _parts(by: Member, was: Folded, step: Step) -> bool:
+    return (
+        _owner_or_manages(by, was, step) or by.role == Role.MARKETING or "of" not in step.line.data
+    )
 
 
-def _qualifies(by: Member, was: Folded, line: Line) -> bool:
-    to = line.data["qualification"][1]
+def _qualifies(by: Member, was: Folded, step: Step) -> bool:
+    to = step.line.data["qualification"][1]
     if to == "SQL":
-        return _owner_or_manages(by, was, line)
+        return _owner_or_manages(by, was, step)
     return by.manages or (by.role == Role.MARKETING and was.owner is None)
 
 
-def _anyone(by: Member, was: Folded, line: Line) -> bool:
+def _anyone(by: Member, was: Folded, step: Step) -> bool:
     return True
 
 
 RIGHTS: Mapping[Kind, Right] = {
-    Kind.ASSIGNED: _manages,
+    Kind.ASSIGNED: _gives,
     Kind.ACCEPTED: _owner,
     Kind.CLAIMED: _claims,
     Kind.DECLINED: _owner,
@@ -430,7 +470,7 @@ RIGHTS: Mapping[Kind, Right] = {
     Kind.INVALID: _owner,
     Kind.RETURNED: _owner,
     Kind.RELEASED: _owner,
-    Kind.TRANSFERRED: _owner_or_manages,
+    Kind.TRANSFERRED: _hands_on,
     Kind.EXTENDED: _owner,
     Kind.GRACE: _manages,
     Kind.REMINDER: _helps,
@@ -447,6 +487,8 @@ RIGHTS: Mapping[Kind, Right] = {
     Kind.UNDONE: _anyone,  # of what: own_action
     Kind.IMPORTANCE: _sees,
     Kind.QUALIFIED: _qualifies,
+    Kind.GREETED: _greets,
+    Kind.UNGREETED: _greets,
 }
 """Who may be named by a line; a kind that is not here is written by nobody."""
 BY_ITSELF = frozenset(
@@ -455,6 +497,8 @@ BY_ITSELF = frozenset(
         Kind.WARNED, Kind.NUDGED, Kind.LATE, Kind.RETIMED, Kind.RECLAIMED, Kind.LEFT, Kind.IDLE,
         Kind.REMINDED, Kind.MAILED, Kind.CLICKED, Kind.OPTED_OUT, Kind.ENRICHED, Kind.DOUBLE,
         Kind.LINKED, Kind.QUALIFIED, Kind.HELD, Kind.VISITED, Kind.DOWNLOADED, Kind.OPENED,
+        Kind.FRIENDED, Kind.UNFRIENDED, Kind.DROPPED, Kind.SPOKE, Kind.HANDOVER_FAILED,
+        Kind.GREETED, Kind.UNGREETED,
     }
 )  # fmt: skip
 """What the clock writes, or the prospect."""
@@ -470,7 +514,7 @@ def forbidden(step: Step, by: Member | None) -> str:
     right = RIGHTS.get(line.kind)
     if right is None:
         return f"{by.name} ({by.role}) may not"
-    if was is None or right(by, was, line):
+    if was is None or right(by, was, step):
         return ""
     return f"{by.name} ({by.role}) may not, it is with {was.owner or was.place}"
 

@@ -14,9 +14,9 @@ import re
 import shutil
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
@@ -40,23 +40,35 @@ from sqlalchemy import Row, Select, create_engine, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot import config
+from bot.app import _noting, _remember
 from bot.dispatch import hear
-from bot.incoming import DirectoryChanged, Heard, Incoming, Press
+from bot.incoming import (
+    Answer,
+    ContactAdded,
+    ContactLost,
+    DirectoryChanged,
+    Entered,
+    HandoverFailed,
+    Heard,
+    Incoming,
+    LinkNews,
+    Press,
+)
 from bot.platforms.named import named
 from bot.wiring import rules as rules_of
 from bot.wiring import team as people_of
 from cards import render
 from cards.lead import View, lead_card
+from handlers import contacts
 from handlers.capture import capture
 from handlers.journeys import clicked, opt_out
 from jobs.relay import Relay
 from jobs.scheduler import Clockwork, daily_jobs
 from store import tables as t
 from store.db import Store, open_store
-from store.domain.deadlines import schedule
 from store.domain.errors import Later
 from store.domain.intake import read_fields
-from store.domain.lead import Kind, Lead, Place
+from store.domain.lead import Kind, Lead, Place, Stage
 from store.domain.pools import Bar, Known, bar
 from store.domain.rules import Rules
 from store.domain.team import Channel, Member, Platform, Role, off_duty
@@ -66,8 +78,35 @@ from store.leads import lead_of
 from store.migrate import migrate
 from store.outbox import Due
 from tests.conftest import FakeClock, in_memory
-from tests.scenarios.folded import (
+from tests.scenarios.company import (
+    COMPANIES,
+    CONTACTED,
+    DAILY_CLAIMS,
+    EVERYBODY,
+    MANAGERS,
     NAMES,
+    OTHER_NAMES,
+    PEOPLE,
+    REGIONS,
+    REPS,
+    RULES,
+    SEEN,
+    STAGES,
+    TEAM,
+    WISHES,
+    asked,
+    contact,
+    details,
+    enquiry,
+    line_of,
+    may_give,
+    phone,
+    pool_of,
+)
+from tests.scenarios.folded import (
+    NAMES as FOLDED,
+)
+from tests.scenarios.folded import (
     UNDO_WINDOW,
     Book,
     Folded,
@@ -75,52 +114,19 @@ from tests.scenarios.folded import (
     Step,
     forbidden,
     own_action,
-    reads,
 )
+from tests.scenarios.promised import ZONE, opening
 from tests.scenarios.promised import due as promised_due
-
-TEAM = (
-    {"name": "李雷", "wecom": "lilei", "capacity": 3, "regions": ["华东"]},
-    {"name": "韩梅", "wecom": "hanmei", "capacity": 4},
-    {"name": "王强", "dingtalk": "wangqiang", "capacity": 4},
-    {"name": "赵敏", "dingtalk": "zhaomin", "capacity": 5, "products": ["CRM"]},
-    {"name": "陈主管", "wecom": "chenzg", "role": "manager"},
-    {"name": "林主管", "dingtalk": "linzg", "role": "manager"},
-    {"name": "周市场", "wecom": "zhousc", "role": "marketing"},
-    {"name": "吴管理", "dingtalk": "wugl", "role": "admin"},
+from tests.scenarios.rightful import (
+    claims_of,
+    found_in,
+    into,
+    may_read,
+    named_in,
+    partings,
+    takes,
 )
-REPS = ("李雷", "韩梅", "王强", "赵敏")
-MANAGERS = ("陈主管", "林主管", "吴管理")
-EVERYBODY = tuple(str(person["name"]) for person in TEAM)
-DAILY_CLAIMS = 3
-RULES = {
-    "pool": {"daily_claims": DAILY_CLAIMS},
-    "routing": [
-        {"name": "西南抢单", "when": {"region": ["西南"]}, "assign": "grab"},
-        {"name": "展会", "when": {"source": ["booth"]}, "assign": "manager"},
-        {"name": "CRM", "when": {"product": ["CRM"]}, "assign": "least_load"},
-    ],
-    "sop": [
-        {"stage": "intent", "every": "3d", "questions": [{"id": "budget", "label": "预算"}]},
-    ],
-    "field": [{"name": "预算", "type": "text", "card": True, "hidden": True}],
-    "journey": [
-        {
-            "name": "唤醒",
-            "reasons": [],
-            "steps": [
-                {"after": "1d", "channel": "email", "template": "brand"},
-                {"after": "3d", "channel": "email", "template": "case"},
-            ],
-        }
-    ],
-    "mail": {"from": "hello@example.com"},
-}
-PEOPLE = 12
-NAMES_OF_PEOPLE = ("王五", "张三", "刘洋", "陈晨", "", "周敏", "孙丽", "何军")
-REGIONS = ("", "上海", "四川", "北京", "江苏苏州")
-WISHES = ("想要报价", "什么时候能演示", "", "再问一下价格", "别再联系我了")
-SEEN = ("", "", "", "page", "download")
+
 WORK = (
     "跟进 {n} 电话 聊了报价，对方要和老板商量",
     "跟进 {n} 电话 没接通",
@@ -131,8 +137,10 @@ WORK = (
     "改 {n} 金额 8万",
     "答 {n} 预算 20万",
     "阶段 {n} 跟进中",
+    "阶段 {n} 方案确认",
     "阶段 {n} 意向",
     "阶段 {n} 已报价",
+    "阶段 {n} 签约中",
     "成交 {n} 12万",
     "流失 {n} 选了别家",
     "无效 {n} 空号",
@@ -149,7 +157,7 @@ WORK = (
     "生日 {n} 5月12日",
     "求助 {n} {m} 想问接口",
     "备注 {n} 接口周五给",
-    "资料 {n} 公司 上海云智科技有限公司",
+    "资料 {n} 公司 {c}",
     "资料 {n} 预算 20万",
     "新线 {n} 云客服",
     "重要 {n} 高",
@@ -184,8 +192,8 @@ DECIDE = (
     "日历 {d} 上班",
 )
 LOOK = (
-    "帮助", "我的", "今日", "公海", "公海 华东", "待看", "线索 {n}", "线索 {n} 详情", "线索 王",
-    "线索 1990000", "查重 {p}", "漏斗", "分布", "渠道", "日历", "日报", "为什么 {n}", "重复", "录入 王五 {p} 想要报价", "资料 {n}", "随便说说",
+    "帮助", "我的", "今日", "公海", "公海", "公海 华东", "待看", "线索 {n}", "线索 {n} 详情", "线索 王",
+    "线索 1990000", "线索 {w}", "查重 {p}", "漏斗", "分布", "渠道", "日历", "日报", "为什么 {n}", "重复", "录入 {w} {p} 想要报价", "资料 {n}", "随便说说",
 )  # fmt: skip
 DAY = timedelta(days=1)
 SPANS = (
@@ -199,9 +207,13 @@ OWNS = (
     "_owner_works", "_owner_works", "_owner_works", "_accepts", "_presses", "_time_passes",
 )  # fmt: skip
 WORKS = ("_accepts", "_claims", "_works", "_works", "_works", "_presses", "_takes_back", "_race")
-ACTS = ("_decides", "_decides", "_decides", "_tries", "_looks", "_presses", "_owner_works")
+ACTS = (
+    "_decides", "_decides", "_distributes", "_distributes", "_tries", "_looks", "_looks",
+    "_presses", "_owner_works",
+)  # fmt: skip
 NEWS = (
-    "_opens_a_mail", "_is_away", "_leaves_or_joins", "_relay_comes_by", "_time_passes",
+    "_opens_a_mail", "_is_away", "_leaves_or_joins", "_hands_over", "_relay_comes_by",
+    "_befriends", "_befriends", "_parts_ways", "_says_a_word", "_opens_the_chat", "_time_passes", "_time_passes",
     "_time_passes", "_time_passes",
 )  # fmt: skip
 AWAY = ("请假 明天", "请假 今天下午", "请假")
@@ -211,8 +223,14 @@ LENGTH = 100
 NUMBER = count(1)
 SILENT = frozenset({Kind.MAILED, Kind.GREETED, Kind.UNGREETED, Kind.HANDOVER_FAILED})
 """Lines that change nothing a card says."""
-PARTING = frozenset({Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED})
-"""How somebody ceases to have a lead that was theirs."""
+SPEAKS_FOR = frozenset({Kind.DECLINED, Kind.GREETED, Kind.UNGREETED})
+"""A manager who sends somebody on leave declines for them; WeCom greets for who was added."""
+GIVING = frozenset({"转交", "交接", "分配", "我来"})
+CLAIM = re.compile(r"(?:领取|接受)((?: \d+)+)")
+PENDING = select(
+    t.reminders.c.id, t.reminders.c.lead_id, t.reminders.c.member_id, t.reminders.c.due_at
+).where(t.reminders.c.due_at.is_not(None))
+WELCOMED = frozenset({Kind.CAPTURED, Kind.FRIENDED, Kind.ASKED_AGAIN})
 LISTED = timedelta(minutes=2)
 """Many cards at once become a list, which a card of a minute ago has already rung with."""
 BEATS = 12
@@ -293,6 +311,33 @@ class Phones:
         return {"task_id": due.key}
 
 
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """WeCom knows who its customers are."""
+
+    phones: Phones
+    found: Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+    async def show(self, due: Due) -> None:
+        await self.phones.show(due)
+        await self.found(due.account, details(due.account))
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """It greets them within its twenty seconds, or says that it was too late."""
+
+    phones: Phones
+    clock: FakeClock
+    greeted: Callable[[str, str, str], Awaitable[None]]
+
+    async def show(self, due: Due) -> None:
+        await self.phones.show(due)
+        waited = self.clock.now - datetime.fromisoformat(due.payload["since"])
+        late = "超过 20 秒" if waited > timedelta(seconds=20) else ""
+        await self.greeted(due.account, due.payload["userid"], late)
+
+
 # -- the machine -------------------------------------------------------------------------
 
 
@@ -317,7 +362,9 @@ class Machine(RuleBasedStateMachine):
         daily = [job for job in daily_jobs(self.store) if job.name == "forget"]
         self.clockwork = Clockwork(self.store, lambda: None, daily)
         self.phones = Phones()
-        self.relay = Relay(self.store, dict.fromkeys(Channel, self.phones))
+        self.relay = Relay(self.store, self._senders())
+        self.friends: dict[str, set[str]] = defaultdict(set)
+        self.parted: set[tuple[str, str]] = set()
         self.rules = self.store.rules
         self.book = Book()
         self.leads: dict[int, Lead] = {}
@@ -327,9 +374,23 @@ class Machine(RuleBasedStateMachine):
         self.speaker: str | None = None
         self.typed = ""
         self.verb = ""
-        self.over: set[int] = set()
+        self.agrees = True
+        self.answers: list[tuple[str, Answer]] = []
+        self.expected: Mapping[int, set[int]] = {}
+        self.was_leads: Mapping[int, Lead] = {}
+        self.loads: Counter[int | None] = Counter()
+        self.named: dict[int, set[str]] = {}
+        self.once: dict[int, set[str]] = defaultdict(set)
+        self.reminders: Sequence[Row[Any]] = ()
         self.run(self._hire(people_of(given)))
         type(self).tally.examples += 1
+
+    def _senders(self) -> Mapping[Channel, Any]:
+        found, greeted = _remember(self.store), _noting(self.store, contacts.greeted)
+        return dict.fromkeys(Channel, self.phones) | {
+            Channel.WECOM_CONTACT: Lookup(self.phones, found),
+            Channel.WECOM_WELCOME: Welcome(self.phones, self.clock, greeted),
+        }
 
     def run(self, coroutine: Awaitable[Any]) -> Any:
         return self.loop.run_until_complete(coroutine)
@@ -362,6 +423,8 @@ class Machine(RuleBasedStateMachine):
             m=EVERYBODY[pick % len(EVERYBODY)],
             k=REPS[pick // 2 % len(REPS)],
             p=phone(pick),
+            w=(NAMES[pick % PEOPLE] or OTHER_NAMES[pick % PEOPLE]),
+            c=COMPANIES[pick % len(COMPANIES)] or "云智软件",
             d=f"{self.clock.now + DAY * (1 + pick % 9):%Y-%m-%d}",
         )
 
@@ -370,7 +433,9 @@ class Machine(RuleBasedStateMachine):
         note_it(f"{self.clock.now:%m-%d %H:%M} {who}: {line}")
         said = self._said(who, line, key)
         self._begin(line.split(maxsplit=1)[0], who, line)
-        self.run(hear(self.store, said))
+        if claims := CLAIM.fullmatch(line):
+            self._expect([self.member(who)], [int(n) for n in claims[1].split()])
+        self.answers.append((who, self.run(hear(self.store, said))))
         if twice:
             before = self._everything()
             self.run(hear(self.store, said))
@@ -390,7 +455,15 @@ class Machine(RuleBasedStateMachine):
 
     def _begin(self, verb: str, who: str | None = None, typed: str = "") -> None:
         self.verb, self.speaker, self.typed = verb, who, typed
+        self.answers, self.expected = [], {}
         type(self).tally.lines += 1
+        if verb in GIVING:
+            [self.reminders] = self.read(PENDING)
+
+    def _expect(self, rivals: Sequence[Member], ids: Sequence[int]) -> None:
+        """Who of them may have which, as things stand."""
+        now = self.clock.now
+        self.expected = {by.id: takes(self.book, self.leads, by, ids, now) for by in rivals}
 
     def _everything(self) -> Sequence[Any]:
         found = self.read(
@@ -489,10 +562,12 @@ class Machine(RuleBasedStateMachine):
         number = self._pick(pick, self._pool())
         self._begin("race", "*")
         rivals = (who, others[pick % len(others)])
-        self.run(self._at_once([self._said(name, f"领取 {number}") for name in rivals]))
+        self._expect([self.member(name) for name in rivals], [number])
+        said = [self._said(name, f"领取 {number}") for name in rivals]
+        self.answers = list(zip(rivals, self.run(self._at_once(said)), strict=True))
 
-    async def _at_once(self, said: Sequence[Heard]) -> None:
-        await asyncio.gather(*(hear(self.store, one) for one in said))
+    async def _at_once(self, said: Sequence[Heard]) -> Sequence[Answer]:
+        return await asyncio.gather(*(hear(self.store, one) for one in said))
 
     def _works(self, who: str, pick: int, flag: bool) -> None:
         number = self._pick(pick // len(WORK), self._held(who))
@@ -513,6 +588,24 @@ class Machine(RuleBasedStateMachine):
         number = self._pick(pick // len(DECIDE))
         manager = MANAGERS[pick // 3 % len(MANAGERS)]
         self.say(manager, self._line(line, number, pick // 7), twice=flag)
+
+    def _distributes(self, who: str, pick: int, flag: bool) -> None:
+        """Whoever administers a pool gives away what lies there."""
+        lying = self._pool()
+        if not lying:
+            return
+        number = self._pick(pick, lying)
+        pool = pool_of(self.leads[number])
+        by = [m.name for m in self.team.values() if m.active and may_give(m, pool)]
+        if by:
+            line = "分配 {n} {m} 照给" if flag else "分配 {n} {m}"
+            self.say(by[pick % len(by)], self._line(line, number, pick // 7))
+
+    def _hands_over(self, who: str, pick: int, flag: bool) -> None:
+        """All that somebody had goes to others: of who has left, if anybody has."""
+        gone = [m.name for m in self.team.values() if not m.active] or [who]
+        to = ("", f" {REPS[pick % len(REPS)]}", f" {REPS[pick % len(REPS)]} 照给")[pick % 3]
+        self.say(MANAGERS[pick // 3 % 3], f"交接 {gone[pick % len(gone)]}{to}", twice=flag)
 
     def _tries(self, who: str, pick: int, flag: bool) -> None:
         lines = (*WORK, *DECIDE)
@@ -573,6 +666,65 @@ class Machine(RuleBasedStateMachine):
         change = {"joined" if who in gone else "left": (str(person[platform]),)}
         news = DirectoryChanged(platform=platform, id=f"d{next(NUMBER)}", **change)
         self.run(hear(self.store, news))
+
+    # -- customers in WeCom ------------------------------------------------------------
+
+    def _befriends(self, who: str, pick: int, flag: bool) -> None:
+        """A customer and a member become contacts, which WeCom may report twice over."""
+        customer, userid = contact(pick), CONTACTED[pick // PEOPLE % len(CONTACTED)]
+        self._begin("befriends again" if userid in self.friends[customer] else "befriends")
+        state, code = "展会" if pick % 5 == 0 else "", f"w{pick}" if pick % 2 else ""
+        for _ in range(1 + flag):
+            self.run(
+                hear(
+                    self.store,
+                    ContactAdded(
+                        id=f"c{next(NUMBER)}", external_userid=customer, userid=userid,
+                        state=state, welcome_code=code,
+                    ),
+                )
+            )  # fmt: skip
+        self.friends[customer].add(userid)
+        self.parted.discard((customer, userid))
+
+    def _opens_the_chat(self, who: str, pick: int, flag: bool) -> None:
+        """To see what is to be done; or says something that DingTalk keeps to itself."""
+        person = TEAM[pick % len(TEAM)]
+        platform = Platform.WECOM if person.get("wecom") else Platform.DINGTALK
+        account, number = str(person[platform]), f"e{next(NUMBER)}"
+        self._begin("enters")
+        if flag and platform == Platform.DINGTALK:
+            said = Incoming(platform=platform, id=number, account=account, line="", left_out=True)
+        else:
+            said = Entered(platform=platform, id=number, account=account)
+        self.answers = [(str(person["name"]), self.run(hear(self.store, said)))]
+
+    def _parts_ways(self, who: str, pick: int, flag: bool) -> None:
+        """One of them deletes the other; sometimes WeCom only repeats itself."""
+        pairs = [(one, userid) for one in sorted(self.friends) for userid in CONTACTED]
+        there = [pair for pair in pairs if pair[1] in self.friends[pair[0]]]
+        pairs = there if there and pick % 4 else pairs
+        if not pairs:
+            return
+        customer, userid = pairs[pick // 4 % len(pairs)]
+        known = userid in self.friends[customer] or (customer, userid) not in self.parted
+        self._begin(("is deleted" if flag else "deletes") if known else "parts again")
+        self.lost = customer, userid
+        self.parted.add(self.lost)
+        self.friends[customer].discard(userid)
+        about = {"id": f"c{next(NUMBER)}", "external_userid": customer, "userid": userid}
+        lost = ContactLost(**about, by_customer=flag, handed_over=pick % 7 == 0 and not flag)
+        self.run(hear(self.store, lost))
+
+    def _says_a_word(self, who: str, pick: int, flag: bool) -> None:
+        """By a 获客 link; or the customer does not want to be handed over."""
+        customer, userid = contact(pick), CONTACTED[pick // PEOPLE % len(CONTACTED)]
+        self._begin("speaks" if flag else "stays")
+        about = {"id": f"c{next(NUMBER)}", "external_userid": customer, "userid": userid}
+        refused = HandoverFailed(**about, reason="customer_refused")
+        self.run(
+            hear(self.store, LinkNews(**about, change="customer_start_chat") if flag else refused)
+        )
 
     def _relay_comes_by(self, who: str, pick: int, flag: bool) -> None:
         """What is due is shown, or the platform is busy, or the relay dies with it in its hands."""
@@ -642,22 +794,33 @@ class Machine(RuleBasedStateMachine):
     def _settle(self) -> None:
         if not self.verb:
             return
+        self.agrees = False
         new, changed, shown = self._news()
         steps = [self._read(line) for line in new]
         for lead_id in changed:
             self._check_lead(self.leads[lead_id])
         self._check_caps(steps)
         self._check_given(steps)
+        self._check_morning(steps)
         self._check_claims(new)
+        self._check_stages(steps)
+        self._check_lines(steps, shown)
+        self._check_kept(steps)
+        self._check_contacts(steps, shown)
+        self._check_mails(steps, shown)
         self._check_shown(new, changed, shown)
+        self._check_answers()
         self._check_concerned(steps)
         self.tally.note(self.verb, wrote=bool(new))
         self.tally.kinds.update(line.kind.value for line in new)
         self.verb, self.speaker, self.typed = "", None, ""
+        self.agrees = True
 
     def _news(self) -> tuple[Sequence[Line], set[int], Mapping[str, Any]]:
         """New lines, leads that are not as before, and rows of the outbox with their payloads."""
         self.was_team, self.before = self.team, self.last_event
+        self.was_leads = self.leads
+        self.book.pools = {number: pool_of(lead) for number, lead in self.leads.items()}
         if self.verb in STAFF:
             self.team, self.rules = self.run(self._effective())
         c = t.outbox.c
@@ -676,7 +839,9 @@ class Machine(RuleBasedStateMachine):
             select(t.leads).where(t.leads.c.id.in_(changed)),
             select(t.outbox).where(c.key.in_(news)),
         )
-        self.leads = dict(sorted((self.leads | {n.id: n for n in self._leads(leads)}).items()))
+        fresh = {n.id: n for n in self._leads(leads)}
+        self.named |= {number: named_in(lead) for number, lead in fresh.items()}
+        self.leads = dict(sorted((self.leads | fresh).items()))
         if self.verb in STAFF:
             self._meet()
         self.last_event = max((line.id for line in new), default=self.last_event)
@@ -702,12 +867,12 @@ class Machine(RuleBasedStateMachine):
         # Who left, left with this step: before it they were there.
         self.book.team = {**self.team, **self.was_team}
         step = self.book.read(line)
+        self.once[line.lead_id] |= set(found_in((line.text, line.data)))
         by = self.book.team[line.by_id] if line.by_id is not None else None
         why = forbidden(step, by)
         assert not why, f"{line}: {why}"
         if by is not None and self.speaker not in {"*", by.name}:
-            # A manager who sends somebody on leave declines for them.
-            assert line.kind == Kind.DECLINED, f"{line} by {by.name}, but {self.speaker} spoke"
+            assert line.kind in SPEAKS_FOR, f"{line} by {by.name}, but {self.speaker} spoke"
         if line.kind == Kind.UNDONE:
             assert own_action(self.book, line), f"not their own, or too late: {line}"
         return step
@@ -717,32 +882,18 @@ class Machine(RuleBasedStateMachine):
         kept = folded_of(lead)
         wrong = {
             name: f"the history says {getattr(told, name)}, the lead {getattr(kept, name)}"
-            for name in NAMES
+            for name in FOLDED
             if getattr(told, name) != getattr(kept, name)
         }
         assert not wrong, f"#{lead.id} {wrong}\n{self._story(lead.id)}"
         self._check_deadline(lead, told)
         assert (lead.owner is not None) == (lead.place == "owner"), f"#{lead.id} {lead.place}"
 
+        assert lead.scope == pool_of(lead).name, f"#{lead.id} is said to lie in {lead.scope!r}"
+        self._check_parted(lead)
+
     def _check_deadline(self, lead: Lead, told: Folded) -> None:
         """What the events imply is what is enforced."""
-        values = asdict(told) | {
-            "owner": self.team[told.owner] if told.owner is not None else None,
-            "experts": lead.experts,
-        }
-        implied = schedule(
-            replace(lead, due_at=None, **{n: values[n] for n in NAMES}),
-            self.rules.limits,
-            self.rules.calendar,
-        )
-        due = lead.due, lead.due_at
-        assert due == (implied.due, implied.due_at), (
-            f"#{lead.id} is due {due}, its events imply {implied.due, implied.due_at}"
-            f"\n{self._story(lead.id)}"
-        )
-        assert not told.owner or not told.open or lead.due_at, f"#{lead.id} is never due"
-        if told.hold == "hours":
-            return
         away = self.team[told.owner].away if told.owner is not None else ()
         promised = promised_due(told, lead.score, self.rules.calendar.is_workday, away)
         enforced = (lead.due_at, lead.due.value) if lead.due_at else None
@@ -750,72 +901,228 @@ class Machine(RuleBasedStateMachine):
             f"#{lead.id} is due {enforced}, promised is {promised}\n{self._story(lead.id)}"
         )
 
+    def _check_parted(self, lead: Lead) -> None:
+        """Nobody of us has the contact any more, or somebody has."""
+        if lead.external_userid and lead.stage != Stage.MERGED:
+            gone = lead.parted_at is not None
+            assert gone != bool(self.friends[lead.external_userid]), (
+                f"#{lead.id} parted {lead.parted_at}, its contacts are "
+                f"{self.friends[lead.external_userid]}\n{self._story(lead.id)}"
+            )
+
     def _story(self, lead_id: int) -> str:
         return "\n".join(f"  {s.line}" for s in self.book.steps[lead_id])
 
     # -- caps
 
     def _check_caps(self, steps: Sequence[Step]) -> None:
-        """Nobody has more than their cap unless a manager gave it; so many claims a day."""
-        loads: Counter[int] = Counter()
-        for history in self.book.steps.values():
-            now = history[-1].after
-            if now.open and now.owner is not None:
-                loads[now.owner] += 1
-        kept = Counter(n.owner.id for n in self.leads.values() if n.open and n.owner)
-        assert kept == loads, f"{kept} {loads}"
-        full = {m for m, load in loads.items() if load > self.team[m].capacity}
+        """Nobody is given more than their cap unless a manager says so, one lead after the other."""
         for step in steps:
-            owner = step.after.owner
-            grew = step.after.open and (
-                step.before is None or not step.before.open or step.before.owner != owner
+            owner, was = _load(step.after), _load(step.before)
+            self.loads[was] -= 1
+            self.loads[owner] += 1
+            stays = owner == self.book.now(step.line.lead_id).owner
+            if owner is None or owner == was or not stays or self._brought(step):
+                continue  # nobody else can write to a contact
+            load, cap = self.loads[owner], self.team[owner].capacity
+            by = self.team.get(step.line.by_id or 0)
+            assert load <= cap or manager_says(by, step.line, owner), (
+                f"{self.team[owner].name} has {load}, more than {cap}, by {step.line}"
             )
-            if owner in full and grew and owner == self.book.now(step.line.lead_id).owner:
-                by = self.team.get(step.line.by_id or 0)
-                assert manager_says(by, step.line, owner), (
-                    f"{self.team[owner].name} has {loads[owner]}, more than "
-                    f"{self.team[owner].capacity}, by {step.line}"
-                )
+        kept = Counter(n.owner.id for n in self.leads.values() if n.open and n.owner)
+        told = {m: load for m, load in self.loads.items() if m is not None and load}
+        assert kept == told, f"{kept} {told}"
 
     def _check_given(self, steps: Sequence[Step]) -> None:
-        """Nobody who is away is given anything, unless a manager says so."""
+        """By itself nothing goes to who is away, nor at night, nor to a grab of who may not claim."""
         for step in steps:
             line, to = step.line, step.line.data.get("to")
-            if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED}:
+            if line.kind == Kind.GRAB:
+                names = {self.team[m].name for m in line.data["grab"]}
+                assert names <= pool_of(self.leads[line.lead_id]).claim, f"{line} {names}"
+            if line.kind == Kind.HELD and line.data["gate"] == "hours":
+                assert self._opening(line.at) > line.at, f"held while people are there: {line}"
+            if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED} or self._brought(step):
                 continue
             away = off_duty(self.team[to], line.at)
             by = self.team.get(line.by_id or 0)
             assert not away or manager_says(by, line, to), f"{line} {away}"
+            assert by or self._opening(line.at) == line.at, f"given at night: {line}"
+
+    def _opening(self, at: datetime) -> datetime:
+        return opening(at, self.rules.calendar.is_workday)
+
+    def _brought(self, step: Step) -> bool:
+        """Whoever typed it in, or has the contact in WeCom, has it already."""
+        lead, line = self.leads[step.line.lead_id], step.line
+        to = self.team.get(line.data.get("to") or 0)
+        contact = lead.source == "wecom" and bool(lead.external_userid)
+        mine = to is not None and lead.rep == to.name and (contact or lead.source == "chat")
+        return mine and line.kind == Kind.ASSIGNED and line.by_id is None
+
+    def _check_morning(self, steps: Sequence[Step]) -> None:
+        """What waited for the opening goes out in the order of its scores."""
+        out = [
+            self.was_leads[s.line.lead_id].score
+            for s in steps
+            if s.before
+            and s.before.hold == "hours"
+            and s.line.by_id is None
+            and s.line.kind in {Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE}
+            and s.line.at >= self._opening(s.before.placed_at)
+        ]
+        assert out == sorted(out, reverse=True), f"the morning went out as {out}"
 
     def _check_claims(self, new: Sequence[Line]) -> None:
-        zone = self.store.rules.zone
-        for line in new:
-            if line.kind != Kind.CLAIMED:
-                continue
-            day = line.at.astimezone(zone).date()
-            claims = [
-                s.line
-                for told in self.book.steps.values()
-                for s in told
-                if s.line.kind == Kind.CLAIMED and s.line.by_id == line.by_id
-            ]
-            today = sum(one.at.astimezone(zone).date() == day for one in claims)
-            assert today <= DAILY_CLAIMS, f"{today} claims on {day} by {line.by_id}"
-            assert not self._had_it(line), f"had it lately: {line}\n{self._story(line.lead_id)}"
+        """Who may have a lead gets it, and nobody else; of two who may, one, and the other is told."""
+        claims = [line for line in new if line.kind == Kind.CLAIMED]
+        for line in claims:
+            today = claims_of(self.book, line.by_id or 0, line.at)
+            assert today <= DAILY_CLAIMS, f"{today} claims today, more than {DAILY_CLAIMS}: {line}"
+        if len(self.expected) > 1:
+            self._check_race(claims)
+            return
+        for member_id, ids in self.expected.items():
+            got = {line.lead_id for line in claims}
+            assert got == ids, (
+                f"{self.team[member_id].name} got {got}, {ids} were theirs to claim: {self.answers}"
+                + "".join(f"\n{n}\n{self._story(n)}" for n in got ^ ids)
+            )
 
-    def _had_it(self, claim: Line) -> bool:
-        """Whether who claims it ceased to be its owner in the last days; a grab is for all."""
-        steps = [s for s in self.book.steps[claim.lead_id] if s.line.id <= claim.id]
-        if steps[-1].before is None or steps[-1].before.grab:
-            return False
-        since = claim.at - self.rules.limits.cooldown
-        return any(
-            step.line.kind in PARTING
-            and step.line.at > since
-            and step.before is not None
-            and step.before.owner == claim.by_id
-            for step in steps[:-1]
+    def _check_race(self, claims: Sequence[Line]) -> None:
+        able = [member for member, ids in self.expected.items() if ids]
+        assert len(claims) == bool(able), f"{able} raced, and won did {claims}"
+        for line in claims:
+            assert line.by_id in able, f"{line}, who may not"
+            for who, answer in self.answers:
+                loser = self.member(who)
+                if loser.id in set(able) - {line.by_id} and loser.wecom:
+                    winner = self.team[line.by_id].name
+                    assert winner in answer.text, f"{who} lost to {winner}: {answer.text}"
+
+    # -- stages and lines
+
+    def _check_stages(self, steps: Sequence[Step]) -> None:
+        """Only those there are; 意向 is not left before its question has an answer."""
+        for step in steps:
+            if step.line.kind not in {Kind.STAGE, Kind.WON} or step.before is None:
+                continue
+            lead = self.was_leads[step.line.lead_id]
+            known = {*STAGES, "won"}
+            assert step.after.stage in known, f"no stage of ours: {step.line}"
+            answered = bool(lead.fields.get("budget"))
+            assert step.before.stage != Stage.INTENT or answered, f"nobody asked: {step.line}"
+
+    def _check_lines(self, steps: Sequence[Step], shown: Mapping[str, Any]) -> None:
+        """An enquiry goes to its line's lead, or another one is proposed; no person has two of one."""
+        for step in steps:
+            line = step.line
+            lead, said = self.leads[line.lead_id], line.data.get("enquiry") or {}
+            wanted = line_of(said.get("product", ""), line.text)
+            if self.verb == "新线" and line.kind == Kind.CAPTURED:
+                others = {self.leads[n].line for n in self._linked(lead)}
+                assert lead.line not in others, f"a second lead of {lead.line}: {line}"
+            elif line.kind == Kind.CAPTURED:
+                assert lead.line == wanted, f"#{lead.id} is of {lead.line!r}, asked for {wanted}"
+            elif line.kind == Kind.ASKED_AGAIN and wanted and lead.line != wanted:
+                self._check_proposed(lead, wanted, shown)
+
+    def _check_proposed(self, lead: Lead, wanted: str, shown: Mapping[str, Any]) -> None:
+        there = {n: self.leads[n].line for n in self._linked(lead)}
+        assert wanted not in there.values(), (
+            f"#{lead.id} heard of {wanted}, which is {there}\n{self._story(lead.id)}"
         )
+        owner = self.was_leads[lead.id].owner or lead.owner
+        managers = [m for m in self.team.values() if m.active and m.role == Role.MANAGER]
+        for reader in [owner] if owner else managers:
+            key = f"line:{lead.id}/{reader.id}/ask"
+            assert not reader.active or key in shown or key in self.cards, f"{key} is not asked"
+
+    def _linked(self, lead: Lead) -> set[int]:
+        """The same person's leads of other lines, where they are now."""
+        return {self._now(n) for n in lead.linked} - {lead.id}
+
+    def _now(self, number: int) -> int:
+        merged = self.book.now(number).stage == Stage.MERGED
+        return self._now(into(self.book.steps[number])) if merged else number
+
+    # -- hand-overs
+
+    def _check_kept(self, steps: Sequence[Step]) -> None:
+        """A transfer takes along what the lead was to remind of."""
+        given = [s for s in steps if s.line.kind == Kind.TRANSFERRED]
+        if not given or self.verb not in GIVING:
+            return
+        [now] = self.read(PENDING)
+        for step in given:
+            lead_id, to, was = step.line.lead_id, step.line.data["to"], step.line.data["from"]
+            before = {r.id: r for r in self.reminders if r.lead_id == lead_id}
+            after = {r.id: r for r in now if r.lead_id == lead_id}
+            assert before.keys() <= after.keys(), f"reminders lost by {step.line}"
+            for number, reminder in before.items():
+                if reminder.member_id == was:
+                    assert after[number].member_id == to, f"{was} keeps a reminder: {step.line}"
+                assert after[number].due_at == reminder.due_at, f"it moved: {step.line}"
+            assert step.before is None or step.before.stage in {"new", step.after.stage}, step.line
+
+    # -- customers in WeCom
+
+    def _check_contacts(self, steps: Sequence[Step], shown: Mapping[str, Any]) -> None:
+        """Who became a contact is one lead, once; who ceased to be is told of, once."""
+        kinds = Counter(step.line.kind for step in steps)
+        if self.verb == "befriends":
+            assert kinds[Kind.CAPTURED] + kinds[Kind.FRIENDED] == 1, f"who came is {kinds}"
+        if self.verb in {"befriends again", "parts again"}:
+            assert not kinds, f"nothing happened, and was written: {kinds}"
+        if self.verb in {"is deleted", "deletes"}:
+            self._check_told(steps, shown)
+
+    def _check_told(self, steps: Sequence[Step], shown: Mapping[str, Any]) -> None:
+        customer, userid = self.lost
+        kind = Kind.UNFRIENDED if self.verb == "is deleted" else Kind.DROPPED
+        theirs = [
+            n for n in self.leads.values()
+            if n.external_userid == customer and n.stage != Stage.MERGED
+        ]  # fmt: skip
+        noted = {step.line.lead_id for step in steps if step.line.kind == kind}
+        assert {n.id for n in theirs} <= noted, f"{self.verb}: {noted}"
+        if kind == Kind.DROPPED:
+            return
+        for lead in theirs:
+            member = self.member(next(str(p["name"]) for p in TEAM if p.get("wecom") == userid))
+            for reader in filter(None, (member, lead.owner)):
+                key = f"parted:{lead.id}/{reader.id}"
+                assert not reader.active or key in shown, f"{reader.name} is not told: {key}"
+
+    # -- mails
+
+    def _check_mails(self, steps: Sequence[Step], shown: Mapping[str, Any]) -> None:
+        """Nobody is written to at night, twice a day, or who wants none, or whom nobody has."""
+        for step in steps:
+            if step.line.kind == Kind.MAILED:
+                self._check_mailed(step)
+            if step.line.kind == Kind.OPTED_OUT:
+                lead = self.leads[step.line.lead_id]
+                for other in {lead.id, *self._linked(lead)}:
+                    assert self.leads[other].opted_out_at, f"#{other} is still written to"
+        for row in shown.values():
+            if row.channel == Channel.WECOM_MASS:
+                friends = self.friends[row.account]
+                assert row.payload["sender"] in friends, f"{row.payload}, contacts: {friends}"
+
+    def _check_mailed(self, step: Step) -> None:
+        line, lead = step.line, self.leads[step.line.lead_id]
+        local = line.at.astimezone(ZONE)
+        assert 9 <= local.hour < 21, f"written to at night: {line}"
+        assert not self.rules.calendar.is_holiday(local.date()), f"on a holiday: {line}"
+        assert not lead.opted_out_at or lead.opted_out_at >= line.at, f"wants no mail: {line}"
+        assert step.before is None or step.before.place == "marketing", line
+        lately = [
+            one.at
+            for one in self.book.lines(lead.id)
+            if one.kind == Kind.MAILED and line.at - DAY < one.at <= line.at
+        ]
+        assert len(lately) == 1, f"{len(lately)} within a day: {line}"
 
     # -- phones
 
@@ -824,7 +1131,7 @@ class Machine(RuleBasedStateMachine):
     ) -> None:
         now = self.clock.now
         for key, row in shown.items():
-            self._check_numbers(row)
+            self._check_row(row)
             self.cards[key] = Shown(
                 key, row.version, row.lead_id, row.member_id, row.channel, row.account, now
             )
@@ -887,48 +1194,55 @@ class Machine(RuleBasedStateMachine):
             return None
         grabs = [line for line in self.book.lines(lead.id) if line.kind == Kind.GRAB]
         asked = grabs[-1].data if lead.grab else {"open": True}
-        ends = [
-            line.at
-            for number in self._joined(lead.id)
-            for line in self.book.lines(number)
-            if reader.id in self._left(line)
-        ]
         invited = None if asked.get("open") else asked["grab"]
-        known = Known(max(ends, default=None), invited)
+        known = Known(max(partings(self.book, lead.id, reader.id), default=None), invited)
         return bar(reader, lead, self.rules.limits, at, known)
 
-    def _joined(self, lead_id: int) -> list[int]:
-        inner = [n for n, one in self.leads.items() if one.merged_into == lead_id]
-        return [lead_id, *(deep for n in inner for deep in self._joined(n))]
+    def _check_row(self, row: Any) -> None:
+        """Nobody reads a name or number of somebody they may not see, on whatever card or list."""
+        for reader in self.team.values():
+            if reader.phone == (row.channel, row.account):
+                self._check_secrets(reader, row.payload, row.key)
+        if row.key.startswith("reply:") and self.typed.startswith("公海"):
+            self._check_listed(row)
 
-    @staticmethod
-    def _left(line: Line) -> tuple[int | None, ...]:
-        """Who has it no more."""
-        if line.kind == Kind.DECLINED:
-            return (line.data.get("from"),)
-        return (line.data.get("from") or line.by_id,) if line.kind in PARTING else ()
+    def _check_answers(self) -> None:
+        """What goes back at once is read, too."""
+        for who, answer in self.answers:
+            self._check_secrets(self.member(who), (answer.text, answer.body), "the answer")
 
-    def _check_numbers(self, row: Any) -> None:
-        """Nobody reads a number of somebody they may not see, on whatever card or list."""
-        reader = next(
-            (m for m in self.team.values() if m.phone == (row.channel, row.account)), None
-        )
-        if reader is None:
-            return
-        said = str(row.payload)
-        for lead in self.leads.values():
-            digits = lead.phone.removeprefix("+86")
-            if not digits or digits not in said or digits in self.typed:
-                continue
-            same = [n for n in self.leads.values() if n.phone == lead.phone or digits in n.message]
-            may = [reads(reader, was) for n in same for was in self._lately(n.id)]
-            assert any(may), f"{reader.name} reads the number of #{lead.id} in {row.key}: {said}"
+    def _check_secrets(self, reader: Member, said: Any, where: str) -> None:
+        typed = self.typed if reader.name == self.speaker else ""
+        for word in found_in(said):
+            if word not in typed:
+                may = may_read(self.book, self._about(word), reader, self._lately())
+                assert may, f"{reader.name} reads {word} in {where}: {unquote(str(said))}"
 
-    def _lately(self, lead_id: int) -> Sequence[Folded]:
-        """How it was before this step, and whatever it has been in it."""
-        steps = self.book.steps[lead_id]
-        old = sum(step.line.id <= self.before for step in steps)
-        return [step.after for step in steps[max(0, old - 1) :]]
+    def _about(self, word: str) -> Sequence[int]:
+        """The leads that have it, or had it."""
+        both = (self.named, self.once)
+        return [n for n in self.leads if any(word in said.get(n, ()) for said in both)]
+
+    def _lately(self) -> Mapping[int, int]:
+        """With how many states of before each lead counts: when days pass, a card of noon was true."""
+        if self.speaker is not None:
+            return {}
+        return {
+            number: sum(step.line.id > self.before for step in told)
+            for number, told in self.book.steps.items()
+        }
+
+    def _check_listed(self, row: Any) -> None:
+        """Whatever a list of the pool offers lies there, and in a pool of the reader."""
+        reader = next(m for m in self.team.values() if m.phone == (row.channel, row.account))
+        said = unquote(str(row.payload))
+        for verb, number in re.findall(r"/(领取|分配) (\d+)", said):
+            told, pool = self.book.now(int(number)), pool_of(self.leads[int(number)])
+            lies = told.owner is None and told.place == "pool" and told.open
+            assert lies, f"#{number} is offered: {told}"
+            ids = takes(self.book, self.leads, reader, [int(number)], self.clock.now)
+            assert ids or verb != "领取", f"{reader.name} is offered #{number} to claim"
+            assert reader.manages or reader.name in pool.give | pool.claim, f"{said} {pool}"
 
     def _check_concerned(self, steps: Sequence[Step]) -> None:
         """Whoever has to know has the card, or a list that stands for it."""
@@ -953,7 +1267,7 @@ class Machine(RuleBasedStateMachine):
         kinds = {step.line.kind for step in steps}
         readers = {now.owner} if now.owner is not None and now.open else set()
         if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
-            readers |= {m.id for m in self.team.values() if m.role == Role.MANAGER}
+            readers |= asked(pool_of(self.leads[lead_id]), self.team.values())
         if kinds & {Kind.RETURNED, Kind.IDLE}:
             readers |= {m.id for m in self.team.values() if m.role == Role.MARKETING}
         for step in steps:
@@ -969,8 +1283,9 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            self._settle()
-            self.at_the_end()
+            if self.agrees:
+                self._settle()
+                self.at_the_end()
         finally:
             self.close()
 
@@ -1026,7 +1341,7 @@ def digest(lines: Sequence[Line]) -> str:
 
 def folded_of(lead: Lead) -> Folded:
     """The same of the lead as it is kept."""
-    values = {name: getattr(lead, name) for name in NAMES}
+    values = {name: getattr(lead, name) for name in FOLDED}
     return Folded(
         **values
         | {
@@ -1037,35 +1352,15 @@ def folded_of(lead: Lead) -> Folded:
     )
 
 
+def _load(told: Folded | None) -> int | None:
+    """On whom it lies."""
+    return told.owner if told is not None and told.open else None
+
+
 def manager_says(by: Member | None, line: Line, owner: int | None) -> bool:
     """A manager takes a lead over, gives it all the same, or takes something back."""
     takes = line.by_id == owner or "over" in line.data or line.kind == Kind.UNDONE
     return by is not None and by.manages and takes
-
-
-def phone(pick: int) -> str:
-    return f"1990000{pick % PEOPLE:04d}"
-
-
-def enquiry(
-    *, who: int, wish: str, region: str, way: int, seen: str, rep: str
-) -> Mapping[str, Any]:
-    """By phone, by mail or both; now and then under another name, or the same form twice."""
-    reach = {"phone": phone(who)} if way < 6 else {}
-    mail = {"email": f"p{who}@example.com"} if way >= 4 or who % 3 == 0 else {}
-    named_as = NAMES_OF_PEOPLE[(who + (way == 3)) % len(NAMES_OF_PEOPLE)]
-    return {
-        **reach,
-        **mail,
-        "name": named_as,
-        "message": "" if seen else wish,
-        "region": region,
-        "product": "CRM" if who % 4 == 1 else "",
-        "external_id": f"form-{who}" if way == 2 else "",
-        "fields": {"event": seen} if seen else {},
-        "rep": rep,
-        "source": "booth" if way == 1 else "website",
-    }
 
 
 def suggested(payload: Mapping[str, Any], lead_id: int) -> list[str]:

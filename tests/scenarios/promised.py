@@ -10,6 +10,7 @@ from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from store.domain.team import Away
+from tests.scenarios.company import EXEMPT
 from tests.scenarios.folded import Folded
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -53,6 +54,8 @@ def due(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Moment 
     """The next thing the clock does to the lead; None: nothing, for ever."""
     if not told.open or told.place == "marketing":
         return None
+    if told.hold == "hours":
+        return opening(told.placed_at, works), "dispatch"
     if told.place == "pool":
         return told.placed_at + 30 * DAY, "idle"
     if told.accepted_at is None:
@@ -60,7 +63,18 @@ def due(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Moment 
         return min([lapses, *(gone for gone, _ in away if gone > told.placed_at)]), "accept"
     moments = [*_call(told, score, works, away), *_taken(told, works, away)]
     once = {"nudge", "warn"}
-    return min((at, what) for at, what in moments if at > told.swept_at or what not in once)
+    pending = [(at, what) for at, what in moments if at > told.swept_at or what not in once]
+    return min(pending, default=None)
+
+
+def opening(at: datetime, works: Works) -> datetime:
+    """When people are there again; ``at`` itself while they are, at lunch too."""
+    day = at.astimezone(ZONE).date()
+    while True:
+        begin, end = (datetime.combine(day, t, ZONE) for t in (HOURS[0][0], HOURS[-1][1]))
+        if works(day) and at < end:
+            return max(at, begin).astimezone(UTC)
+        day += DAY
 
 
 def _call(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Iterator[Moment]:
@@ -81,6 +95,8 @@ def _graced(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[dateti
 
 def _taken(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[Moment]:
     """Back to the pool; the warnings a day and two hours before, and at half without a call."""
+    if told.stage == EXEMPT:
+        return
     spare = [told.spare_at] if told.spare_at else []
     at = _reclaim(told, works, away) + (7 * DAY if told.extended else 0 * DAY)
     if told.contacted_at is not None:

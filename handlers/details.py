@@ -29,7 +29,7 @@ async def fill(tx: Tx, by: Member, about: About) -> Reply:
     if not about.words:
         return Reply(text=_overview(lead, by, tx.rules.fields), private=True)
     if not words.strip():
-        raise BadCommand(f"{name}是多少？例如：资料 {lead.id} {name} …")
+        raise BadCommand(f"{name}填什么？例如：资料 {lead.id} {name} …")
     value = _value(tx, lead, name, words.strip())
     change = lead.fill(by, name, OWN.get(name, ""), value, tx.now)
     after = await happened(tx, change, was=lead, stops="assigned", back=filled_in)

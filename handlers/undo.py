@@ -11,12 +11,15 @@ from handlers.follow import echo_key, refresh_echo
 from handlers.reply import Reply
 from store.actions import Action, Scene, Step
 from store.db import Tx
+from store.domain.enquiry import BLANKS
 from store.domain.errors import Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId
 from store.domain.scoring import rated
 from store.domain.team import Channel, Member
 from store.domain.undo import INSTEAD, WINDOW, obstacle
 
+RATED = frozenset({"importance", "fields", "message", *BLANKS})
+"""What a score is made of: where one of them goes back, it is derived again."""
 SENT = frozenset({Kind.MAILED, Kind.GREETED})
 TOO_LATE = "最后一步是{at} 的「{label}」，过了 {minutes} 分钟，撤不回来了"
 
@@ -97,7 +100,7 @@ async def _rewind(tx: Tx, by: Member, action: Action, step: Step, lead: Lead) ->
         name: old for name, (old, new) in step.columns.items() if now[name] == new
     }
     back = await tx.leads.rewound(lead, values)
-    if "importance" in step.columns:
+    if step.columns.keys() & RATED:
         did = (await tx.leads.did([lead.id])).get(lead.id, ())
         back = rated(back, did, tx.now, tx.rules.scale)
     data = {"undid": list(step.events), "to": back.owner.id if back.owner else None}

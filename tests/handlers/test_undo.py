@@ -353,3 +353,17 @@ async def test_the_score_goes_back_with_the_importance(store, begin):
 
     now = await lead(store, number)
     assert (now.importance, now.score, now.grade) == ("", was.score, was.grade)
+
+
+async def test_the_score_goes_back_with_what_was_filled_in(store):
+    # The company was gone again, and its 15 points were not.
+    number = await working(store)
+    was = await lead(store, number)
+    await says(store, "lilei", f"资料 {number} 公司 云栖制造")
+    filled = await lead(store, number)
+
+    await says(store, "lilei", "撤销")
+
+    after = await lead(store, number)
+    assert filled.score > was.score
+    assert (after.company, after.score, after.grade) == ("", was.score, was.grade)

@@ -124,7 +124,7 @@ def _scoring(rule: Scoring) -> str:
 
 
 def _routings(settings: Settings) -> Iterator[str]:
-    yield from _gates(settings.dispatch)
+    yield from _gates(settings.dispatch, settings.score.mql)
     yield "客户指名的人、之前跟过的人先考虑"
     for place, rule in enumerate(settings.routing, 1):
         yield f"{place}. {_routing(rule)}"
@@ -133,19 +133,22 @@ def _routings(settings: Settings) -> Iterator[str]:
     yield "没有合适的人，请主管决定"
 
 
-def _gates(gates: Dispatch) -> Iterator[str]:
-    """What is waited for before a lead is given to anybody."""
+def _gates(gates: Dispatch, mql: int) -> Iterator[str]:
+    """What is waited for before a lead is given to anybody; ``mql`` opens the gate of the score."""
+    least = min(gates.min_score, mql)
     asked = [
         *(
             [f"填了{'、'.join(FIELDS.get(name, name) for name in gates.required)}"]
             if gates.required
             else []
         ),
-        *([f"满 {gates.min_score} 分"] if gates.min_score else []),
+        *([f"满 {least} 分"] if least else []),
         *(["同意联系"] if gates.consent else []),
     ]
     if asked:
         yield f"{'、'.join(asked)}才分"
+    if least:
+        yield f"不到 {least} 分的先培育，分数到了自动分"
     yield "下班后进来的，开门时按分数从高到低分" if gates.working_time else "下班后进来的也马上分"
 
 

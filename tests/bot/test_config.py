@@ -147,3 +147,12 @@ def test_check_warns_of_a_year_whose_holidays_nobody_knows():
 
 def test_every_condition_there_is_has_a_name_people_know():
     assert set(FIELDS) | {"event", "stage"} <= set(check.FIELDS)
+
+
+def test_check_says_what_opens_the_gate_of_the_score_and_what_happens_meanwhile():
+    # "满 90 分才分", and leads of 60 went out.
+    told = explain(parse({"dispatch": {"min_score": 90}}))
+
+    assert "满 60 分才分" in told
+    assert "不到 60 分的先培育，分数到了自动分" in told
+    assert "培育，分数" not in explain(parse({}))

@@ -73,4 +73,4 @@ def _span(tx: Tx, start: datetime, end: datetime) -> str:
     if whole:
         day, until = dated(first, tx.now, zone)[:-6], dated(last, tx.now, zone)[:-6]
         return day if first.date() == last.date() else f"{day}到{until}"
-    return f"{dated(start, tx.now, zone)} 到 {dated(end, tx.now, zone)}"
+    return f"{dated(start, tx.now, zone)} 到 {dated(end, tx.now, zone)} "

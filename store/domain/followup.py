@@ -208,6 +208,7 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
     bare = _blank(text, [match.span() for words in (TAG, PHONE) for match in words.finditer(text)])
     times = list(find_times(bare, now, zone))
     coming = _next(bare, times, _end_of_today(now, zone))
+    ahead = coming is not None and coming.at > now  # of today only the question is left
     done = normalise(_without_step(bare, coming))
     plain = _blank(bare, [(one.start, one.end) for one in times])
     amount = asked_for(bare, plain)
@@ -220,8 +221,8 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
         amount=amount,
         tags=tuple(dict.fromkeys(TAG.findall(text))),
         objection=_earliest(OBJECTIONS, normalise(text)),
-        next_at=coming.at if coming else None,
-        next_date_only=coming is not None and coming.date_only,
+        next_at=coming.at if coming and ahead else None,
+        next_date_only=coming is not None and ahead and coming.date_only,
         effective=_tells_something(plain, outcome) or amount is not None,
         question=coming.ambiguous if coming else "",
         pains=_pains(plain),

@@ -142,7 +142,6 @@ def test_phones_dates_counts_and_tags_are_no_amounts(text, amount):
         ("下周三约了演示", "11-25 09:00"),
         ("下周三再约，他们月底上线", "11-25 09:00"),  # beside 再约, though 月底 comes last
         ("昨天见过，12月10日给答复", "12-10 09:00"),
-        ("今天再联系", "11-21 09:00"),
         ("今天电话聊了需求", None),
         ("下午3点拜访了客户", None),  # had become tomorrow at 15:00
         ("周三去过一次", None),
@@ -275,3 +274,9 @@ def test_the_next_step_has_all_of_its_words_and_no_more(text, step):
 def test_what_it_was_changed_to_is_the_price():
     assert read("客户嫌贵 12w->10w 明天答复").amount == 100_000  # was 12万
     assert read("拜访了，意向很高").outcome == "有意向"
+
+
+def test_today_without_an_hour_is_asked_and_rings_at_no_hour_that_is_over():
+    log = read("电话聊了报价 今天再联系")  # rang at once, for 09:00
+
+    assert (log.next_at, log.question) == (None, "今天几点？")

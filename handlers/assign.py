@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from store.db import Tx
 from store.domain.gates import brought, closed
 from store.domain.lead import GRABBING, Change, Event, Kind, Lead, Place
 from store.domain.pools import may_claim
-from store.domain.routing import Choice, Desk, choose, fits, lately
+from store.domain.routing import Choice, Desk, choose, fits, lately, sit
 from store.domain.team import Member, MemberId, Role, off_duty
-
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
@@ -74,14 +72,10 @@ class Dispatcher:
 
     def sit(self, member: Member, turn: float | None = None) -> None:
         """``member`` has one lead more, and it was their turn."""
-        # Each turn comes after every other, also within one transaction and when this
-        # process's clock is behind: else the next lead goes to the same person again.
         desk = self.desks[member.id]
-        moments = (d.turn_at for d in self.desks.values() if d.turn_at is not None)
-        desk.turn_at = max([self.tx.now, *(at + INSTANT for at in moments)])
-        desk.turn = (desk.turn or 0.0) + 1 / member.weight if turn is None else turn
-        desk.load += 1
-        self.turns[member.id] = desk.turn_at, desk.turn
+        turn = (desk.turn or 0.0) + 1 / member.weight if turn is None else turn
+        sit(desk, self.desks.values(), self.tx.now, turn)
+        self.turns[member.id] = desk.turn_at or self.tx.now, turn
 
     async def close(self) -> None:
         await self.tx.members.took_turns(self.turns)
@@ -125,10 +119,10 @@ def grab(lead: Lead, group: Sequence[Member], at: datetime, *, everybody: bool =
     )
 
 
-def went(lead: Lead) -> str:
+def went(lead: Lead, given: str = "已给") -> str:
     """Where the rules put ``lead``, as it is told."""
     if lead.owner is not None:
-        return f"已给 {lead.owner.name}"
+        return f"{given} {lead.owner.name}"
     if lead.hold:
         return lead.why
     return "大家可以抢，先点先得" if lead.grab else "已请主管分配"

@@ -57,11 +57,7 @@ async def new(tx: Tx, by: Member, text: str) -> Reply:
         return Reply(text=f"{known or f'#{stored.id} 已记下'}，归你跟{_doubt(stored)}", told=True)
     if known:
         return Reply(text=f"{known}，这次的需求补进去了", told=True)
-    return Reply(text=f"#{stored.id} 已记下，{_went(stored)}{_doubt(stored)}", told=True)
-
-
-def _went(lead: Lead) -> str:
-    return f"分给了 {lead.owner.name}" if lead.owner else went(lead)
+    return Reply(text=f"#{stored.id} 已记下，{went(stored, '分给了')}{_doubt(stored)}", told=True)
 
 
 def _doubt(lead: Lead) -> str:

@@ -38,7 +38,7 @@ async def new_line(tx: Tx, by: Member, about: About) -> Reply:
     await _link(tx, by, lead, made, line)
     if lead.opted_out_at is not None:
         await tx.consents.withdrawn(made, f"#{lead.id} 要求停止联系")
-    whose = f"分给了 {made.owner.name}" if made.owner else went(made)
+    whose = went(made, "分给了")
     return Reply(text=f"#{made.id} 建好了（{line}），{whose}，和 #{lead.id} 互相关联", told=True)
 
 

@@ -169,16 +169,12 @@ async def give_back(tx: Tx, by: Member, about: About) -> Reply:
     if reason == "not_mine":  # what was agreed with the customer goes to whoever has it next
         passed = await pass_on(tx, lead, by)
         [after] = await record(tx, *passed)
-        return Reply(text=f"#{lead.id} {_went_to(after)}", told=True)
+        return Reply(text=f"#{lead.id} {went(after, '转给了')}", told=True)
     await tasks.let_go(tx, change.lead, by.id)
     await record(tx, change)
     started = await begin(tx, change.lead)
     then = "，市场会继续培育" if started else ""
     return Reply(text=f"#{lead.id} 已退回市场（{REASONS[reason][0]}）{then}", told=True)
-
-
-def _went_to(lead: Lead) -> str:
-    return f"转给了 {lead.owner.name}" if lead.owner else went(lead)
 
 
 async def release(tx: Tx, by: Member, lead_id: LeadId) -> Reply:

@@ -3,18 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from store.domain.enquiry import start
 from store.domain.newlead import NewLead
-from store.domain.routing import Desk, choose
+from store.domain.routing import Desk, choose, sit
 from store.domain.rules import Rules
 from store.domain.team import Member
 
 ROOM = 10**9
 """Leads that were closed meanwhile cannot be known here, so nobody is ever full."""
 MANAGER, GRAB = "请主管决定", "大家抢"
-TURN = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,7 @@ def _decide(new: NewLead, at: datetime, rules: Rules, desks: Sequence[Desk]) -> 
     choice = choose(lead, rules.routing, desks, None)
     if choice.to is not None:
         desk = next(d for d in desks if d.member.id == choice.to.id)
-        desk.load += 1
-        desk.turn = choice.turn
-        turns = [d.turn_at for d in desks if d.turn_at is not None]
-        desk.turn_at = max([at, *(turn + TURN for turn in turns)])
+        sit(desk, desks, at, choice.turn)
     to = choice.to.name if choice.to else GRAB if choice.grab else MANAGER
     return Verdict(to, lead.score, lead.grade, lead.score >= rules.hot, lead.score >= rules.mql)
 

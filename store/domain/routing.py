@@ -13,6 +13,7 @@ NAMED = RoutingRule(name="客户指名", assign="named")
 FORMER = RoutingRule(name="之前跟过", assign="former")
 ROUND = RoutingRule(name="轮流分配")
 NEVER = datetime.min.replace(tzinfo=UTC)
+INSTANT = timedelta(microseconds=1)
 LATELY = timedelta(days=30)
 """How long after a leave least load does not fill somebody's empty hands at once."""
 
@@ -73,6 +74,18 @@ def misfit(member: Member, lead: Lead) -> str:
 def lately(back_at: datetime | None, now: datetime) -> bool:
     """Whether somebody came back from a leave not long ago."""
     return back_at is not None and timedelta(0) <= now - back_at < LATELY
+
+
+def sit(desk: Desk, desks: Iterable[Desk], at: datetime, turn: float) -> None:
+    """Who sits at ``desk`` has one lead more, and it was their turn.
+
+    Each turn comes after every other, also within one transaction and when this process's
+    clock is behind: else the next lead goes to the same person again.
+    """
+    moments = (d.turn_at for d in desks if d.turn_at is not None)
+    desk.turn_at = max([at, *(moment + INSTANT for moment in moments)])
+    desk.turn = turn
+    desk.load += 1
 
 
 def choose(

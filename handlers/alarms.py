@@ -134,9 +134,10 @@ async def listeners(
     What does not work is tried only when nobody can be reached. The messages are named ``name``.
     """
     ways = {one.id: _ways(tx, name, one) for one in [*people, *others]}
-    works = await _working(tx, ways)
+    broken = {alarm.stops for alarm in await tx.alarms.on()}
+    works = await _working(tx, ways, broken)
     told = [works[one.id] for one in people if one.id in works]
-    if tx.rules.alarm_mail and (Channel.MAIL.value, "") not in await _broken(tx):
+    if tx.rules.alarm_mail and (Channel.MAIL.value, "") not in broken:
         heard = len(told) >= max(len(people), 1)
         return told if heard else [*told, _letter_to(tx, name)]
     told = told or [works[one.id] for one in others if one.id in works]
@@ -159,9 +160,10 @@ def _ways(tx: Tx, name: str, member: Member) -> Sequence[Told]:
     return [Told(f"{name}/{member.id}{c[0]}", c, account, member.id) for c, account in phones]
 
 
-async def _working(tx: Tx, ways: Mapping[MemberId, Sequence[Told]]) -> Mapping[MemberId, Told]:
+async def _working(
+    tx: Tx, ways: Mapping[MemberId, Sequence[Told]], broken: Collection[tuple[str, str]]
+) -> Mapping[MemberId, Told]:
     """The first way of each member that is not known to lead nowhere."""
-    broken = await _broken(tx)
     keys = [way.key for each in ways.values() for way in each]
     lost = await tx.outbox.given_up(keys, ONCE_A)
     works = {
@@ -169,10 +171,6 @@ async def _working(tx: Tx, ways: Mapping[MemberId, Sequence[Told]]) -> Mapping[M
         for member, each in ways.items()
     }
     return {member: each[0] for member, each in works.items() if each}
-
-
-async def _broken(tx: Tx) -> Collection[tuple[str, str]]:
-    return {alarm.stops for alarm in await tx.alarms.on()}
 
 
 def _stopped(way: Told, broken: Collection[tuple[str, str]]) -> bool:

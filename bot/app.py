@@ -45,6 +45,7 @@ from bot.platforms.wecom.directory import WeComDirectory
 from bot.platforms.wecom.jssdk import JsSdk
 from bot.platforms.wecom.login import WeComLogin
 from bot.platforms.wecom.menu import keep_published
+from bot.platforms.wecom.newcomers import Newcomers
 from bot.platforms.wecom.sender import AppSender, ContactLookup, GroupSender, MassSender
 from bot.versions import ruled
 from bot.wiring import channels, rules, team
@@ -53,6 +54,7 @@ from handlers.approval import agreed
 from handlers.capture import found
 from handlers.people import hand_over
 from jobs.directory import Following, Reader
+from jobs.newcomers import CatchUp
 from jobs.relay import Relay, Sender
 from jobs.scheduler import Clockwork
 from jobs.tally import Tally
@@ -66,6 +68,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 RELAY = "relay"
 DIRECTORY = "directory"
+NEWCOMERS = "newcomers"
 DRAIN = 5.0
 """Seconds that messages on their way get to land when the process is asked to stop."""
 
@@ -86,6 +89,7 @@ class Service:
     dingtalk: DingTalkClient | None = None
     stream: DingTalkStream | None = None
     aibot: AiBot | None = None
+    newcomers: CatchUp | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def hear(self, heard: Heard) -> None:
@@ -170,6 +174,8 @@ def _assemble(settings: Settings, store: Store, session: ClientSession) -> Servi
             spend=tally.add,
         )
     service.aibot = _aibot(service)
+    if wecom is not None:
+        service.newcomers = CatchUp(store, Newcomers(wecom), relay.wake)
     return service
 
 
@@ -230,6 +236,8 @@ async def _running(service: Service, role: str) -> AsyncIterator[None]:
         service.start(RELAY, service.relay.run)
         if service.following.readers:
             service.start(DIRECTORY, service.following.run)
+        if service.newcomers is not None:
+            service.start(NEWCOMERS, service.newcomers.run)
         scheduler = service.clockwork.start()
         _publish_menu(service)
     if role in {"all", "web"} and service.stream is not None:
@@ -257,8 +265,10 @@ async def _stop(service: Service) -> None:
     """Let what is under way finish: a statement that is cancelled costs its connection."""
     service.relay.stop()
     service.following.stop()
+    if service.newcomers is not None:
+        service.newcomers.stop()
     for task in reversed(service.tasks):
-        if task.get_name() not in {RELAY, DIRECTORY}:
+        if task.get_name() not in {RELAY, DIRECTORY, NEWCOMERS}:
             task.cancel()
     with suppress(TimeoutError, asyncio.CancelledError):
         async with asyncio.timeout(DRAIN):

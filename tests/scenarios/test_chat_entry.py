@@ -10,6 +10,7 @@ from bot.config import load
 from bot.demo import open_demo
 from bot.platforms.shared import CONNECTED
 from bot.sandbox.clock import MovableClock
+from handlers.contacts import leads_of
 from store.db import utcnow
 from tests.scenarios.served import open_served
 from tests.scenarios.world import MONDAY, World, eventually, shown
@@ -96,3 +97,24 @@ async def connections(world: World, number: int) -> None:
             return
         await asyncio.sleep(0.05)
     raise AssertionError(f"{len(world.calls('aibot_subscribe'))} have subscribed")
+
+
+async def test_contacts_whose_callback_never_came_are_leads_of_their_channel(demo):
+    # They were nobody's for good when the service was away for longer than WeCom's retries.
+    wecom, service = demo.sandbox.wecom, demo.service
+    before, _ = wecom.contacts.meet("hanmei", "旧友", "")
+    service.store.clock.forward(timedelta(hours=1))
+    await service.newcomers.step()
+    service.store.clock.forward(timedelta(hours=2))
+    heard = await wecom.hand.meet("lilei", "孙若兰", "展会")
+    lost, _ = wecom.contacts.meet("lilei", "李嘉", "展会")
+
+    found = [await service.newcomers.step() for _ in range(2)]
+
+    await eventually(lambda: "李嘉" in str(chat(demo, "wecom:lilei")), lambda: "no card")
+    assert found == [1, 0]
+    async with service.store.read() as tx:
+        [lead] = await leads_of(tx, lost.external_userid)
+        assert (lead.channel, lead.owner.name) == ("展会", "李雷")
+        assert len(await leads_of(tx, heard.external_userid)) == 1
+        assert await leads_of(tx, before.external_userid) == []

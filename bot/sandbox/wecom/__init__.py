@@ -68,6 +68,7 @@ class WeCom:
             ("externalcontact/add_msg_template", self.contacts.add_template),
             ("externalcontact/get_groupmsg_task", self.contacts.task),
             ("externalcontact/get_groupmsg_send_result", self.contacts.result),
+            ("externalcontact/batch/get_by_user", self.contacts.of_members),
             ("externalcontact/send_welcome_msg", self.contacts.welcome),
             ("externalcontact/remark", self.contacts.remark),
             ("externalcontact/mark_tag", self.contacts.mark),

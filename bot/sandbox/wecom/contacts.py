@@ -17,6 +17,7 @@ from bot.sandbox.wecom.tags import Tags
 CONTENT_BYTES = 4000
 MOST_CUSTOMERS = 10_000
 MOST_ATTACHMENTS = 9
+MOST_LISTED = 100
 FOLLOWERS = 500  # of a page
 WELCOME_SECONDS = 20.0  # of real time, however fast the demo's clock runs
 REMARKS = {  # D:92115: what it is called in externalcontact/get, and its characters
@@ -109,6 +110,30 @@ class Contacts:
         if not mine:
             raise No(84061, "not external contact")
         return {"external_userid": mine}
+
+    def of_members(self, call: Call) -> dict[str, Any]:
+        """Up to a hundred contacts of up to a hundred members (D:92114); tags by id alone."""
+        userids, limit = _texts(call.body, "userid_list"), call.body.get("limit", 50)
+        if not 0 < len(userids) <= MOST_LISTED or not 0 < limit <= MOST_LISTED:
+            raise No(40035, "invalid parameter: userid_list or limit")
+        pairs = [
+            (contact, userid, since)
+            for contact in self._state.contacts.values()
+            for userid, since in contact.follows.items()
+            if userid in userids
+        ]
+        cursor = str(call.body.get("cursor") or "")
+        begin = int(cursor) if cursor.isdecimal() else 0
+        end = begin + limit
+        listed = [self._listed(*pair) for pair in pairs[begin:end]]
+        return {"external_contact_list": listed, "next_cursor": str(end) if pairs[end:] else ""}
+
+    def _listed(self, contact: Contact, userid: str, since: tuple[Any, str]) -> dict[str, Any]:
+        follow = self._follow(contact, userid, since)
+        del follow["tags"]
+        about = {"external_userid": contact.external_userid, "name": contact.name, "type": 1}
+        tags = sorted(contact.tags.get(userid, ()))
+        return {"external_contact": about, "follow_info": {**follow, "tag_id": tags}}
 
     def welcome(self, call: Call) -> dict[str, Any]:
         """Once, within 20 seconds (D:92137)."""

@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.config import stage_names
 from bot.gather import Busy
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
-from bot.problems import problem
+from bot.problems import as_problems, problem, strict_json
 from store.domain.custom import checked
 from store.domain.errors import NotFound
 from store.domain.intake import BadFields, read_fields
@@ -65,16 +65,7 @@ async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
     if wait:
         return problem(429, "太快了，稍后再来", headers={"Retry-After": str(int(wait) + 1)})
     request[SOURCE] = source
-    try:
-        return await handler(request)  # type: ignore[no-any-return]
-    except web.HTTPRequestEntityTooLarge:
-        most = request.app[SETTINGS].limits.body_bytes
-        return problem(413, f"太大了，最多 {most} 字节")
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return problem(error.status, error.reason, headers=allow)
+    return await as_problems(request, handler, request.app[SETTINGS].limits.body_bytes)
 
 
 _REALM = {"WWW-Authenticate": 'Bearer realm="leadbot"'}
@@ -98,7 +89,7 @@ async def post_lead(request: web.Request) -> web.Response:
     if request.content_type not in {"application/json", "application/octet-stream"}:
         return problem(415, "请用 Content-Type: application/json")
     try:
-        values = json.loads(await request.read(), parse_constant=_no_constant)
+        values = strict_json(await request.read())
     except (ValueError, RecursionError):
         return problem(400, "正文不是合法的 UTF-8 JSON")
     if not isinstance(values, dict):
@@ -118,10 +109,6 @@ def _check_own(request: web.Request, new: NewLead) -> None:
     _, wrong = checked(store.rules.fields, new.fields, today)
     if wrong:
         raise BadFields({f"fields.{name}": why for name, why in wrong.items()})
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
 
 
 async def _stored(request: web.Request, new: NewLead) -> web.Response:

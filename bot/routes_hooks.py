@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -11,7 +10,7 @@ from aiohttp import web
 
 from bot.config import Hook
 from bot.keys import RELAY, SETTINGS, STORE
-from bot.problems import problem
+from bot.problems import as_problems, problem, strict_json
 from handlers.capture import capture
 from store.db import Store
 from store.domain.errors import Stale
@@ -32,18 +31,7 @@ async def guard(request: web.Request, handler: Any) -> web.StreamResponse:
     """Whatever goes wrong here is told as a problem document."""
     if not request.path.startswith("/hooks/"):
         return await handler(request)  # type: ignore[no-any-return]
-    try:
-        return await handler(request)  # type: ignore[no-any-return]
-    except web.HTTPRequestEntityTooLarge:
-        most = request.app[SETTINGS].limits.body_bytes
-        return problem(413, f"太大了，最多 {most} 字节")
-    except web.RequestPayloadError:
-        return problem(400, "正文没有收全")
-    except web.HTTPException as error:
-        if error.status < 400:
-            raise
-        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-        return problem(error.status, error.reason, headers=allow)
+    return await as_problems(request, handler, request.app[SETTINGS].limits.body_bytes)
 
 
 async def take(request: web.Request) -> web.Response:
@@ -56,7 +44,7 @@ async def take(request: web.Request) -> web.Response:
     if request.content_type in FORMS:
         return problem(415, "正文要是 JSON")
     try:
-        body = json.loads(raw, parse_constant=_no_constant)
+        body = strict_json(raw)
     except (ValueError, RecursionError):
         return problem(400, "正文不是合法的 UTF-8 JSON")
     return await _taken(request, hook, body, raw)
@@ -98,10 +86,6 @@ def _knows(request: web.Request, hook: Hook, raw: bytes) -> bool:
 
 def _same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
 
 
 def read_hook(hook: Hook, body: Any, key: str) -> NewLead:

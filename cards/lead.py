@@ -39,7 +39,7 @@ class View:
 
     ``missed``: how often nobody answered lately, the last time included. ``undo``: the
     last thing that happened was the reader's doing, and can still be taken back. ``bar``:
-    why the reader may not claim it.
+    why the reader may not claim it. ``overseen``: a manager is told when it is late.
     """
 
     now: datetime
@@ -49,6 +49,7 @@ class View:
     missed: int = 0
     undo: bool = False
     bar: Bar | None = None
+    overseen: bool = True
 
 
 def lead_card(lead: Lead, reader: Member, view: View) -> Card:
@@ -121,7 +122,7 @@ def _to_call(lead: Lead, view: View) -> Card:
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
     note = f"{'请回电' if again else '首次联系'} {until(at, view.now, view.rules.zone)}"
-    if lead.late_at:
+    if lead.late_at and view.overseen:
         note += "，已请主管看"
     buttons: tuple[Button, ...] = (_reached(lead, primary=True), _missed(lead))
     if threatened(lead, view.now, view.rules.limits, view.rules.calendar):

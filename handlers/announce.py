@@ -15,7 +15,7 @@ from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
-from store.domain.pools import Bar, distributors, may_give
+from store.domain.pools import Bar, distributors, may_give, overseers, staffed
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role, off_duty
@@ -137,7 +137,8 @@ async def _readers(
         readers |= {m.id: True for m in people}
     if kinds & MANAGERS_SEE:
         # A deadline that has passed rings; an extension is only to be known.
-        readers |= dict.fromkeys(await _answering(tx, lead), Kind.LATE in kinds)
+        people = overseers((await tx.members.all()).values(), lead)
+        readers |= {m.id: Kind.LATE in kinds for m in people}
     if kinds & {Kind.RETURNED, Kind.IDLE} or (Kind.HELD in kinds and lead.hold != NIGHT):
         readers |= {m.id: True for m in await tx.members.active(Role.MARKETING)}
     for event in events:
@@ -150,12 +151,6 @@ async def _readers(
         if event.kind == Kind.GRAB:
             readers |= {int(m): True for m in event.data.get("grab", ())}
     return readers
-
-
-async def _answering(tx: Tx, lead: Lead) -> Sequence[int]:
-    """Who decides about an owned lead: the managers, not the owner about themselves."""
-    managers = await tx.members.active(Role.MANAGER) or await tx.members.active(Role.ADMIN)
-    return [m.id for m in managers if not lead.owned_by(m)]
 
 
 async def _put_cards(
@@ -193,6 +188,7 @@ class _Pasts:
     told: Mapping[int, Sequence[Told]]
     newest: Mapping[int, Past]
     bars: Mapping[tuple[int, int], Bar]
+    team: Mapping[int, Member]
 
 
 def _viewed(
@@ -204,7 +200,8 @@ def _viewed(
 async def _pasts(tx: Tx, viewed: Sequence[tuple[Lead, Sequence[Member]]]) -> _Pasts:
     ids = [lead.id for lead, _ in viewed]
     kept = await bars(tx, [(reader, lead) for lead, readers in viewed for reader in readers])
-    return _Pasts(await tx.leads.told(ids), await tx.leads.newest(ids), kept)
+    told, newest = await tx.leads.told(ids), await tx.leads.newest(ids)
+    return _Pasts(told, newest, kept, await tx.members.all())
 
 
 def _view(
@@ -215,12 +212,13 @@ def _view(
     tries = [at for at in in_vain(logs) if at.astimezone(tx.rules.zone).date() >= since]
     return View(
         now=tx.now,
-        rules=tx.rules,
+        rules=replace(tx.rules, limits=staffed(tx.rules.limits, pasts.team.values())),
         last=logs[-1].log.text if logs else "",
         missed=len(tries) if logs and logs[-1].log.missed else 0,
         suggested=_suited(loads, lead) if _gives(tx, reader) else (),
         undo=last is not None and undoable(last, reader.id, tx.now),
         bar=pasts.bars.get((reader.id, lead.id)),
+        overseen=bool(overseers(pasts.team.values(), lead)),
     )
 
 

@@ -12,7 +12,7 @@ from handlers.work import colleague
 from store.db import Tx
 from store.domain.errors import Refused
 from store.domain.lead import Change, Lead, LeadId
-from store.domain.pools import check_distribute
+from store.domain.pools import check_distribute, staffed
 from store.domain.routing import Choice, Desk, choose, fits
 from store.domain.rules import RoutingRule
 from store.domain.team import Member, Role
@@ -127,7 +127,7 @@ async def assign(tx: Tx, by: Member, wanted: Give) -> Reply:
     order = await _order(tx, by, wanted)
     if len(leads) > 1 or _by_rule(wanted) or len(order.people) > 1:
         return await _several(tx, leads, order)
-    _check(tx, by, leads[0])
+    await _check(tx, by, leads[0])
     if not order.people:
         return await _ask(tx, leads[0], order.dispatcher)
     return await _one(tx, leads[0], order.people[0], order)
@@ -137,9 +137,9 @@ def _by_rule(wanted: Give) -> bool:
     return wanted.words.strip().casefold() in BY_RULE
 
 
-def _check(tx: Tx, by: Member, lead: Lead) -> None:
+async def _check(tx: Tx, by: Member, lead: Lead) -> None:
     """Raises Refused: a pool's own admins give its leads away; what is over is nobody's to give."""
-    check_distribute(by, lead, tx.rules.limits)
+    check_distribute(by, lead, staffed(tx.rules.limits, (await tx.members.all()).values()))
     if not lead.open:
         raise Refused(f"#{lead.id} 已经结束，不用再分配")
 
@@ -215,7 +215,7 @@ async def _several(tx: Tx, leads: Sequence[Lead], order: _Order) -> Reply:
     outcome, changes = _Outcome(), []
     for lead in leads:
         try:
-            _check(tx, order.by, lead)
+            await _check(tx, order.by, lead)
             change = order.next(lead)
         except Refused as refusal:
             outcome.kept.append(str(refusal))

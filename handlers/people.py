@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from handlers.alarms import outlived
-from handlers.announce import catch_up, record
+from handlers.announce import catch_up, record, refresh
 from store.db import Tx
 from store.domain.directory import Snapshot
+from store.domain.pools import staffed
 from store.domain.team import Platform
 
 BATCH = 200
@@ -61,7 +62,17 @@ async def hand_over(tx: Tx) -> int:
     gone = [m.id for m in (await tx.members.all()).values() if not m.active]
     leads = await tx.leads.left_behind(gone, BATCH) if gone else ()
     await tx.outbox.drop_for(gone)
+    await _without_admins(tx)
     if not leads:
         return 0
     await record(tx, *(lead.orphan(tx.now) for lead in leads))
     return len(leads) + (await hand_over(tx) if len(leads) == BATCH else 0)
+
+
+async def _without_admins(tx: Tx) -> None:
+    """What lies in a pool whose admins have left is the managers' to give away: their cards say so."""
+    there = staffed(tx.rules.limits, (await tx.members.all()).values())
+    pairs = zip(tx.rules.limits.scopes, there.scopes, strict=True)
+    bare = [was.name for was, now in pairs if was.admins and not now.admins]
+    if bare:
+        await refresh(tx, await tx.leads.of_pools(bare, BATCH))

@@ -274,6 +274,13 @@ class Leads:
         )
         return await self._read(ordered), int(count or 0)
 
+    async def of_pools(self, scopes: Sequence[str], limit: int) -> Sequence[Lead]:
+        """What lies in these pools, the newest first."""
+        query = select(t.leads).where(
+            t.leads.c.place == Place.POOL, OPEN, t.leads.c.scope.in_(scopes)
+        )
+        return await self._read(query.order_by(t.leads.c.placed_at.desc()).limit(limit))
+
     async def mine(self, by: Member, limit: int, skip: int = 0) -> tuple[Sequence[Lead], int]:
         found = and_(t.leads.c.owner_id == by.id, OPEN)
         count = await self.conn.scalar(select(func.count()).where(found))

@@ -1,6 +1,7 @@
 """The pools: whose they are, who may claim from them, who gives their leads to somebody."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -33,6 +34,17 @@ class Known(NamedTuple):
     """When they last ceased to own it."""
     invited: Sequence[int] | None = None
     """Who may grab it; None: everybody."""
+
+
+def staffed(limits: Limits, people: Iterable[Member]) -> Limits:
+    """``limits`` with those admins of pools who are still there: else a pool is the managers'."""
+    gone = {m.name for m in people if not m.active}
+    if not any(gone & {*scope.admins} for scope in limits.scopes):
+        return limits
+    scopes = (
+        replace(s, admins=tuple(a for a in s.admins if a not in gone)) for s in limits.scopes
+    )
+    return replace(limits, scopes=tuple(scopes))
 
 
 def scope_named(name: str, limits: Limits) -> Scope:
@@ -81,6 +93,11 @@ def _managers(people: Sequence[Member]) -> Sequence[Member]:
     """Who manages; the admins where nobody else does."""
     managers = [m for m in people if m.role == Role.MANAGER]
     return managers or [m for m in people if m.role == Role.ADMIN]
+
+
+def overseers(people: Iterable[Member], lead: Lead) -> Sequence[Member]:
+    """Who decides about an owned lead: who manages, not the owner about themselves."""
+    return _managers([m for m in people if m.active and not lead.owned_by(m)])
 
 
 def check_distribute(member: Member, lead: Lead, limits: Limits) -> None:

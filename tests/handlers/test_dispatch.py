@@ -462,3 +462,16 @@ async def test_in_a_team_of_managers_they_give_and_accept_among_themselves(store
 
     assert "已接受" in await says(chiefs, "linzg", f"领取 {new.id}")
     assert (await lead(chiefs, new.id)).accepted_at == clock()
+
+
+async def test_nobody_is_said_to_have_been_told_where_nobody_manages(store, clock):
+    """It said 已请主管看 to a team without one."""
+    alone = await staffed(store, {"name": "李雷", "wecom": "lilei"})
+    new = await captured(alone)
+    await says(alone, "lilei", f"领取 {new.id}")
+
+    clock.tick(minutes=31)
+    await Clockwork(alone, lambda: None).beat()
+
+    assert "超时" in await card(alone, new.id, "lilei")
+    assert "主管" not in await card(alone, new.id, "lilei")

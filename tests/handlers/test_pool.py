@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.config import parse
+from bot.dispatch import hear
+from bot.incoming import DirectoryChanged
 from bot.transfer import export_leads
 from bot.wiring import rules
 from handlers.announce import record
@@ -422,6 +424,21 @@ async def test_what_a_leaver_of_another_pool_had_waits_in_the_leads_own_pool(sto
     assert f"#{number}" in await says(scoped, "lilei", "公海")
     assert f"#{number}" not in await says(scoped, "wangqiang", "公海", Platform.DINGTALK)
     assert "王强 的线索交给了 李雷 1 条" in await says(scoped, "chenzg", "交接 王强 李雷")
+
+
+async def test_a_pool_whose_admin_has_left_is_the_managers_to_give_away(store):
+    """Its card came to the manager without a name to press, and a press was refused."""
+    scoped = under(store, scope=[EAST])
+    old = await pooled(scoped, region="上海")
+    await says(scoped, "chenzg", f"线索 {old}")
+    assert "由韩梅分配" in await says(scoped, "chenzg", f"分配 {old} 李雷")
+    await hear(scoped, DirectoryChanged(platform=Platform.WECOM, id="d1", left=("hanmei",)))
+
+    new = await pooled(scoped, region="上海")
+
+    for number in (old, new):
+        assert f"/分配 {number} 李雷" in await card_of(scoped, number, 4)
+        assert "已给 李雷" in await says(scoped, "chenzg", f"分配 {number} 李雷")
 
 
 # -- what becomes of leads -----------------------------------------------------

@@ -69,7 +69,7 @@ from store.db import Store, open_store
 from store.domain.errors import Later
 from store.domain.intake import read_fields
 from store.domain.lead import Kind, Lead, Place, Stage
-from store.domain.pools import Bar, Known, bar
+from store.domain.pools import Bar, Known, bar, overseers
 from store.domain.rules import Rules
 from store.domain.team import Channel, Member, Platform, Role, off_duty
 from store.domain.told import in_vain, told, workdays_ago
@@ -1186,6 +1186,7 @@ class Machine(RuleBasedStateMachine):
             suggested=tuple(suggested),
             undo=mine and last is not None and at - last.at <= UNDO_WINDOW,
             bar=self._bar(lead, reader, at),
+            overseen=bool(overseers(self.team.values(), lead)),
         )
 
     def _bar(self, lead: Lead, reader: Member, at: datetime) -> Bar | None:

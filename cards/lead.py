@@ -375,7 +375,7 @@ def _barred(lead: Lead, view: View) -> str:
         Why.SCOPE: f"在「{lead.scope}」，不归你领",
         Why.FRESH: f"{until} 起可以领",
         Why.UNINVITED: "请了指定的同事来抢",
-        Why.HAD: f"你跟过，{until} 起可以再领，先让给同事",
+        Why.HAD: "，".join(filter(None, (lead.why, f"你 {until} 起可以再领"))),
     }[view.bar.why]
 
 

@@ -210,7 +210,7 @@ async def test_who_had_it_lately_is_told_from_when_on_and_offered_nothing(store,
     mine, hers = await card_of(store, number, 1), await card_of(store, number, 2)
     listed, other = await says(store, "lilei", "公海"), await says(store, "hanmei", "公海")
 
-    assert "你跟过，3月9日 周一 10:00 起可以再领" in mine
+    assert "李雷 放回，你 3月9日 周一 10:00 起可以再领" in mine
     assert f"/领取 {number}" not in mine
     assert f"/领取 {number}" in hers
     assert "3月9日 周一 10:00 起可再领" in listed

@@ -71,13 +71,19 @@ async def test_the_lead_of_a_colleague_cannot_be_worked_and_shows_no_number(worl
 
 
 @pytest.mark.parametrize(
-    ("chat", "other"),
-    [("wecom:lilei", "wecom:hanmei"), ("dingtalk:wangqiang", "dingtalk:zhaomin")],
+    ("chat", "other", "former"),
+    [
+        ("wecom:lilei", "wecom:hanmei", "dingtalk:wangqiang"),
+        ("dingtalk:wangqiang", "dingtalk:zhaomin", "wecom:lilei"),
+    ],
     ids=["wecom", "dingtalk"],
 )
-async def test_a_press_on_an_outdated_card_says_what_is_true_and_repairs_it(world, chat, other):
+async def test_a_press_on_an_outdated_card_says_what_is_true_and_repairs_it(
+    world, chat, other, former
+):
     slow, quick = world.phone(chat), world.phone(other)
-    lead = await world.pooled(chat, name="秦岳", phone="19951000009")
+    lead = await world.pooled(former, name="秦岳", phone="19951000009")
+    await slow.says(f"线索 {lead}")
     await slow.sees_card_of(lead, "公海")
     listed = await quick.says("公海")
     outdated = await slow.says("公海")
@@ -93,10 +99,15 @@ async def test_a_press_on_an_outdated_card_says_what_is_true_and_repairs_it(worl
     await slow.sees_card_of(lead, f"已由 {name} 接手")
 
 
-async def test_a_card_that_could_not_be_redrawn_is_redrawn_by_the_press(world: World, li, han):
+async def test_a_card_that_could_not_be_redrawn_is_redrawn_by_the_press(
+    world: World, li, han, chen
+):
     """WeCom redraws a card once per press, and takes none back that is older than a day."""
-    lead = await world.pooled("wecom:lilei", name="秦岳", phone="19951000009")
+    lead = await world.pooled("dingtalk:wangqiang", name="秦岳", phone="19951000009")
+    await li.says(f"线索 {lead}")
     await li.sees_card_of(lead, "公海", "领取")
+    await chen.says(f"资料 {lead} 产品 客服系统")
+    await li.sees_card_of(lead, "客服系统", "领取")
     old = li.find("领取", lead)
     await world.move(hours=25)
     await han.says(f"领取 {lead}")

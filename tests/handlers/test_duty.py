@@ -80,3 +80,8 @@ async def test_leave_of_an_afternoon_ends_at_midnight(store, clock):
     assert absent.away == (
         (datetime(2026, 3, 6, 4, tzinfo=UTC), datetime(2026, 3, 6, 16, tzinfo=UTC)),
     )
+
+
+async def test_the_end_of_a_leave_stands_apart_from_what_follows(store):
+    # The hour and the word had no blank between them.
+    assert "00:00 请假，这段时间" in await says(store, "lilei", "请假 今天")

@@ -26,7 +26,7 @@ from bot.sandbox.state import Mail, Message, State
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=ZONE)
-PATIENCE = 8.0
+PATIENCE = 20.0
 """Real seconds somebody looks at a phone before giving up; a card should take less than one."""
 CARDS = ("card", "actions", "instance")
 

@@ -17,8 +17,8 @@ SILENCE = (-1, "")
 
 
 async def eventually(happened: Callable[[], Any]) -> None:
-    """Poll until it is so; fails after five seconds."""
-    async with asyncio.timeout(5):
+    """Poll until it is so; fails after twenty seconds."""
+    async with asyncio.timeout(20):
         while not happened():  # noqa: ASYNC110 -- what a test waits for has no event
             await asyncio.sleep(0.002)
 

@@ -32,7 +32,7 @@ QUICK = Pace(
     look=0.02,
     renew=0.02,
     ping=0.05,
-    deaf=0.3,
+    deaf=5,
     ack=1,
     first=0.01,
     most=0.05,
@@ -321,8 +321,8 @@ async def test_another_corp_s_member_is_not_one_of_ours(gateway, state, store, s
 
 async def test_it_subscribes_with_the_bot_s_own_secret_and_pings(gateway, state, start):
     with capture_logs() as logs:
-        bot = await start()
-        await asyncio.sleep(3 * QUICK.deaf)
+        bot = await start(pace=Pace(**{**vars_of(QUICK), "deaf": 0.8}))
+        await asyncio.sleep(1.6)
 
     assert bot.connected
     assert gateway.subscribed == 1
@@ -352,7 +352,7 @@ async def test_a_lost_connection_comes_back(gateway, state, start):
 
 
 async def test_a_socket_that_answers_no_ping_is_left(gateway, start):
-    bot = await start()
+    bot = await start(pace=Pace(**{**vars_of(QUICK), "deaf": 0.3}))
     gateway.deaf = True
     await eventually(lambda: not bot.connected)
     gateway.deaf = False
@@ -835,7 +835,7 @@ async def until_state(store, wanted):
     async def there():
         return await noted(store) is wanted
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not await there():  # noqa: ASYNC110 -- the database says it
             await asyncio.sleep(0.01)
 

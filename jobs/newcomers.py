@@ -31,7 +31,10 @@ class Asked(Protocol):
 
 @dataclass
 class CatchUp:
-    """Whoever was a contact before the first look is no news."""
+    """Whoever was a contact before the first look is no news.
+
+    Who has never met a customer in WeCom may have no right to ask.
+    """
 
     store: Store
     platform: Asked
@@ -64,7 +67,7 @@ class CatchUp:
         """How many nobody had told us of. Raises Later or Undeliverable, and asks for the same again."""
         now = self.store.clock().replace(microsecond=0)
         async with self.store.read() as tx:
-            last = await tx.ticks.last(JOB)
+            last = await tx.ticks.last(JOB) if await tx.contacts.in_use() else None
             userids = [member.wecom for member in await tx.members.active() if member.wecom]
         found: Sequence[Met] = ()
         if last is not None and userids:

@@ -25,8 +25,23 @@ def wecom():
 
 
 @pytest.fixture
-def catch_up(store, wecom):
+def fresh(store, wecom):
     return CatchUp(store, wecom, lambda: None)
+
+
+@pytest.fixture
+async def catch_up(store, fresh):
+    """Where customers are met."""
+    async with store.begin() as tx:
+        await tx.contacts.meet("wm0", "hanmei", "")
+    return fresh
+
+
+async def test_a_company_without_customers_in_wecom_is_left_alone(fresh, wecom, clock):
+    await fresh.step()
+    clock.tick(hours=1)
+
+    assert (await fresh.step(), wecom.asked) == (0, [])
 
 
 async def test_the_first_look_asks_nobody(catch_up, wecom):

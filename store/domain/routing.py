@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from store.domain.conditions import failing, matches
-from store.domain.lead import Lead
+from store.domain.lead import Lead, Stage
 from store.domain.rules import RoutingRule
 from store.domain.team import Member, MemberId, Role
 
@@ -131,8 +131,11 @@ def unable(desk: Desk, lead: Lead) -> str:
 
 
 def _befriended(desk: Desk, lead: Lead) -> bool:
-    """Who has the contact in WeCom has it, however full their hands: nobody else can write."""
-    contact = bool(lead.external_userid) and lead.source == "wecom"
+    """Who has been added in WeCom has it, however full their hands: nobody else can write.
+
+    That is so when the contact is made; whoever has worked on it is given it like any other.
+    """
+    contact = bool(lead.external_userid) and lead.source == "wecom" and lead.stage == Stage.NEW
     return contact and unable(desk, lead) in {"", "full", "off"}
 
 

@@ -4,12 +4,15 @@ from dataclasses import fields
 
 from sqlalchemy import select, update
 
+from bot.dispatch import hear
+from bot.incoming import ContactAdded
 from handlers.sweeps import deadlines
 from store import tables as t
 from tests.handlers.people import answers, captured, lead, says
 from tests.handlers.test_undo import live
 from tests.handlers.test_work import card
 
+MET = {"state": "", "welcome_code": ""}
 MOVES = {
     "owner", "placed_at", "accepted_at", "called_at", "why", "version", "due_at", "due", "swept_at",
 }  # fmt: skip
@@ -95,6 +98,22 @@ async def test_a_full_colleague_gets_what_fits_and_the_rest_is_told(store):
     assert "还有 1 条没交：韩梅 手上满了" in answer
     owners = [(await lead(store, number)).owner.name for number in numbers]
     assert owners == ["韩梅", "韩梅", "李雷"]
+
+
+async def test_the_contact_of_a_full_colleague_is_not_handed_back_over_their_cap(store):
+    """By the rules it went to who had met the customer in WeCom, however full their hands."""
+    await hear(store, ContactAdded(id="c1", external_userid="wm1", userid="lilei", **MET))
+    await says(store, "chenzg", "分配 1 韩梅")
+    await says(store, "hanmei", "接受 1")
+    async with store.begin() as tx:
+        await tx.conn.execute(
+            update(t.members).where(t.members.c.name == "李雷").values(capacity=1)
+        )
+    await captured(store, rep="李雷")
+
+    await says(store, "chenzg", "交接 韩梅")
+
+    assert (await lead(store, 1)).owner.name == "王强"
 
 
 async def test_who_is_away_is_handed_nothing_over_unless_the_manager_says_so(store):

@@ -532,10 +532,11 @@ class Leads:
         return {lead_id: told(of_lead) for lead_id, of_lead in lines.items()}
 
     async def newest(self, ids: Sequence[int]) -> Mapping[int, Past]:
-        """The last thing somebody did with each of these leads."""
+        """The last thing somebody did with each of these leads; WeCom greets by itself in their name."""
         last = (
             select(func.max(t.events.c.id))
             .where(t.events.c.lead_id.in_(ids), t.events.c.by_id.is_not(None))
+            .where(t.events.c.kind.not_in([Kind.GREETED, Kind.UNGREETED]))
             .group_by(t.events.c.lead_id)
         )
         rows = await self.conn.execute(select(t.events).where(t.events.c.id.in_(last)))

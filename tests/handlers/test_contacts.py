@@ -163,6 +163,18 @@ async def test_a_welcome_that_went_out_is_in_the_history(store):
     assert Kind.GREETED in await kinds(store, lead)
 
 
+async def test_a_welcome_that_went_out_is_nothing_the_member_did(store):
+    """It is written in their name: the card could no longer take back what they had done."""
+    lead = await met(store)
+    await says(store, "lilei", f"领取 {lead.id}")
+
+    async with store.begin() as tx:
+        await contacts.greeted(tx, SU, "lilei", "")
+        newest = await tx.leads.newest([lead.id])
+
+    assert newest[lead.id].kind == Kind.ACCEPTED
+
+
 async def test_a_welcome_that_did_not_is_told_to_the_member(store):
     lead = await met(store)
 

@@ -223,7 +223,8 @@ LENGTH = 100
 NUMBER = count(1)
 SILENT = frozenset({Kind.MAILED, Kind.GREETED, Kind.UNGREETED, Kind.HANDOVER_FAILED})
 """Lines that change nothing a card says."""
-SPEAKS_FOR = frozenset({Kind.DECLINED, Kind.GREETED, Kind.UNGREETED})
+GREETINGS = frozenset({Kind.GREETED, Kind.UNGREETED})
+SPEAKS_FOR = GREETINGS | {Kind.DECLINED}
 """A manager who sends somebody on leave declines for them; WeCom greets for who was added."""
 GIVING = frozenset({"转交", "交接", "分配", "我来"})
 CLAIM = re.compile(r"(?:领取|接受)((?: \d+)+)")
@@ -926,7 +927,7 @@ class Machine(RuleBasedStateMachine):
                 continue  # nobody else can write to a contact
             load, cap = self.loads[owner], self.team[owner].capacity
             by = self.team.get(step.line.by_id or 0)
-            assert load <= cap or manager_says(by, step.line, owner), (
+            assert load <= cap or manager_says(by, step, owner), (
                 f"{self.team[owner].name} has {load}, more than {cap}, by {step.line}"
             )
         kept = Counter(n.owner.id for n in self.leads.values() if n.open and n.owner)
@@ -946,7 +947,7 @@ class Machine(RuleBasedStateMachine):
                 continue
             away = off_duty(self.team[to], line.at)
             by = self.team.get(line.by_id or 0)
-            assert not away or manager_says(by, line, to), f"{line} {away}"
+            assert not away or manager_says(by, step, to), f"{line} {away}"
             assert by or self._opening(line.at) == line.at, f"given at night: {line}"
 
     def _opening(self, at: datetime) -> datetime:
@@ -1176,7 +1177,8 @@ class Machine(RuleBasedStateMachine):
         logs = told(lines)
         since = workdays_ago(at, rules.reach_workdays, rules.calendar)
         tries = [one for one in in_vain(logs) if one.astimezone(rules.zone).date() >= since]
-        last = next((line for line in reversed(lines) if line.by_id is not None), None)
+        did = (line for line in reversed(lines) if line.kind not in GREETINGS)
+        last = next((line for line in did if line.by_id is not None), None)
         mine = last is not None and last.by_id == reader.id and last.kind in UNDOABLE
         return View(
             now=at,
@@ -1358,10 +1360,17 @@ def _load(told: Folded | None) -> int | None:
     return told.owner if told is not None and told.open else None
 
 
-def manager_says(by: Member | None, line: Line, owner: int | None) -> bool:
-    """A manager takes a lead over, gives it all the same, or takes something back."""
-    takes = line.by_id == owner or "over" in line.data or line.kind == Kind.UNDONE
-    return by is not None and by.manages and takes
+def manager_says(by: Member | None, step: Step, owner: int | None) -> bool:
+    """A manager takes a lead over, gives it all the same, or takes something back.
+
+    Of a pool's own leads its admin gives them all the same, too.
+    """
+    line = step.line
+    if by is None:
+        return False
+    if not by.manages:
+        return "over" in line.data and by.name in step.pool.give
+    return line.by_id == owner or "over" in line.data or line.kind == Kind.UNDONE
 
 
 def suggested(payload: Mapping[str, Any], lead_id: int) -> list[str]:

@@ -7,10 +7,12 @@ from cards.dingtalk import SAY, URL_BYTES
 from cards.limits import clean, fit, plain, utf8
 from cards.model import Button, Card
 from cards.wecom import KEY_BYTES
+from store.domain.intake import EXTENSION
 from store.domain.newlead import NewLead
 from store.domain.phones import national
 
 QUOTE_CHARS = 90
+MOST_ROWS = 6
 VERB = "/录入"
 
 
@@ -21,20 +23,24 @@ def paste_card(new: NewLead, text: str, verdict: str) -> Card:
         ("电话", _phone(new)),
         ("微信", new.wechat),
         ("邮箱", new.email),
-        ("公司", new.company),
-        ("查重", verdict),
+        ("公司", "，".join(filter(None, (new.company, new.title)))),
+        ("想要", new.product),
+        ("地区", new.region),
     )
+    told = [(name, value) for name, value in rows if value][: MOST_ROWS - 1]
     return Card(
         title="像是一条线索，要录入吗",
         note="没点之前什么都不会存",
-        rows=tuple((name, value) for name, value in rows if value),
+        rows=(*told, ("查重", verdict)),
         quote=fit(clean(text).strip(), QUOTE_CHARS),
         buttons=(Button("录入", line_for(new, text), primary=True),),
     )
 
 
 def _phone(new: NewLead) -> str:
-    return national(new.phone) if new.phone and new.phone_sure else new.phone
+    number = national(new.phone) if new.phone and new.phone_sure else new.phone
+    extension = new.fields.get(EXTENSION)
+    return f"{number}转{extension}" if extension else number
 
 
 def line_for(new: NewLead, text: str) -> str:

@@ -60,3 +60,45 @@ def test_a_place_that_is_named_wins_over_the_number(text, region):
 @pytest.mark.parametrize("text", ["张朝阳", "朝阳区", "上海银行", "中山路 3 号", "南京东路"])
 def test_a_person_a_street_and_a_bank_are_no_places(text):
     assert place_named(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "company"),
+    [
+        # Neither was read: nothing but the number was on the card.
+        ("云栖科技的王建国总 13800138000 想看CRM报价，上海的", "王建国总", "云栖科技"),
+        ("腾飞电子李经理13800138000要10套", "李经理", "腾飞电子"),
+        ("帮我录一下：陈晓东，电话13800138000，公司是北京华信科技", "陈晓东", "北京华信科技"),
+        ("13800138000 是王总的号", "王总", ""),
+        ("昨天展会认识的赵工，13800138000", "赵工", ""),
+        ("13800138000（王总）", "王总", ""),
+        ("称呼：王先生 手机：13800138000 留言：想了解", "王先生", ""),
+        # The firm was taken for the person, 找小李 for a name, and Lee for Tom Lee.
+        ("客户：上海博雅，联系人：何静，电话：13800138000", "何静", "上海博雅"),
+        ("联系电话13800138000找小李", "小李", ""),
+        ("联系人:Tom Lee,tel:13800138000,company: Acme Ltd", "Tom Lee", "Acme Ltd"),
+    ],
+)
+def test_who_it_is_and_of_which_firm_is_read_out_of_a_sentence(text, name, company):
+    read = read_sentence(text, CHEN)
+
+    assert (read.name, read.company) == (name, company)
+
+
+def test_a_title_and_what_is_named_are_read_and_a_title_is_no_name():
+    read = read_sentence("高级经理 王芳 13800138000，职位：采购主管，意向产品：CRM 专业版", CHEN)
+
+    assert (read.name, read.title, read.product) == ("王芳", "采购主管", "CRM 专业版")
+
+
+def test_an_extension_and_a_second_number_are_kept():
+    """Only the first number was, and without its extension."""
+    read = read_sentence("李小姐 0571-88886666转801 或 13800138000", CHEN)
+
+    assert read.phone == "+8657188886666"
+    assert read.fields == {"分机": "801", "其他电话": "+8613800138000"}
+
+
+@pytest.mark.parametrize("text", ["刘女士 微信 wxid_abc123", "wxid_abc123 刘女士"])
+def test_a_wechat_number_is_read_whole(text):
+    assert read_sentence(text, CHEN).wechat == "wxid_abc123"

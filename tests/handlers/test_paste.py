@@ -98,8 +98,22 @@ def test_a_slip_of_the_thumb_and_small_talk_are_no_leads(text):
     assert not looks_like_lead(text)
 
 
-def test_a_number_alone_is_somebody():
-    assert looks_like_lead("13912345678")
+@pytest.mark.parametrize(
+    "text",
+    ["13912345678", "王芳 139 1234 5678 采购主管", "139 1234 5678 王芳", "刘女士 wx：liu_2020"],
+)
+def test_a_number_however_it_is_written_is_somebody(text):
+    """A number with blanks was taken for a mistyped command, a WeChat number for nothing."""
+    assert looks_like_lead(text)
+
+
+async def test_the_card_is_filled_with_all_that_was_read_and_the_verdict(store):
+    pasted = "云栖科技的王建国总，采购总监，0571-88886666转801，wang@example.com 想看 CRM"
+
+    rows = str(await offered(store, "lilei", pasted))
+
+    for told in ("王建国总", "转801", "云栖科技，采购总监", "浙江杭州", "新客户"):
+        assert told in rows
 
 
 async def test_a_text_too_long_for_a_button_keeps_who_it_is(store):

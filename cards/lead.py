@@ -17,6 +17,7 @@ from store.domain.deadlines import (
     respond_by,
     threatened,
 )
+from store.domain.intake import EXTENSION
 from store.domain.lead import REASONS, Lead, Place, Stage, may_see, spelled
 from store.domain.masking import redacted, sees_whole
 from store.domain.names import masked_name
@@ -232,7 +233,7 @@ def _late(lead: Lead, view: View) -> Card:
     facts = _facts(lead)[: 5 if others else 6]
     return Card(
         title=f"超时未联系 {_who(lead)}",
-        note=f"{owner} 应在 {until(at, view.now, view.rules.zone)}",
+        note=f"{owner} 的首次联系 {until(at, view.now, view.rules.zone)}",
         rows=(*facts, *((("可以改派", others),) if others else ())),
         quote=_words(lead),
         buttons=(
@@ -428,7 +429,9 @@ def reach_for(lead: Lead, reader: Member) -> str:
 
 def dialled(lead: Lead) -> str:
     """The number as a phone in the country dials it; a number not understood, as written."""
-    return national(lead.phone) if lead.phone and lead.phone_sure else lead.phone
+    number = national(lead.phone) if lead.phone and lead.phone_sure else lead.phone
+    extension = str(lead.fields.get(EXTENSION) or "")
+    return f"{number}转{extension}" if number and extension.isdecimal() else number
 
 
 def _facts(

@@ -115,7 +115,7 @@ def _person(
 ) -> Iterator[str]:
     owner = "你" if lead.owned_by(reader) else lead.owner.name if lead.owner else ""
     yield f"归{owner}：{lead.why}" if owner else f"没有人负责：{lead.why or '在公海'}"
-    if given is None or not given.data.get("skipped"):
+    if given is None or "rule" not in given.data:
         return
     chosen = team.get(int(given.data.get("to") or 0))
     now_with = lead.owner.id if lead.owner else None
@@ -124,7 +124,10 @@ def _person(
     if given.data.get("rule"):
         yield f"按规则「{given.data['rule']}」"
     yield from _passed(given.data.get("passed", ()))
-    yield from _skipped(given.data["skipped"], reader, team)
+    if given.kind == Kind.GRAB and given.data.get("grab"):
+        asked = [team[m].name for m in given.data["grab"] if m in team]
+        yield f"一起抢的：{_some(asked)}"
+    yield from _skipped(given.data.get("skipped", {}), reader, team)
 
 
 def _passed(rules: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -147,8 +150,12 @@ def _skipped(
     for reason, members in skipped.items():
         names = [team[m].name for m in members if m in team and m != reader.id]
         if names:
-            more = f" 等 {len(names)} 人" if len(names) > NAMES else ""
-            yield f"{SKIPPED.get(reason, reason)}：{'、'.join(names[:NAMES])}{more}"
+            yield f"{SKIPPED.get(reason, reason)}：{_some(names)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" 等 {len(names)} 人" if len(names) > NAMES else ""
+    return f"{'、'.join(names[:NAMES])}{more}"
 
 
 NAMES = 6

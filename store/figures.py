@@ -111,7 +111,7 @@ class FiguresQuery:
             .group_by(t.leads.c.qualification)
         )
         counts = {row.qualification: row.n for row in rows}
-        said = await self._qualified(start)
+        said = await self._qualified(start, now)
         return Steps(
             days=days,
             steps=tuple(
@@ -125,14 +125,16 @@ class FiguresQuery:
             stages=await self._funnel(start, now),
         )
 
-    async def _qualified(self, start: datetime) -> Mapping[str, Counter[str]]:
-        """Qualification → who made leads captured since ``start`` that, by their last word."""
+    async def _qualified(self, start: datetime, now: datetime) -> Mapping[str, Counter[str]]:
+        """Qualification → who made leads captured since ``start`` that; what was undone nobody."""
         team = await self.members.all()
         rows = await self.conn.execute(
             select(t.events.c.lead_id, t.events.c.kind, t.events.c.by_id, t.events.c.data)
             .join(t.leads, t.leads.c.id == t.events.c.lead_id)
             .where(t.events.c.kind.in_([Kind.QUALIFIED, Kind.STAGE, Kind.WON]))
             .where(t.events.c.at >= start, t.leads.c.captured_at >= start)
+            .where(t.leads.c.merged_into.is_(None))
+            .where(t.events.c.id.not_in(await self._undone(start, now)))
         )
         said: dict[str, Counter[str]] = {name: Counter() for name in QUALIFICATIONS}
         for row in rows:
@@ -148,6 +150,7 @@ class FiguresQuery:
             select(t.events.c.kind, t.events.c.by_id, t.events.c.data)
             .where(t.events.c.kind.in_([Kind.ASSIGNED, Kind.ACCEPTED]))
             .where(t.events.c.at >= start, t.events.c.at <= end)
+            .where(t.events.c.id.not_in(await self._undone(start, end)))
         )
         given: Counter[int] = Counter()
         accepted: Counter[int] = Counter()
@@ -253,6 +256,7 @@ class FiguresQuery:
         rows = await self.conn.execute(
             select(t.leads.c.stage, reached, won, func.count().label("n"))
             .where(t.leads.c.captured_at >= start, t.leads.c.captured_at < end)
+            .where(t.leads.c.merged_into.is_(None))
             .group_by(t.leads.c.stage, reached, won)
         )
         funnel = (Stage.NEW, Stage.ASSIGNED, *self.rules.stages, Stage.WON)

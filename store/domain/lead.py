@@ -446,7 +446,7 @@ class Lead:
             replace(
                 self._placed(by, at),
                 accepted_at=at,
-                why="公海领取",
+                why="抢到的" if self.grab else "公海领取",
                 stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
             ),
             Event(kind=Kind.CLAIMED, by=by.id, at=at),

@@ -1,10 +1,13 @@
 """Fairness of distribution, and conversion at every step."""
 
+from datetime import timedelta
+
 import pytest
 
 from store.domain.shares import Distribution, Share, Step, Steps
 from tests.handlers.people import captured, enquiry, says
 from tests.handlers.test_capture import take
+from tests.handlers.test_work import pooled
 
 
 async def test_conversion_is_counted_at_every_step_with_who_qualified(store):
@@ -76,3 +79,36 @@ def test_nothing_converts_into_nothing():
     empty = Steps(days=7, steps=(Step(name="UQL", count=0), Step(name="MQL", count=0)))
 
     assert empty.rates() == [None, None]
+
+
+async def test_what_was_undone_qualified_nobody_and_gave_nothing(store):
+    """Of one SQL, two people were said to have qualified it."""
+    number = (await captured(store, company="云栖", product="CRM", rep="李雷")).id
+    await says(store, "lilei", f"认定 {number} SQL 有预算")
+    await says(store, "lilei", "撤销")
+    await says(store, "chenzg", f"认定 {number} SQL 问过了")
+    other = await pooled(store)
+    await says(store, "chenzg", f"分配 {other} 韩梅")
+    await says(store, "chenzg", "撤销")
+
+    async with store.read() as tx:
+        found = await tx.figures.steps(30, tx.now)
+        given = await tx.figures.distribution(tx.now - timedelta(days=7), tx.now)
+
+    assert found.steps[2].by == (("陈主管", 1),)
+    assert given.by_hand == 0
+
+
+async def test_two_leads_of_one_person_are_one_in_the_funnel(store, clock):
+    """The one that was merged counted as work in progress."""
+    one, two = [(await captured(store, rep="李雷")).id for _ in range(2)]
+    clock.tick(minutes=1)
+    await says(store, "chenzg", f"合并 {one} {two}")
+
+    async with store.read() as tx:
+        found = await tx.figures.steps(30, tx.now)
+        day = await tx.figures.of(tx.now.date(), tx.now)
+
+    assert dict(found.stages)["新线索"] == found.steps[0].count == 1
+    assert dict(found.stages)["跟进中"] == 0
+    assert dict(day.funnel)["新线索"] == 1

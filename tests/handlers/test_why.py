@@ -98,3 +98,17 @@ async def test_a_lead_nobody_suits_says_why_for_everybody(rated):
 
     assert "没有人负责：合适的人都不在" in said
     assert "请假：李雷、韩梅、王强" in said
+
+
+async def test_of_a_grab_the_rule_and_who_could_press_are_told(store):
+    """It read 公海领取 and nothing else: the rule was kept and never said."""
+    routing = (RoutingRule(name="华南大家抢", when={"region": "华南"}, assign="grab"),)
+    own = replace(store, rules=replace(store.rules, routing=routing))
+    new = await captured(own, region="广东深圳")
+    await says(own, "hanmei", f"领取 {new.id}")
+
+    said = await says(own, "lilei", f"为什么 {new.id}")
+
+    assert "归韩梅：抢到的" in said
+    assert "按规则「华南大家抢」" in said
+    assert "一起抢的：李雷、韩梅、王强" in said

@@ -324,3 +324,15 @@ async def test_a_deal_is_worth_what_was_said(store, words, amount):
     await says(store, "lilei", f"成交 {new.id} {words}")
 
     assert (await lead(store, new.id)).amount == amount
+
+
+async def test_an_extension_is_on_the_card_of_who_may_dial_it(store):
+    """It was stored and never shown: whoever called got the switchboard."""
+    new = await captured(store, phone="0571-88886666转801", rep="李雷")
+
+    said = await says(store, "lilei", f"接受 {new.id}")
+
+    assert "0571-88886666转801" in said
+    mine = next(r for k, r in (await answers(store)).items() if k.startswith(f"lead:{new.id}/"))
+    assert "0571-88886666转801" in str(mine.payload)
+    assert "801" not in await says(store, "hanmei", f"线索 {new.id}")

@@ -6,7 +6,7 @@ a line is about. Nothing here asks the product.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from store.domain.lead import Lead
@@ -106,8 +106,14 @@ POOLS = {
 }
 
 
-def pool_of(lead: Lead) -> Pool:
-    """Where it lies when nobody has it."""
+def pool_of(lead: Lead, team: Iterable[Member]) -> Pool:
+    """Where it lies when nobody has it; whoever has left gives nothing of it away."""
+    pool = _pool_of(lead)
+    there = {m.name for m in team if m.active}
+    return replace(pool, give=pool.give & there)
+
+
+def _pool_of(lead: Lead) -> Pool:
     if lead.region.startswith(("四川", "重庆", "贵州", "云南", "西藏")):
         return POOLS["西南公海"]
     if lead.source == "booth":

@@ -69,7 +69,7 @@ from store.db import Store, open_store
 from store.domain.errors import Later
 from store.domain.intake import read_fields
 from store.domain.lead import Kind, Lead, Place, Stage
-from store.domain.pools import Bar, Known, bar, overseers
+from store.domain.pools import Bar, Known, bar, overseers, staffed
 from store.domain.rules import Rules
 from store.domain.team import Channel, Member, Platform, Role, off_duty
 from store.domain.told import in_vain, told, workdays_ago
@@ -94,6 +94,7 @@ from tests.scenarios.company import (
     STAGES,
     TEAM,
     WISHES,
+    Pool,
     asked,
     contact,
     details,
@@ -208,8 +209,8 @@ OWNS = (
 )  # fmt: skip
 WORKS = ("_accepts", "_claims", "_works", "_works", "_works", "_presses", "_takes_back", "_race")
 ACTS = (
-    "_decides", "_decides", "_distributes", "_distributes", "_tries", "_looks", "_looks",
-    "_presses", "_owner_works",
+    "_decides", "_decides", "_distributes", "_distributes", "_edits", "_tries", "_looks",
+    "_looks", "_presses", "_owner_works",
 )  # fmt: skip
 NEWS = (
     "_opens_a_mail", "_is_away", "_leaves_or_joins", "_hands_over", "_relay_comes_by",
@@ -554,6 +555,9 @@ class Machine(RuleBasedStateMachine):
         numbers = {self._pick(pick + more, pool) for more in range(1 + 2 * flag)}
         self.say(who, f"领取 {' '.join(map(str, sorted(numbers)))}")
 
+    def _pool_of(self, lead: Lead) -> Pool:
+        return pool_of(lead, self.team.values())
+
     def _pool(self) -> list[Lead]:
         return [n for n in self.leads.values() if n.owner is None and n.open]
 
@@ -596,11 +600,18 @@ class Machine(RuleBasedStateMachine):
         if not lying:
             return
         number = self._pick(pick, lying)
-        pool = pool_of(self.leads[number])
+        pool = self._pool_of(self.leads[number])
         by = [m.name for m in self.team.values() if m.active and may_give(m, pool)]
         if by:
             line = "分配 {n} {m} 照给" if flag else "分配 {n} {m}"
             self.say(by[pick % len(by)], self._line(line, number, pick // 7))
+
+    def _edits(self, who: str, pick: int, flag: bool) -> None:
+        """A manager fills in what is known of somebody in the pool: nothing begins anew by it."""
+        if lying := self._pool():
+            line = ("资料 {n} 公司 {c}", "资料 {n} 姓名 {w}", "重要 {n} 高")[pick % 3]
+            by = MANAGERS[pick // 3 % len(MANAGERS)]
+            self.say(by, self._line(line, self._pick(pick // 9, lying), pick), twice=flag)
 
     def _hands_over(self, who: str, pick: int, flag: bool) -> None:
         """All that somebody had goes to others: of who has left, if anybody has."""
@@ -821,7 +832,7 @@ class Machine(RuleBasedStateMachine):
         """New lines, leads that are not as before, and rows of the outbox with their payloads."""
         self.was_team, self.before = self.team, self.last_event
         self.was_leads = self.leads
-        self.book.pools = {number: pool_of(lead) for number, lead in self.leads.items()}
+        self.book.pools = {number: self._pool_of(lead) for number, lead in self.leads.items()}
         if self.verb in STAFF:
             self.team, self.rules = self.run(self._effective())
         c = t.outbox.c
@@ -890,7 +901,9 @@ class Machine(RuleBasedStateMachine):
         self._check_deadline(lead, told)
         assert (lead.owner is not None) == (lead.place == "owner"), f"#{lead.id} {lead.place}"
 
-        assert lead.scope == pool_of(lead).name, f"#{lead.id} is said to lie in {lead.scope!r}"
+        assert lead.scope == self._pool_of(lead).name, (
+            f"#{lead.id} is said to lie in {lead.scope!r}"
+        )
         self._check_parted(lead)
 
     def _check_deadline(self, lead: Lead, told: Folded) -> None:
@@ -940,7 +953,7 @@ class Machine(RuleBasedStateMachine):
             line, to = step.line, step.line.data.get("to")
             if line.kind == Kind.GRAB:
                 names = {self.team[m].name for m in line.data["grab"]}
-                assert names <= pool_of(self.leads[line.lead_id]).claim, f"{line} {names}"
+                assert names <= self._pool_of(self.leads[line.lead_id]).claim, f"{line} {names}"
             if line.kind == Kind.HELD and line.data["gate"] == "hours":
                 assert self._opening(line.at) > line.at, f"held while people are there: {line}"
             if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED} or self._brought(step):
@@ -1172,7 +1185,8 @@ class Machine(RuleBasedStateMachine):
 
     def _view(self, lead: Lead, reader: Member, at: datetime, suggested: Sequence[Member]) -> View:
         """What the card of the lead has to know, out of its history."""
-        rules = self.rules
+        # Of those who give a pool away, only who is there counts.
+        rules = replace(self.rules, limits=staffed(self.rules.limits, self.team.values()))
         lines = self.book.lines(lead.id)
         logs = told(lines)
         since = workdays_ago(at, rules.reach_workdays, rules.calendar)
@@ -1240,7 +1254,7 @@ class Machine(RuleBasedStateMachine):
         reader = next(m for m in self.team.values() if m.phone == (row.channel, row.account))
         said = unquote(str(row.payload))
         for verb, number in re.findall(r"/(领取|分配) (\d+)", said):
-            told, pool = self.book.now(int(number)), pool_of(self.leads[int(number)])
+            told, pool = self.book.now(int(number)), self._pool_of(self.leads[int(number)])
             lies = told.owner is None and told.place == "pool" and told.open
             assert lies, f"#{number} is offered: {told}"
             ids = takes(self.book, self.leads, reader, [int(number)], self.clock.now)
@@ -1270,7 +1284,7 @@ class Machine(RuleBasedStateMachine):
         kinds = {step.line.kind for step in steps}
         readers = {now.owner} if now.owner is not None and now.open else set()
         if kinds & {Kind.UNSUITABLE, Kind.LEFT}:
-            readers |= asked(pool_of(self.leads[lead_id]), self.team.values())
+            readers |= asked(self._pool_of(self.leads[lead_id]), self.team.values())
         if kinds & {Kind.RETURNED, Kind.IDLE}:
             readers |= {m.id for m in self.team.values() if m.role == Role.MARKETING}
         for step in steps:

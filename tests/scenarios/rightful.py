@@ -70,7 +70,7 @@ def free(book: Book, lead: Lead, by: Member, now: datetime) -> bool:
     """Whether ``by`` may claim it, as far as the lead and its pool go."""
     told = book.now(lead.id)
     there = told.owner is None and told.place == "pool" and told.open and not told.hold
-    if not there or by.name not in pool_of(lead).claim or off_duty(by, now):
+    if not there or by.name not in pool_of(lead, [by]).claim or off_duty(by, now):
         return False
     if told.grab:
         last = next(s.line for s in reversed(book.steps[lead.id]) if s.line.kind == Kind.GRAB)

@@ -288,7 +288,9 @@ class Book:
     def _merged(self, was: Folded, line: Line) -> Folded:
         if "into" in line.data:
             return replace(was, stage=Stage.MERGED, place="pool", owner=None)
-        other = self.now(line.data["other"])
+        last = self.steps[line.data["other"]][-1]
+        # Either of the two lines may be the first.
+        other = (last.before or last.after) if "into" in last.line.data else last.after
         if was.stage == Stage.WON and other.open:
             owner = was.owner if was.owner is not None else other.owner
             return self._again(was, line.at, owner)

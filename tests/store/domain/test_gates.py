@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from store.domain.deadlines import schedule
-from store.domain.gates import closed
+from store.domain.gates import brought, closed
 from store.domain.lead import Due, Place
 from store.domain.rules import Gates
 from tests.store.domain.leads import CALENDAR_NOW as NOW
@@ -72,14 +72,17 @@ def test_the_score_or_marketings_word_opens():
 
 
 @pytest.mark.parametrize(
-    "mine",
+    ("mine", "theirs"),
     [
-        {"source": "chat", "rep": "李雷"},
-        {"source": "wecom", "rep": "李雷", "external_userid": "wmX"},
+        ({"source": "chat", "rep": "李雷"}, True),
+        ({"source": "wecom", "rep": "李雷", "external_userid": "wmX"}, True),
+        ({"source": "wecom", "rep": "李雷"}, False),
+        ({"source": "website", "rep": "李雷", "external_userid": "wmX"}, False),
+        ({"source": "chat"}, False),
     ],
 )
-def test_what_a_rep_brought_is_theirs_at_any_hour(mine):
-    assert gate(lead(**mine), NIGHT, required=("company",)) is None
+def test_what_a_rep_typed_in_or_has_in_wecom_is_what_they_brought(mine, theirs):
+    assert brought(lead(**mine)) is theirs
 
 
 def test_the_nights_lead_is_due_at_the_opening():

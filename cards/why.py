@@ -15,7 +15,7 @@ from store.domain.scoring import LEVELS, MOST
 from store.domain.team import Member
 
 SKIPPED = {
-    "inactive": "不在团队", "refused": "退过这条", "off": "请假", "full": "满了",
+    "inactive": "不在团队", "refused": "派过，没接", "off": "请假", "full": "满了",
     "region": "地区不符", "product": "产品不符", "industry": "行业不符",
     "not_named": "规则里没写", "turn": "还没轮到", "load": "手上更多", "grade": "级别差得更远",
     "other": "另有指名的人",
@@ -115,7 +115,7 @@ def _person(
 ) -> Iterator[str]:
     owner = "你" if lead.owned_by(reader) else lead.owner.name if lead.owner else ""
     yield f"归{owner}：{lead.why}" if owner else f"没有人负责：{lead.why or '在公海'}"
-    if given is None or "rule" not in given.data:
+    if given is None or (given.kind == Kind.ASSIGNED and "rule" not in given.data):
         return
     chosen = team.get(int(given.data.get("to") or 0))
     now_with = lead.owner.id if lead.owner else None
@@ -127,7 +127,8 @@ def _person(
     if given.kind == Kind.GRAB and given.data.get("grab"):
         asked = [team[m].name for m in given.data["grab"] if m in team]
         yield f"一起抢的：{_some(asked)}"
-    yield from _skipped(given.data.get("skipped", {}), reader, team)
+    # A grab that is the last resort keeps nothing itself: the ones before it let it pass.
+    yield from _skipped(given.data.get("skipped") or {"refused": lead.refused}, reader, team)
 
 
 def _passed(rules: Sequence[Sequence[str]]) -> Iterator[str]:

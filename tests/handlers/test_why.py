@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from handlers.score import cool
+from handlers.sweeps import deadlines
 from store.domain.rules import RoutingRule, Scale, ScoringRule
 from tests.handlers.people import captured, lead, says
 
@@ -112,3 +113,20 @@ async def test_of_a_grab_the_rule_and_who_could_press_are_told(store):
     assert "归韩梅：抢到的" in said
     assert "按规则「华南大家抢」" in said
     assert "一起抢的：李雷、韩梅、王强" in said
+
+
+async def test_of_the_last_resort_it_is_told_who_let_it_pass(store, clock):
+    """It read 抢到的 and no more; who had let it lapse was said to have given it back."""
+    new = await captured(store)
+    for _ in range(3):
+        clock.tick(minutes=5, seconds=1)
+        async with store.begin() as tx:
+            await deadlines(tx)
+    await says(store, "lilei", f"领取 {new.id}")
+
+    said = await says(store, "hanmei", f"为什么 {new.id}")
+
+    assert "归李雷：抢到的" in said
+    assert "一起抢的：李雷、韩梅、王强" in said
+    assert "没给你：派过，没接" in said
+    assert "派过，没接：李雷、王强" in said

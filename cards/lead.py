@@ -9,6 +9,7 @@ from cards.model import Button, Card
 from cards.own import with_own
 from cards.words import dated, money, source_name, stamp, until
 from store.domain.channels import CLASSES
+from store.domain.consent import LEFT_ALONE
 from store.domain.deadlines import (
     accept_by,
     extendable,
@@ -444,6 +445,7 @@ def _facts(
         label, reach = "微信", "企业微信好友已删除" if lead.parted_at else "已加企业微信好友"
     rows = (
         (label, reach),
+        ("同意", LEFT_ALONE if lead.opted_out_at else ""),
         ("要问", "、".join(q.label for q in missing(lead, view.rules.sops)) if view else ""),
         ("公司", " ".join(part for part in (lead.company, lead.title) if part)),
         ("想要", lead.product),

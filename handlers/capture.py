@@ -13,7 +13,7 @@ from handlers.lines import propose
 from handlers.nurture import nurture
 from handlers.score import happened
 from store.db import Tx
-from store.domain.consent import withdraws
+from store.domain.consent import LEFT_ALONE, withdraws
 from store.domain.custom import checked
 from store.domain.enquiry import (
     ask_again,
@@ -23,7 +23,8 @@ from store.domain.enquiry import (
     signalled,
     start,
 )
-from store.domain.lead import SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.gates import brought
+from store.domain.lead import CONSENT, SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.lines import line_of
 from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
@@ -250,6 +251,10 @@ async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     owners = await tx.leads.owners_of(known) if known else {}
     waited = {slot.number for slot in moved if slot.lead.hold == SCORE}
     for slot in moved:
+        if slot.hushed and slot.lead.owner is None and not brought(slot.lead):
+            # A manager may still give it; nobody is sent to call who said not to.
+            slot.take(slot.lead.wait(CONSENT, LEFT_ALONE, tx.now))
+            continue
         former = next(reversed(owners.get(slot.lead.id, ())), None)
         if not slot.customer or not _stays(dispatcher, slot):
             for change in dispatcher.give(slot.lead, former):

@@ -11,6 +11,7 @@ _LEAVE_ALONE = re.compile(
     r"\bunsubscribe\b|\bopt[ -]?out\b|\b(?:do not|don'?t|stop) (?:contact|call|email|text|messag)\w*",
     re.IGNORECASE,
 )
+LEFT_ALONE = "客户要求不再联系"
 
 
 def withdraws(text: str) -> bool:

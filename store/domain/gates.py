@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from store.domain.calendar import WorkCalendar, opening_of
 from store.domain.conditions import value_of
-from store.domain.lead import NIGHT, SCORE, Lead
+from store.domain.lead import CONSENT, NIGHT, SCORE, Lead
 from store.domain.rules import Gates
 from store.domain.scoring import MOST
 
@@ -35,7 +35,7 @@ def closed(
     if missing:
         return Gate("fields", f"等资料：{'、'.join(missing)}")
     if gates.consent and not (lead.consent_text or lead.consent_at):
-        return Gate("consent", "等客户同意联系")
+        return Gate(CONSENT, "等客户同意联系")
     least = min(gates.min_score, mql)
     if lead.score < least and lead.qualification == "UQL":
         return Gate(SCORE, f"{lead.score} 分，到 {least} 分再派")

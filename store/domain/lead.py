@@ -258,6 +258,8 @@ QUALIFIED: Mapping[str, str] = {
 }
 NIGHT = "hours"
 """The gate of working time."""
+CONSENT = "consent"
+"""The gate of the person's agreement."""
 SCORE = "score"
 """The gate of the least score: who waits at it is nurtured."""
 GRABBING = "谁先点谁跟"

@@ -268,3 +268,25 @@ async def test_who_has_the_contact_in_wecom_has_the_lead_however_full(store):
     [done] = await take(store, new)
 
     assert (await lead(store, done.id)).owner.name == "李雷"
+
+
+async def test_who_says_not_to_call_is_given_to_nobody_and_the_card_says_so(store):
+    """It went to a rep as a new lead, with five minutes to accept it and a button to call."""
+    new = await captured(store, name="王五", phone="19912345678", message="别再联系我了")
+    held = await lead(store, new.id)
+    await captured(store, name="王五", phone="19912345678", message="又想了解一下")
+    asked = await lead(store, new.id)
+
+    assert (held.owner, held.place, held.why) == (None, Place.MARKETING, "客户要求不再联系")
+    assert asked.owner is not None
+
+
+async def test_the_owner_reads_that_the_person_wants_to_be_left_alone(store):
+    """The card went on saying 请联系, as if nothing had been said."""
+    new = await captured(store, name="王五", phone="19912345678", rep="李雷")
+    await says(store, "lilei", f"接受 {new.id}")
+    await captured(store, name="王五", phone="19912345678", message="不要再打了")
+
+    mine = (await answers(store))[f"lead:{new.id}/{(await lead(store, new.id)).owner.id}"]
+
+    assert "客户要求不再联系" in str(mine.payload)

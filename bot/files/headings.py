@@ -42,7 +42,7 @@ NAMES: dict[str, str] = {
     "campaign": "活动|活动名称|推广计划|campaign|campaignname",
     "channel": "渠道|来源|线索来源|客户来源|来源渠道|leadsource|clueorigin|source|channel",
     "external_id": "线索id|线索编号|客户id|客户编号|编号|leadid|externalid|recordid|id",
-    "rep": "指定销售|销售顾问|跟进人|rep",
+    "rep": "指定销售|销售顾问|跟进人|销售|销售员|业务员|归属销售|跟进销售|rep",
     "consent": "同意内容|授权内容|consent|consenttext",
     "utm_source": "utmsource",
     "utm_medium": "utmmedium",

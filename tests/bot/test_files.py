@@ -414,3 +414,11 @@ def test_a_formula_is_shown_and_not_run(start):
 @pytest.mark.parametrize("cell", ["张三", "13800138000", "", 5, -1.5, None, True])
 def test_an_ordinary_cell_is_left_alone(cell):
     assert neutralise(cell) == cell
+
+
+@pytest.mark.parametrize("heading", ["销售", "业务员", "指定销售", "跟进人"])
+def test_a_column_of_sellers_names_whom_it_goes_to(heading):
+    """What the dry run calls 销售 was not read from a column of that name."""
+    [row] = of(f"姓名,手机,{heading}\n王五,13800138005,韩梅\n")
+
+    assert row.values == {"name": "王五", "phone": "13800138005", "rep": "韩梅"}

@@ -1251,9 +1251,10 @@ class Machine(RuleBasedStateMachine):
 
     def _check_listed(self, row: Any) -> None:
         """Whatever a list of the pool offers lies there, and in a pool of the reader."""
-        reader = next(m for m in self.team.values() if m.phone == (row.channel, row.account))
-        said = unquote(str(row.payload))
+        found = (m for m in self.team.values() if m.phone == (row.channel, row.account))
+        reader, said = next(found, None), unquote(str(row.payload))
         for verb, number in re.findall(r"/(领取|分配) (\d+)", said):
+            assert reader is not None, f"somebody who has left is offered #{number}"
             told, pool = self.book.now(int(number)), self._pool_of(self.leads[int(number)])
             lies = told.owner is None and told.place == "pool" and told.open
             assert lies, f"#{number} is offered: {told}"

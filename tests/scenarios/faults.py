@@ -28,6 +28,7 @@ import bot.platforms.wecom.client
 from bot import app
 from bot.demo import Demo, open_demo
 from bot.platforms.dingtalk import stream
+from bot.platforms.wecom import aibot
 from bot.sandbox import trouble
 from bot.sandbox.clock import MovableClock
 from bot.sandbox.dingtalk.stream import Pace
@@ -127,6 +128,8 @@ ALARMS = ("有问题，要你处理", "恢复了")
 """What the admin is told while it lasts, and when it is over."""
 ELSEWHERE = "钉钉本月的调用用完了"
 """When the month's allowance is gone, the group robot says that there is something to see."""
+USED_UP = "钉钉本月调用用完了"
+"""And the managers are told it."""
 
 
 @dataclass(slots=True)
@@ -167,7 +170,11 @@ class Seen:
         signs = [sign for sign in signs if not sign[1].endswith(ALARMS)]
         if not self.told_elsewhere:
             return signs
-        return [s for s in signs if not s[1].startswith("actions") and ELSEWHERE not in s[1]]
+        return [
+            (chat, what)
+            for chat, what in signs
+            if not what.startswith("actions") and ELSEWHERE not in what and USED_UP not in what
+        ]
 
     @property
     def told_elsewhere(self) -> bool:
@@ -242,6 +249,8 @@ class Trial:
         row, faults = self.row, self.demo.sandbox.faults
         if row.fault:
             faults.on(row.platform, row.fault, count=row.count, after=row.after)
+        if row.fault == "shut":  # is met by who has to connect
+            faults.on(row.platform, "cut")
 
     async def _pass(self, spans: Iterable[int]) -> None:
         for seconds in spans:
@@ -346,6 +355,7 @@ def hurried(row: Row) -> Iterator[None]:
         patch.setattr(trouble, "SLOW_SECONDS", SLOW)
         patch.setattr(trouble.Swap, "patience", 0.3)
         patch.setattr(app, "DingTalkStream", partial(stream.DingTalkStream, pace=pace))
+        patch.setattr(app, "AiBot", partial(aibot.AiBot, pace=aibot.Pace(ping=0.5, deaf=1.5)))
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         yield

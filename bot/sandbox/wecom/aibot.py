@@ -78,10 +78,9 @@ class Gateway:
         for name, deed in (("cut", self.drop), ("kicked", self.kick)):
             self.state.faults.deed("wecom", name, lambda deed=deed: self._spawn(deed()))  # type: ignore[misc]
 
-    @property
-    def half_open(self) -> bool:
-        """Whether the connection looks alive and nothing gets through."""
-        return self.deaf or self.state.faults.is_on("wecom", "half_open")
+    def _swallowed(self) -> bool:
+        """Whether the connection looks alive and this does not get through."""
+        return self.deaf or self.state.faults.take("wecom", "half_open")
 
     @property
     def connected(self) -> bool:
@@ -111,7 +110,7 @@ class Gateway:
             return False
         code = await self._done(socket, cmd, req_id, frame.get("body") or {})
         said = {"errcode": code, "errmsg": _says(code)}
-        heard = not self.half_open and cmd not in self.mute
+        heard = not self._swallowed() and cmd not in self.mute
         if heard:
             with suppress(ClientConnectionResetError):
                 await socket.send_json({"headers": {"req_id": req_id}, **said})
@@ -346,7 +345,7 @@ class Gateway:
             message=message,
         )
         self._sent[told["msgid"]] = frame
-        if not self.half_open:
+        if not self._swallowed():
             await self._live.send_json(frame)
         self._log(f"WS {cmd}", "in", 101, told)
         return str(told["msgid"])

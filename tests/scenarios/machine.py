@@ -295,6 +295,7 @@ class Shown:
     member_id: int | None
     channel: str
     account: str
+    put_at: datetime
     at: datetime
 
 
@@ -840,13 +841,18 @@ class Machine(RuleBasedStateMachine):
             select(func.count()).select_from(t.events),
             select(t.events).where(t.events.c.id > self.last_event).order_by(t.events.c.id),
             select(t.leads.c.id, t.leads.c.version),
-            select(c.key, c.version),
+            select(c.key, c.version, c.put_at),
         )
         new = [_line_of(row) for row in lines]
         known = sum(len(told) for told in self.book.steps.values())
         assert events[0] == known + len(new), "history does not only grow"
         changed = {n for n, v in versions if n not in self.leads or self.leads[n].version != v}
-        news = [k for k, v in cards if k not in self.cards or self.cards[k].version != v]
+        # One that was forgotten and begun anew has the version of the one before.
+        news = [
+            key for key, version, put_at in cards
+            if key not in self.cards
+            or (self.cards[key].version, self.cards[key].put_at) != (version, put_at)
+        ]  # fmt: skip
         leads, rows = self.read(
             select(t.leads).where(t.leads.c.id.in_(changed)),
             select(t.outbox).where(c.key.in_(news)),
@@ -1147,8 +1153,9 @@ class Machine(RuleBasedStateMachine):
         for key, row in shown.items():
             self._check_row(row)
             self.cards[key] = Shown(
-                key, row.version, row.lead_id, row.member_id, row.channel, row.account, now
-            )
+                key, row.version, row.lead_id, row.member_id,
+                row.channel, row.account, row.put_at, now,
+            )  # fmt: skip
         told = {line.lead_id for line in new if line.kind not in SILENT}
         for card in list(self.cards.values()):
             if card.lead_id in told:

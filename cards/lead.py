@@ -123,6 +123,7 @@ def _to_call(lead: Lead, view: View) -> Card:
     again = again or lead.qualification == "won"  # a customer who came back
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
+    title = f"要求不再联系 {_who(lead)}" if lead.left_alone else title
     note = f"{'请回电' if again else '首次联系'} {until(at, view.now, view.rules.zone)}"
     if lead.late_at and view.overseen:
         note += "，已请主管看"
@@ -185,7 +186,9 @@ def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
     """Title, note and the first two buttons: what somebody does after the last contact."""
     title, note = f"{lead.stage.label} {_who(lead)}", _appointment(lead, view)
     again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
-    if again:
+    if lead.left_alone:
+        title = f"要求不再联系 {_who(lead)}"
+    elif again:
         return (
             f"又来咨询 {_who(lead)}",
             note,

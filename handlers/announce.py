@@ -33,7 +33,7 @@ PRESSING = timedelta(seconds=1)
 """A press is answered sooner; DingTalk gives up after two seconds."""
 OWNER_HEARS = {
     Kind.ASSIGNED, Kind.TRANSFERRED, Kind.ASKED_AGAIN, Kind.WARNED, Kind.REMINDED, Kind.SPOKE,
-    Kind.NUDGED, Kind.LATE, Kind.GRACE, Kind.RETIMED,
+    Kind.NUDGED, Kind.LATE, Kind.GRACE, Kind.RETIMED, Kind.OPTED_OUT,
 }  # fmt: skip
 JUDGED = {
     Kind.CAPTURED, Kind.ASKED_AGAIN, Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE, Kind.RECLAIMED,

@@ -22,6 +22,7 @@ from store.domain.enquiry import (
     says_nothing_new,
     signalled,
     start,
+    withdraw,
 )
 from store.domain.gates import brought
 from store.domain.lead import CONSENT, SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
@@ -63,6 +64,10 @@ class _Slot:
     """Whether somebody has to call now; a page that was looked at is no reason."""
     customer: bool = False
     """Bought before and is back, at the desk of who sold it."""
+    quiet: bool = False
+    """The last word was to be left alone: nobody is sent to call."""
+    withdrawn: set[str] = field(default_factory=set)
+    """In which words consent was taken back since the person last asked."""
     asked_for: str = ""
     """Another business line that an enquiry was about, which has no lead yet."""
 
@@ -95,12 +100,15 @@ class _Slot:
             self.take(judged_change)
         self.customer = before.stage == Stage.WON and self.lead.owner is not None
         self.calls = asked or comes_back(before, self.lead, scale)
+        if asked:
+            self.quiet = False
+            self.withdrawn.clear()
 
-    def hear(self, new: NewLead, at: datetime) -> None:
-        """What the person agreed to, or took back, with this enquiry."""
-        self.news.append(new)
-        if withdraws(new.message):
-            self.take(self.lead.opt_out(at, new.message))
+    def leave(self, change: Change) -> None:
+        """The person took their consent back, which is worth nothing and begins nothing."""
+        self.take(change)
+        self.quiet = True
+        self.withdrawn.add(change.event.text)
 
     @property
     def hushed(self) -> Sequence[Event]:
@@ -164,6 +172,7 @@ async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
     leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=lock)
     held = await tx.leads.keys_of([lead.id for lead in leads]) if leads else {}
     did = await tx.leads.did([lead.id for lead in leads])
+    said = await _withdrawn(tx, leads)
     slots = {
         int(lead.id): _Slot(
             int(lead.id),
@@ -171,10 +180,21 @@ async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
             stored=True,
             held=set(held.get(lead.id, ())),
             did=list(did.get(lead.id, ())),
+            withdrawn=said.get(lead.id, set()),
         )
         for lead in leads
     }
     return _Book({key: list(ns) for key, ns in found.items()}, slots)
+
+
+async def _withdrawn(tx: Tx, leads: Sequence[Lead]) -> Mapping[int, set[str]]:
+    """The words of who wants to be left alone and has not asked since."""
+    alone = {int(lead.id): lead for lead in leads if lead.left_alone}
+    said: dict[int, set[str]] = {number: set() for number in alone}
+    for entry in await tx.consents.withdrawals(sorted(alone)) if alone else ():
+        if entry.at >= alone[entry.lead_id].asked_at:
+            said[entry.lead_id].add(entry.text)
+    return said
 
 
 def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_Slot, bool]:
@@ -184,18 +204,28 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     if isinstance(verdict, Same):
         slot = _of_line(tx, book.slots[verdict.lead_id], candidates, new)
         # The same enquiry handed in twice is no second one: nobody is called again.
-        heard = verdict.by == "external" and says_nothing_new(slot.lead, new)
+        heard = verdict.by == "external" and says_nothing_new(slot.lead, new, slot.withdrawn)
         if not heard or listed_again(slot.lead, new, tx.now):
-            seen = signalled(slot.lead, new, tx.now)
-            change = seen or _joined(slot, new, wanted, tx.now)
-            slot.weigh(change, tx.rules.scale, asked=seen is None)
-            slot.hear(new, tx.now)
+            _hear(tx, slot, new, wanted)
+            slot.news.append(new)
     else:
         slot = _fresh(tx, book, new, start(new, tx.now, tx.rules))
         slot.doubles = verdict.lead_ids if isinstance(verdict, Ask) else ()
-        slot.hear(new, tx.now)
+        slot.news.append(new)
+        if withdraws(new.message):
+            slot.leave(slot.lead.opt_out(tx.now, new.message))
     book.add(slot, wanted)
     return slot, isinstance(verdict, Same)
+
+
+def _hear(tx: Tx, slot: _Slot, new: NewLead, wanted: Iterable[Key]) -> None:
+    """Who is known asks again, was seen on a page, or wants to be left alone."""
+    if withdraws(new.message):
+        slot.leave(_joined(slot, new, wanted, withdraw(slot.lead, new, tx.now)))
+        return
+    seen = signalled(slot.lead, new, tx.now)
+    change = seen or _joined(slot, new, wanted, ask_again(slot.lead, new, tx.now))
+    slot.weigh(change, tx.rules.scale, asked=seen is None)
 
 
 def _fresh(tx: Tx, book: _Book, new: NewLead, change: Change, *then: Event) -> _Slot:
@@ -210,12 +240,11 @@ def _fresh(tx: Tx, book: _Book, new: NewLead, change: Change, *then: Event) -> _
     return slot
 
 
-def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], at: datetime) -> Change:
+def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], change: Change) -> Change:
     """The enquiry goes to the lead of its person, so that it can be taken out again."""
-    change = ask_again(slot.lead, new, at)
-    after = replace(change.lead, joined_at=at)
+    after = replace(change.lead, joined_at=change.event.at)
     undo = enquiry_undo(slot.lead, after, new, set(wanted) - slot.held - slot.keys)
-    return Change(after, replace(change.event, data={**change.event.data, UNDO: undo}))
+    return Change(after, change.event).saying({UNDO: undo})
 
 
 def _of_line(tx: Tx, slot: _Slot, candidates: Iterable[_Slot], new: NewLead) -> _Slot:
@@ -228,7 +257,7 @@ def _of_line(tx: Tx, slot: _Slot, candidates: Iterable[_Slot], new: NewLead) -> 
         if other.lead.line == wanted:
             return other
     if slot.lead.line:
-        slot.asked_for = wanted
+        slot.asked_for = slot.asked_for if withdraws(new.message) else wanted
     else:
         slot.lead = replace(slot.lead, line=wanted)
     return slot
@@ -242,7 +271,7 @@ def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
 
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     """Everybody without an owner is given one, former owner first."""
-    moved = [s for s in slots if s.events and s.calls and s.lead.open]
+    moved = [s for s in slots if s.events and (s.calls or s.quiet) and s.lead.open]
     moved = [s for s in moved if s.lead.owner is None or s.customer]
     if not moved:
         return
@@ -251,9 +280,8 @@ async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     owners = await tx.leads.owners_of(known) if known else {}
     waited = {slot.number for slot in moved if slot.lead.hold == SCORE}
     for slot in moved:
-        if slot.hushed and slot.lead.owner is None and not brought(slot.lead):
-            # A manager may still give it; nobody is sent to call who said not to.
-            slot.take(slot.lead.wait(CONSENT, LEFT_ALONE, tx.now))
+        if slot.quiet and (slot.stored or not brought(slot.lead)):
+            _spare(slot, tx.now)
             continue
         former = next(reversed(owners.get(slot.lead.id, ())), None)
         if not slot.customer or not _stays(dispatcher, slot):
@@ -261,9 +289,17 @@ async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
                 slot.take(change)
     # Who still waits for a better score has not been called: the letters are all they get.
     on = {slot.lead.id for slot in moved if slot.number in waited and slot.lead.hold == SCORE}
+    on |= {slot.lead.id for slot in moved if slot.quiet}  # whose letters stop for that
     if known:
         await tx.journeys.stop_all([n for n in known if n not in on], "asked again")
     await dispatcher.close()
+
+
+def _spare(slot: _Slot, at: datetime) -> None:
+    """A manager may still give it; nobody is sent to call who said not to."""
+    lead = slot.lead
+    if lead.owner is None and (lead.hold, lead.why) != (CONSENT, LEFT_ALONE):
+        slot.take(lead.wait(CONSENT, LEFT_ALONE, at))
 
 
 def _stays(dispatcher: Dispatcher, slot: _Slot) -> bool:
@@ -320,6 +356,7 @@ async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> 
     did = signals(begun.event.kind, tx.now, begun.event.data)
     lead = rated(replace(begun.lead, **like), did, tx.now, tx.rules.scale)
     slot = _fresh(tx, book, new, begun._replace(lead=lead), event)
+    slot.quiet = withdraws(new.message)
     book.add(slot, keys(new))
     await _dispatch(tx, [slot])
     numbers = await _store(tx, [slot])

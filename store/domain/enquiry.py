@@ -1,6 +1,6 @@
 """From an enquiry to a lead: the first one makes it, every later one of the same person wakes it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,6 +123,16 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
     return Change(woken, Event(kind=Kind.ASKED_AGAIN, at=at, text=new.message, data=_raw(new)))
 
 
+def withdraw(lead: Lead, new: NewLead, at: datetime) -> Change:
+    """Who is known takes their consent back: nothing begins anew, and what is over stays over.
+
+    What they want is still what they said before; blanks are filled.
+    """
+    known = naming(_filled(lead, new), [getattr(new, name) for name in NAMING])
+    change = known.opt_out(at, new.message)
+    return change.saying(_raw(new))
+
+
 def _filled(lead: Lead, new: NewLead) -> Lead:
     """What was not known, and nothing else."""
     filled: dict[str, Any] = {
@@ -148,12 +158,15 @@ def once_more(lead: Lead, at: datetime) -> Lead:
     )  # fmt: skip
 
 
-def says_nothing_new(lead: Lead, new: NewLead) -> bool:
-    """Whether everything in ``new`` is known of ``lead``: of the same enquiry, a retry."""
+def says_nothing_new(lead: Lead, new: NewLead, withdrawn: Collection[str] = ()) -> bool:
+    """Whether everything in ``new`` is known of ``lead``: of the same enquiry, a retry.
+
+    ``withdrawn``: in which words the person took their consent back since they last asked.
+    """
     blanks = any(getattr(new, name) and not getattr(lead, name) for name in BLANKS)
     return (
         not blanks
-        and new.message in {"", lead.message}
+        and new.message in {"", lead.message, *withdrawn}
         and new.fields.keys() <= dict(lead.fields).keys()
     )
 

@@ -397,6 +397,11 @@ class Lead:
         mine = self.owner is not None and self.accepted_at is not None and self.open
         return mine and (self.called_at is None or self.called_at < self.asked_at)
 
+    @property
+    def left_alone(self) -> bool:
+        """The person wants no more contact, and has not asked again since."""
+        return self.opted_out_at is not None and self.opted_out_at >= self.asked_at
+
     def owned_by(self, by: Member) -> bool:
         return self.owner is not None and self.owner.id == by.id
 

@@ -165,8 +165,9 @@ PEOPLE = len(NAMES)
 REGIONS = ("", "上海", "四川", "北京", "江苏苏州")
 ANOTHER_LINE = "客服系统要加坐席"
 OWN_WORDS = "我是{name}，报价发我，电话{phone}"
+LEAVE = "别再联系我了"
 WISHES = (
-    "想要报价", "什么时候能演示", "", "再问一下价格", ANOTHER_LINE, OWN_WORDS, "别再联系我了",
+    "想要报价", "什么时候能演示", "", "再问一下价格", ANOTHER_LINE, OWN_WORDS, LEAVE,
 )  # fmt: skip
 SEEN = ("", "", "", "page", "download")
 

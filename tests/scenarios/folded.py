@@ -275,6 +275,10 @@ class Book:
     def _clicked(self, was: Folded, line: Line) -> Folded:
         return replace(was, asked_at=line.at)
 
+    def _left_alone(self, was: Folded, line: Line) -> Folded:
+        """Nothing begins anew, and what is over stays over."""
+        return was
+
     def _assisted(self, was: Folded, line: Line) -> Folded:
         return replace(was, experts=was.experts | {line.data["to"]})
 
@@ -362,6 +366,7 @@ RULES: Mapping[Kind, Callable[[Book, Folded, Line], Folded]] = {
     Kind.RETIMED: Book._retimed,
     Kind.CLICKED: Book._clicked,
     Kind.SPOKE: Book._clicked,
+    Kind.OPTED_OUT: Book._left_alone,
     Kind.ASSISTED: Book._assisted,
     Kind.UNDONE: Book._undone,
     Kind.MERGED: Book._merged,

@@ -83,6 +83,7 @@ from tests.scenarios.company import (
     CONTACTED,
     DAILY_CLAIMS,
     EVERYBODY,
+    LEAVE,
     MANAGERS,
     NAMES,
     OTHER_NAMES,
@@ -821,6 +822,7 @@ class Machine(RuleBasedStateMachine):
         self._check_kept(steps)
         self._check_contacts(steps, shown)
         self._check_mails(steps, shown)
+        self._check_left_alone(steps)
         self._check_shown(new, changed, shown)
         self._check_answers()
         self._check_concerned(steps)
@@ -1129,6 +1131,21 @@ class Machine(RuleBasedStateMachine):
             if row.channel == Channel.WECOM_MASS:
                 friends = self.friends[row.account]
                 assert row.payload["sender"] in friends, f"{row.payload}, contacts: {friends}"
+
+    def _check_left_alone(self, steps: Sequence[Step]) -> None:
+        """Who wants no more contact has asked for nothing: no points, and nobody is sent to call."""
+        left: set[int] = set()
+        for step in steps:
+            line = step.line
+            if line.text == LEAVE:
+                assert line.kind in {Kind.CAPTURED, Kind.OPTED_OUT}, f"taken for a wish: {line}"
+            if line.text == LEAVE and line.data.get("enquiry") and line.kind == Kind.OPTED_OUT:
+                left.add(line.lead_id)
+            elif line.lead_id in left:
+                assert line.kind in {Kind.OPTED_OUT, Kind.HELD}, f"it goes on: {line}"
+        for number in left:
+            was, now = self.was_leads.get(number), self.leads[number]
+            assert was is None or now.score <= was.score, f"points for a no: {self._story(number)}"
 
     def _check_mailed(self, step: Step) -> None:
         line, lead = step.line, self.leads[step.line.lead_id]

@@ -170,6 +170,7 @@ async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
     """Everybody the enquiries might come from."""
     found = await tx.leads.known(wanted)
     leads = await tx.leads.many({n for ns in found.values() for n in ns}, lock=lock)
+    leads = [*leads, *await _of_other_lines(tx, leads, lock=lock)]
     held = await tx.leads.keys_of([lead.id for lead in leads]) if leads else {}
     did = await tx.leads.did([lead.id for lead in leads])
     said = await _withdrawn(tx, leads)
@@ -187,6 +188,12 @@ async def _book(tx: Tx, wanted: Sequence[Key], *, lock: bool = True) -> _Book:
     return _Book({key: list(ns) for key, ns in found.items()}, slots)
 
 
+async def _of_other_lines(tx: Tx, leads: Sequence[Lead], *, lock: bool) -> Sequence[Lead]:
+    """What else the same people ask about: one of theirs may not have the mail they write from."""
+    others = {n for lead in leads for n in lead.linked} - {int(lead.id) for lead in leads}
+    return await tx.leads.many(others, lock=lock) if others else ()
+
+
 async def _withdrawn(tx: Tx, leads: Sequence[Lead]) -> Mapping[int, set[str]]:
     """The words of who wants to be left alone and has not asked since."""
     alone = {int(lead.id): lead for lead in leads if lead.left_alone}
@@ -202,7 +209,7 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     candidates = book.candidates(wanted)
     verdict = decide(new, [slot.known for slot in candidates])
     if isinstance(verdict, Same):
-        slot = _of_line(tx, book.slots[verdict.lead_id], candidates, new)
+        slot = _of_line(tx, book, book.slots[verdict.lead_id], new)
         # The same enquiry handed in twice is no second one: nobody is called again.
         heard = verdict.by == "external" and says_nothing_new(slot.lead, new, slot.withdrawn)
         if not heard or listed_again(slot.lead, new, tx.now):
@@ -247,14 +254,13 @@ def _joined(slot: _Slot, new: NewLead, wanted: Iterable[Key], change: Change) ->
     return Change(after, change.event).saying({UNDO: undo})
 
 
-def _of_line(tx: Tx, slot: _Slot, candidates: Iterable[_Slot], new: NewLead) -> _Slot:
+def _of_line(tx: Tx, book: _Book, slot: _Slot, new: NewLead) -> _Slot:
     """Of the leads one person has in several business lines, the one the enquiry is about."""
     wanted = line_of(new, tx.rules.lines)
     if not wanted or slot.lead.line == wanted:
         return slot
-    linked = [other for other in candidates if other.number in slot.lead.linked]
-    for other in linked:
-        if other.lead.line == wanted:
+    for other in filter(None, map(book.slots.get, slot.lead.linked)):
+        if other.lead.line == wanted and other.lead.merged_into is None:
             return other
     if slot.lead.line:
         slot.asked_for = slot.asked_for if withdraws(new.message) else wanted

@@ -122,6 +122,18 @@ async def test_what_comes_next_goes_to_the_lead_of_its_line(lines):
     assert not [key for key in await answers(lines) if key.startswith("doubt:")]
 
 
+async def test_it_goes_there_although_only_the_other_one_knows_the_mail_it_came_from(lines):
+    """It was taken for a question about the line of the lead that has the mail."""
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+    await captured(lines, phone=PHONE, email="p5@example.com", product="CRM")
+
+    later = await captured(lines, email="p5@example.com", product="云客服")
+
+    assert later.id == first.id + 1
+    assert later.email == "p5@example.com"
+
+
 async def test_the_same_line_twice_is_no_error_and_no_second_one(lines):
     first = await asked_for_both(lines)
     await says(lines, "lilei", f"新线 {first.id} 云客服")

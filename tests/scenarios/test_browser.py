@@ -103,7 +103,9 @@ async def visitor(tmp_path, request) -> AsyncIterator[Visitor]:
     ("rep", "sample", "name", "rival"),
     [
         ("wecom:lilei", 1, "陈思远", ("dingtalk:zhaomin", "赵敏")),
-        ("dingtalk:wangqiang", 3, "周建国", ("wecom:hanmei", "韩梅")),
+        pytest.param(
+            *("dingtalk:wangqiang", 3, "周建国", ("wecom:hanmei", "韩梅")), marks=pytest.mark.slow
+        ),
     ],
     ids=["wecom", "dingtalk"],
 )

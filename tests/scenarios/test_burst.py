@@ -64,7 +64,9 @@ def dropped(opened):
     return opened.sandbox.wecom.messages.dropped + opened.sandbox.dingtalk.messages.dropped
 
 
-@pytest.mark.parametrize("lists", ["when they come", "when they go out"])
+@pytest.mark.parametrize(
+    "lists", ["when they come", pytest.param("when they go out", marks=pytest.mark.slow)]
+)
 async def test_every_rep_knows_of_every_lead_nothing_is_dropped_and_no_phone_rings_on(
     opened, world, platform, lists, monkeypatch
 ):

@@ -12,7 +12,10 @@ MATRIX = Matrix()  # lives each good day once
 
 @pytest.mark.parametrize(
     "row",
-    [Row("wecom", "card_spent"), Row("dingtalk", "half_open")],
+    [
+        Row("wecom", "card_spent"),
+        pytest.param(Row("dingtalk", "half_open"), marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 async def test_nothing_is_lost_and_nothing_is_doubled(row):

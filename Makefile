@@ -40,7 +40,7 @@ scoring: $(VENV)/.dev
 
 # The long forms of what `make test` does with a part of the data.
 slow: $(VENV)/.dev
-	$(BIN)/pytest -q -n 2 -m slow
+	HYPOTHESIS_PROFILE=drawn $(BIN)/pytest -q -n 2 -m 'slow or hypothesis'
 
 # The whole fault matrix as a table, some ten minutes; `make faults FAULTS="ban hang"` for a few rows.
 faults: $(VENV)/.dev

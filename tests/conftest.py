@@ -30,9 +30,11 @@ NUMBERS = count(1)
 MEMORY = Path("/dev/shm")
 ROOM = 4 << 30
 """Bytes: the databases of the tests take some hundred megabytes; a container may have 64 MB."""
-# A slow machine is no reason to fail: nothing here is timed.
-hypothesis_settings.register_profile("leadbot", deadline=None)
-hypothesis_settings.load_profile("leadbot")
+# A slow machine is no reason to fail: nothing here is timed. The same examples every time, so
+# that a run says something of the change before it; `make slow` draws others.
+hypothesis_settings.register_profile("leadbot", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("drawn", deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "leadbot"))
 
 
 def in_memory() -> Path | None:

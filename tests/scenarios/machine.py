@@ -1440,6 +1440,7 @@ def walk(template: Path | str, *, examples: int, length: int, number: int | None
             stateful_step_count=length,
             database=None,
             deadline=None,
+            derandomize=False,
             phases=(Phase.generate,),  # a walk that fails is printed as it was
             suppress_health_check=list(HealthCheck),
         ),

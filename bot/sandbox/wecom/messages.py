@@ -190,7 +190,9 @@ class Messages:
             return True
         new = PerMinute(self._state.clock, most)
         rings = self._counts.setdefault(userid, new).take()
-        self.dropped += not rings
+        if not rings:
+            self.dropped += 1
+            self._state.faults.take("wecom", "drop")  # it is met, if it is on
         return rings
 
     def _repeated(self, body: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -54,7 +54,7 @@ async def test_pings_come_by_themselves(product):
     opened = await product.ticket()
 
     async with product.session.ws_connect(f"{opened['endpoint']}?ticket={opened['ticket']}") as ws:
-        frame = await ws.receive_json(timeout=2)
+        frame = await ws.receive_json(timeout=20)
 
     assert (frame["type"], frame["headers"]["topic"]) == ("SYSTEM", "ping")
 

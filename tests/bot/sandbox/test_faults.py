@@ -7,6 +7,7 @@ import pytest
 from bot.sandbox.faults import KNOWN, Faults
 from bot.sandbox.feed import Feed
 from bot.sandbox.trouble import Swap
+from bot.sandbox.wecom.messages import DROPPED_ABOVE
 
 
 @pytest.fixture
@@ -120,6 +121,22 @@ async def test_the_call_that_goes_wrong_goes_wrong_and_the_next_is_right(product
 
     assert codes == [45009, 0]
     assert len(state.chats["wecom:lilei"]) == 1
+
+
+async def test_a_message_too_many_vanishes_without_a_word_and_counts_as_the_fault_met(
+    product, state, agent
+):
+    state.faults.on("wecom", "drop")
+    hello = {"touser": "lilei", "agentid": agent, "msgtype": "text"}
+
+    codes = [
+        (await product.wecom("message/send", text={"content": f"第 {n} 条"}, **hello))["errcode"]
+        for n in range(DROPPED_ABOVE + 2)
+    ]
+
+    assert codes == [0] * len(codes)
+    assert len(state.chats["wecom:lilei"]) == DROPPED_ABOVE
+    assert state.faults.met["wecom", "drop"] == 2
 
 
 def test_both_platforms_have_the_faults_of_the_checklists():

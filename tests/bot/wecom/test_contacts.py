@@ -389,7 +389,7 @@ def ways(client, notes, told):
         shown=told,
         failed=told,
         read=from_json,
-        patience=0.2,
+        patience=2.0,
     )
 
 

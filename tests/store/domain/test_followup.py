@@ -1,5 +1,5 @@
 from datetime import UTC, datetime
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -227,11 +227,11 @@ def test_no_text_makes_it_fail_and_the_text_is_kept(text):
 
 
 def test_a_very_long_text_costs_little():
-    began = perf_counter()
+    began = process_time()
 
     read("电话 聊了报价 12万 下周三下午3点再约，" * 500)
 
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -142,11 +142,11 @@ def test_no_text_makes_it_fail(text):
 
 @pytest.mark.parametrize("piece", ["1", "一万", "1-", "十 ", "1个万", "几十", "¥ "])
 def test_a_long_row_of_numerals_costs_nothing(piece):
-    began = perf_counter()
+    began = process_time()
 
     find_amount(piece * 5000)
 
-    assert perf_counter() - began < 0.5
+    assert process_time() - began < 0.5
 
 
 def _corpus(currency=None):

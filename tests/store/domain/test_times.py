@@ -2,7 +2,7 @@ import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -223,11 +223,11 @@ def test_no_text_makes_it_fail_and_the_future_is_preferred(text):
 
 @pytest.mark.parametrize("piece", ["1", "二十", "下", "下周", "3天后", "1-", " ", "2026年", "每"])
 def test_a_long_text_costs_little(piece):
-    began = perf_counter()
+    began = process_time()
 
     list(find_times(piece * 3000, NOW, SHANGHAI))
 
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 def test_nobody_works_on_the_lunar_festivals_of_the_published_years():

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from store.domain.regions import STREET
+
 BIG_REGIONS: Mapping[str, tuple[str, ...]] = {
     "华东": ("上海", "江苏", "浙江", "安徽", "福建", "江西", "山东"),
     "华南": ("广东", "广西", "海南"),
@@ -39,7 +41,7 @@ _LESS = re.compile(r"以下|以内|[<＜≤]|少于|不到|小于|不超过")
 
 
 _AREAS = frozenset({*BIG_REGIONS, *(name for names in BIG_REGIONS.values() for name in names)})
-_AREA = re.compile("|".join(sorted(_AREAS, key=len, reverse=True)))
+_AREA = re.compile(rf"(?!河北区)(?:{'|'.join(sorted(_AREAS, key=len, reverse=True))})(?!{STREET})")
 _HAINAN_OF_QINGHAI = re.compile(r"(?<=青海)海南|(?<=青海省)海南|海南(?=藏族|州)")
 
 
@@ -49,7 +51,7 @@ def in_region(region: str, wanted: str) -> bool:
     上海南汇 is not in 海南, 江西南昌 not in 西南, and 青海海南 is a prefecture of 青海.
     """
     if wanted not in _AREAS:
-        return wanted in region
+        return re.search(rf"{re.escape(wanted)}(?!{STREET})", region) is not None
     return not {wanted, *BIG_REGIONS.get(wanted, ())}.isdisjoint(_areas(region))
 
 

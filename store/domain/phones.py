@@ -40,6 +40,8 @@ class Phone:
 SCIENTIFIC = "号码变成了科学计数法（如 1.35E+10），位数已经丢了，请把这一列设为文本后重新导出"
 LETTERS = "号码里混进了字母，请核对"
 
+GROUPS = 4  # words one number is written in: 86 138 0013 8000
+
 _KINDS = {
     PhoneNumberType.MOBILE: Kind.MOBILE,
     PhoneNumberType.FIXED_LINE: Kind.FIXED,
@@ -47,16 +49,24 @@ _KINDS = {
     PhoneNumberType.SHARED_COST: Kind.SERVICE,
     PhoneNumberType.UAN: Kind.SERVICE,
 }
-_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−─－ー"), "-")
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−─－ー_"), "-") | dict.fromkeys(map(ord, "·•・"), ".")
 _FORMULA = re.compile(r'="?([^"]*)"?')
 _POWER = re.compile(r"[+-]?\d+(\.\d+)?e[+-]?\d+", re.IGNORECASE)
 _FLOAT = re.compile(r"(\d{7,})\.0+")
 _RUN = re.compile(r"[+(]?\d[\d\-. ()+*]*")
 _EXTENSION = re.compile(
-    r"\s*(?:\([^)\d]{1,6}\))?\s*[,(]?\s*(?:转|轉|分机号?|内线|ext(?:ension)?\.?|x|#)\s*[:.]?\s*(\d{1,6})(?!\d)",
+    r"\s*(?:\([^)\d]{1,6}\))?\s*[,;(]?\s*"
+    r"(?:[转轉]?接?分[机機]号?码?|[转轉]接?|内线|ext(?:ension)?\.?|x|#)\s*[:.=]?\s*(\d{1,6})(?!\d)",
     re.IGNORECASE,
 )
 _DASHED_EXTENSION = re.compile(r"(.*\d)-(\d{1,6})")
+_BRACKETED_EXTENSION = re.compile(r"(.*\d)\s*\((\d{1,6})\)?")
+_GROUPED = re.compile(r"\d{2}(?:,\d{3}){3}")  # a mobile that a sheet shows as an amount
+_SPELLED = dict(zip(map(ord, "〇零幺一二三四五六七八九"), "001123456789", strict=True))
+_SPOKEN = re.compile(
+    r"(?<![〇零幺一二三四五六七八九\d])[1幺一](?:[- ]?[〇零幺一二三四五六七八九\d]){10}(?![〇零幺一二三四五六七八九\d])"
+)
+_HEAD = re.compile(r"\+?86|0086|\(?0\d{2,3}\)?|1[3-9]\d|[48]00")
 _STARRED_EXTENSION = re.compile(r"([^*]*\d)\*(\d{1,6})")
 _NEXT_DESK = re.compile(r"(?:-\d{1,6})?\s*(?:/|、|或)\s*(\d{7,8})(?![\d-])")
 _MOBILE = re.compile(r"(?<!\d)(?:\+?86|0086)?-?(1[3-9]\d{9})(?!\d)")
@@ -156,7 +166,9 @@ def _plain(text: str) -> str:
         text = formula[1]
     if number := _FLOAT.fullmatch(text):
         text = number[1]
-    return text.strip()
+    if _GROUPED.fullmatch(text):
+        text = text.replace(",", "")
+    return _SPOKEN.sub(lambda spoken: spoken[0].translate(_SPELLED), text.strip())
 
 
 def _has_letters_inside(text: str) -> bool:
@@ -188,15 +200,29 @@ def _letter_follows(tail: str) -> bool:
 
 
 def _pieces(written: str) -> Iterator[Phone]:
-    """A desk with its extension behind a dash, or several numbers in one run."""
-    dashed = _DASHED_EXTENSION.fullmatch(written)
+    """A desk with its extension behind a dash or in brackets, or several numbers in one run."""
+    dashed = _DASHED_EXTENSION.fullmatch(written) or _BRACKETED_EXTENSION.fullmatch(written)
     if dashed and (phone := _number(dashed[1], dashed[2])):
         yield phone
         return
     whole = [phone for part in written.split() if (phone := _number(part))]
     if not whole:
         whole = [phone for one in _MOBILE.findall(written) if (phone := _number(one))]
-    yield from whole
+    yield from whole or _groups(written.split())
+
+
+def _groups(words: list[str]) -> Iterator[Phone]:
+    """``138 0013 8000 139 0013 9000``: the words that together are a number, one after another."""
+    at = 0
+    while at < len(words):
+        ends = (
+            range(at + 2, min(at + GROUPS, len(words)) + 1) if _HEAD.fullmatch(words[at]) else ()
+        )
+        tried = ((end, _number(" ".join(words[at:end]))) for end in ends)
+        end, phone = next(((end, phone) for end, phone in tried if phone), (at + 1, None))
+        if phone:
+            yield phone
+        at = end
 
 
 def _number(written: str, extension: str = "") -> Phone | None:

@@ -5,6 +5,7 @@ The codes are those of GB/T 2260, to the prefecture; a county's code names its p
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 
 TABLE = """
@@ -57,6 +58,20 @@ SHORT = (
     "陕陕西 秦陕西 甘甘肃 陇甘肃 青青海 宁宁夏 新新疆 港香港 澳澳门 台台湾"
 )
 RENAMED = {"襄樊": "襄阳", "思茅": "普洱", "通什": "五指山"}
+SEATS = """
+北京 海淀 中关村 亦庄 通州区; 天津 河北区 滨海新区; 上海 浦东 张江 松江 嘉定 闵行 徐汇 静安 虹桥;
+江苏苏州 昆山 常熟 太仓 张家港; 江苏无锡 江阴 宜兴; 浙江宁波 慈溪 余姚; 浙江金华 义乌 东阳 永康;
+浙江嘉兴 海宁 桐乡 平湖; 浙江绍兴 诸暨 柯桥; 浙江温州 乐清 瑞安; 浙江杭州 萧山 余杭 滨江;
+福建泉州 晋江 石狮; 广东广州 番禺 天河区; 广东深圳 宝安 龙岗 前海 福田; 广东佛山 顺德 南海区;
+湖南长沙 浏阳; 山东烟台 龙口; 山东潍坊 寿光; 江苏南京 江宁; 广西防城港 东兴市; 重庆 渝北 江北嘴;
+四川成都 双流 天府新区; 湖北武汉 光谷; 陕西西安 西咸新区; 河北保定 雄安
+"""
+"""Places that are named without their city, behind the city they belong to."""
+COUNTIES: Mapping[str, str] = {
+    county: seat
+    for seat, *counties in (part.split() for part in SEATS.split(";"))
+    for county in counties
+}
 _TRADITIONAL = str.maketrans(
     "廣東龍遼寧蘇慶貴雲陝肅夏陽門瀋濟鄭長漢島臺灣內蘭溫滬連煙廈貴無錫揚鎮鹽紹興麗義烏區縣",
     "广东龙辽宁苏庆贵云陕肃夏阳门沈济郑长汉岛台湾内兰温沪连烟厦贵无锡扬镇盐绍兴丽义乌区县",
@@ -92,6 +107,7 @@ def _letters(text: str) -> str:
 
 
 def _renamed(text: str) -> str:
+    text = re.sub("内蒙(?!古)", "内蒙古", text)
     for old, new in RENAMED.items():
         text = text.replace(old, new)
     return text

@@ -12,12 +12,17 @@ from typing import NamedTuple
 
 from phone import Phone as Ranges
 
-from store.domain.region_codes import spelled_out
+from store.domain.region_codes import COUNTIES, spelled_out
 
 PROVINCE = re.compile(
     "北京|天津|上海|重庆|河北|山西|辽宁|吉林|黑龙江|江苏|浙江|安徽|福建|江西|山东|河南|湖北|湖南|广东|海南|"
     "四川|贵州|云南|陕西|甘肃|青海|内蒙古|广西|西藏|宁夏|新疆|香港|澳门|台湾"
 )
+STREET = r"[东西南北中]?(?:路|街|道|大道|大街|大厦)"
+"""What makes the name of a place the name of a street."""
+_BEGINS = re.compile(rf"(?!河北区)(?:{PROVINCE.pattern})(?!{STREET})")
+_COUNTY = re.compile("|".join(COUNTIES))
+_NO_CITY = re.compile(rf"区|{STREET}")
 LONGEST_CITY = 6  # characters
 WORDS = frozenset(
     [
@@ -75,10 +80,20 @@ def with_province(text: str) -> str:
     A code (440305) and another spelling (Guangdong, 廣東, 粤) are named as people here say it.
     """
     text = spelled_out(text)
-    if PROVINCE.search(text):
+    place = text.removeprefix("中华人民共和国").removeprefix("中国")
+    if place.startswith(("海南藏族", "海南州")):
+        return "青海" + place
+    if _BEGINS.match(place):
         return text
-    heads = (text[:length] for length in range(LONGEST_CITY, 1, -1))
-    return next((_cities()[head] + text for head in heads if head in _cities()), text)
+    if county := _COUNTY.match(place):
+        return COUNTIES[county[0]] + place
+    heads = (place[:length] for length in range(LONGEST_CITY, 1, -1))
+    return next((_cities()[head] + place for head in heads if _is_city(head, place)), text)
+
+
+def _is_city(head: str, place: str) -> bool:
+    """朝阳区 lies in 北京 or 长春, and 南京路 in every town."""
+    return head in _cities() and not _NO_CITY.match(place[len(head) :])
 
 
 def place_named(text: str) -> str:

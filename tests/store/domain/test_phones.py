@@ -98,6 +98,15 @@ def test_province_and_city_of_995_in_1000_prefixes():
         ("0755-86013388（总机）转 6", "+8675586013388", "6"),
         ("1 3 8 0 0 1 3 8 0 0 0", "+8613800138000", ""),
         ("（０２１）５８８８８８８８", "+862158888888", ""),
+        ("0571-88888888（801）", "+8657188888888", "801"),
+        ("0571-88888888转分机801", "+8657188888888", "801"),
+        ("0571-88888888 转接801", "+8657188888888", "801"),
+        ("tel:+86-571-88888888;ext=801", "+8657188888888", "801"),
+        ("010_62770334", "+861062770334", ""),
+        ("138·0013·8000", "+8613800138000", ""),
+        ("13,800,138,000", "+8613800138000", ""),
+        ("一三八 零零一三 八〇〇〇", "+8613800138000", ""),
+        ("138零零138000", "+8613800138000", ""),
     ],
 )
 def test_a_number_is_read(text, e164, extension):
@@ -170,6 +179,25 @@ def test_a_second_desk_of_one_cell_needs_no_area_code():
     ]
 
 
+def test_numbers_written_in_groups_are_no_one_long_number_that_means_nothing():
+    numbers = {
+        text: [phone.e164 for phone in all_phones(text)]
+        for text in (
+            "138 0013 8000 139 0013 9000",
+            "+86 138 0013 8000  0086 139 0013 9000",
+            "010 6277 0334 138 0013 8000",
+            "2026 03 02 138 0013 8000",
+        )
+    }
+
+    assert list(numbers.values()) == [
+        ["+8613800138000", "+8613900139000"],
+        ["+8613800138000", "+8613900139000"],
+        ["+861062770334", "+8613800138000"],
+        ["+8613800138000"],
+    ]
+
+
 def test_the_region_comes_with_the_number():
     assert str(read_phone("13800138000").region) == "北京"
     assert str(read_phone("0755-86013388").region) == "广东深圳"
@@ -197,6 +225,18 @@ def test_a_city_alone_is_given_its_province():
     ],
 )  # fmt: skip
 def test_a_region_is_known_by_its_code_and_in_other_spellings(text, region):
+    assert with_province(text) == region
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        ("青岛市市南区香港中路18号", "山东青岛市市南区香港中路18号"),
+        ("海南藏族自治州", "青海海南藏族自治州"), ("中国苏州", "江苏苏州"), ("朝阳区", "朝阳区"),
+        ("昆山市", "江苏苏州昆山市"), ("浦东新区", "上海浦东新区"), ("内蒙呼市", "内蒙古呼市"), ("义乌", "浙江金华义乌"),
+    ],
+)  # fmt: skip
+def test_a_street_or_a_district_is_no_province_and_a_county_has_one(text, region):
     assert with_province(text) == region
 
 

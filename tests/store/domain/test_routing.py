@@ -307,10 +307,15 @@ def test_a_team_without_history_takes_nobody_elses_prior():
         ("江西南昌", "西南", False),
         ("广西南宁", "西南", False),
         ("湖北京山", "华北", False),
+        ("天津河北区", "河北", False),
+        ("山东青岛市香港中路18号", "港澳台", False),
+        ("上海市浙江中路", "浙江", False),
+        ("上海市南京西路", "南京", False),
+        ("华东区", "华东", True),
     ],
 )
 def test_a_region_is_of_the_province_it_begins_with(region, wanted, lies):
-    """A bug gave 青海海南 and 上海南汇 to 华南, and 江西南昌 to 西南."""
+    """A bug gave 青海海南 and 上海南汇 to 华南, 江西南昌 to 西南, 天津河北区 to 河北."""
     assert in_region(region, wanted) is lies
 
 

@@ -18,14 +18,21 @@ SURNAMES = (
 _COMPOUND = "欧阳|太史|上官|端木|司马|东方|独孤|南宫|夏侯|诸葛|尉迟|皇甫|宇文|长孙|慕容|司徒|令狐|公孙|轩辕|申屠|呼延|拓跋"
 _LONG_TITLES = (
     "先生|女士|小姐|太太|夫人|同学|老师|教授|博士|医生|律师|师傅|老板|老总|总经理|副总|总监|董事长|董事|经理|主任|主管|"
-    "部长|科长|处长|院长|校长|厂长|店长|工程师|助理|秘书|会计|大哥|大姐|阿姨|叔叔"
+    "部长|科长|处长|院长|校长|厂长|店长|工程师|助理|秘书|会计|大哥|大姐|阿姨|叔叔|"
+    "副总经理|总工程师|总工|总助|行长|会长|秘书长|书记|区长|站长|队长|组长|班长|所长|馆长|园长|社长|"
+    "大夫|医师|护士|护士长|教练|编辑|记者|设计师|顾问|专员|代表|采购|采购经理|销售|销售经理|项目经理|"
+    "客户经理|店主|家长|妈妈|爸爸|同志|帅哥|美女|警官|法官|导演|老板娘|某某"
 )
-_HIS = frozenset({"先生", "大哥", "叔叔", "哥", "mr"})
-_HERS = frozenset({"女士", "小姐", "太太", "夫人", "大姐", "阿姨", "姐", "mrs", "ms", "miss"})
+_HIS = frozenset({"先生", "大哥", "叔叔", "帅哥", "爸爸", "哥", "mr"})
+_HERS = frozenset(
+    {"女士", "小姐", "太太", "夫人", "大姐", "阿姨", "美女", "妈妈", "姐", "mrs", "ms", "miss"}
+)
 _SURNAME = re.compile(rf"{_COMPOUND}|[\u3400-\u9fff]")
 _TITLED = re.compile(rf"(?P<who>.+?)(?P<title>{_LONG_TITLES})")
 _SHORT = re.compile(rf"(?P<who>{_COMPOUND}|[\u3400-\u9fff])(?P<title>[总工董哥姐局处科导老某])")
 _FAMILIAR = re.compile(r"(?P<title>[小老阿])(?P<who>[\u4e00-\u9fff])")
+_HIDDEN = re.compile(rf"(?P<who>{_COMPOUND}|[\u3400-\u9fff])(?P<title>\*+|x+)")
+"""As an advertiser's platform hands a name over: 王**."""
 _MR = re.compile(r"(?P<title>mrs|mr|ms|miss|dr|prof)\.?\s+(?P<who>.+)")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -71,7 +78,8 @@ def same_person_name(a: str, b: str) -> bool | None:
     one, two = fold(a), fold(b)
     if not one or not two:
         return None
-    if one == two or _words(a) == _words(b):
+    hidden = "*" in {_parts(a)[1], _parts(b)[1]}
+    if not hidden and (one == two or _words(a) == _words(b)):
         return True
     return _titled(a, b)
 
@@ -91,6 +99,8 @@ def _titled(a: str, b: str) -> bool | None:
 def _parts(name: str) -> tuple[str, str]:
     """The name without its title, and the title: ``张经理`` → ``张, 经理``."""
     text = unicodedata.normalize("NFKC", clean(name)).casefold()
+    if found := _HIDDEN.fullmatch(text):
+        return found["who"], "*"
     if found := _MR.fullmatch(text):
         return fold(found["who"]), found["title"]
     text = fold(name)

@@ -36,6 +36,12 @@ def test_one_name_written_twice(a, b):
         ("Mr Szyslak", "Joe Szyslak"),
         ("Aimee H.", "Aimee Hanson"),
         ("", "张三"),
+        ("张副总经理", "张三"),
+        ("张总工", "张先生"),
+        ("张采购经理", "张三"),
+        ("张**", "张三"),
+        ("张＊＊", "张先生"),
+        ("张**", "张**"),
     ],
 )
 def test_names_that_do_not_speak_against_one_person(a, b):
@@ -50,6 +56,8 @@ def test_names_that_do_not_speak_against_one_person(a, b):
         ("张三", "张三丰"),
         ("张三", "李先生"),
         ("张先生", "张女士"),
+        ("张帅哥", "张女士"),
+        ("李**", "张三"),
         ("Liza Sampson", "Margery Sampson"),
         ("张三", "Zhang San"),
     ],

@@ -109,6 +109,14 @@ TAG = re.compile(r"[#＃]([^\W\d][\w-]*|\d+[^\W\d_][\w-]*)")
 PHONE = re.compile(
     r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?!\d)|(?<!\d)0\d{2,3}-?\d{7,8}(?!\d)"
 )
+# 电话 13812345678 tells how to reach somebody, which is not yet how it was done.
+LABEL = re.compile(
+    r"(?P<whose>(?:新|备用|联系|另一个|[他她]|客户|对方)的?)?(?<![打通回去来拨])"
+    r"(?:电话|手机|座机|固话|tel|phone|微信|企微|vx|邮箱|邮件|e-?mail)"
+    r"(?P<named>(?:地址|号码?|是|为|[:：]|\s)*)"
+    rf"(?={PHONE.pattern}|[\w.+-]+@[\w-]+\.|[a-z](?=[a-z_-]*\d)[a-z\d_-]{{5,19}}(?![\w-]))",
+    re.IGNORECASE,
+)
 STOP = re.compile(r"[，。；！？,;!?\s]")
 CLAUSE = re.compile(r"[，。；！？,;!?]|(?<=[^\x00-\x7f])\s")
 UNTIL = re.compile(r"^\s*(?:[之以]?前|[之以]内)(?!台|端)")
@@ -213,7 +221,7 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
     plain = _blank(bare, [(one.start, one.end) for one in times])
     amount = asked_for(bare, plain)
     outcome = _first_group(OUTCOMES, done)
-    method = _earliest(METHODS, done)
+    method = _method(text, bare, coming, outcome)
     return FollowUp(
         text=text,
         method=method,
@@ -227,8 +235,26 @@ def read_follow_up(text: str, now: datetime, zone: tzinfo) -> FollowUp:
         question=coming.ambiguous if coming else "",
         pains=_pains(plain),
         step=_step(bare, coming),
-        attempt=bool(outcome) or not NOT_OUTSIDE.search(done),
+        attempt=bool(outcome) or not (NOT_OUTSIDE.search(done) or _only_labels(text, method)),
     )
+
+
+def _method(text: str, bare: str, coming: Found | None, outcome: str) -> str:
+    """How it was done. 电话 13812345678 没接 was a call: nothing else says how, and it had an outcome."""
+    labels = list(LABEL.finditer(text))
+    told = [one for one in labels if one["whose"] or one["named"].strip()]
+    without, but_bare = (
+        _earliest(
+            METHODS, normalise(_without_step(_blank(bare, [o.span() for o in those]), coming))
+        )
+        for those in (labels, told)
+    )
+    return without or (but_bare if outcome else "")
+
+
+def _only_labels(text: str, method: str) -> bool:
+    """Whether a way to reach somebody is written down, and nothing that was done."""
+    return not method and LABEL.search(text) is not None
 
 
 def amount_to_ask(log: FollowUp, now: datetime, zone: tzinfo) -> Doubt | None:

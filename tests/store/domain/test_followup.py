@@ -39,6 +39,15 @@ def test_a_whole_sentence_is_understood():
 
 
 @pytest.mark.parametrize(
+    ("text", "tried"),
+    [("电话 13812345678", False), ("他微信 zhang88", False), ("电话 13812345678 没接", True),
+     ("13812345678 聊了", True), ("电话聊了报价", True)],
+)  # fmt: skip
+def test_a_way_to_reach_somebody_that_is_written_down_is_no_try(text, tried):
+    assert read(text).attempt is tried
+
+
+@pytest.mark.parametrize(
     ("text", "method"),
     [
         ("电话聊了报价", "电话"),
@@ -51,6 +60,18 @@ def test_a_whole_sentence_is_understood():
         ("聊了报价，下周三微信发方案", ""),  # what is planned is not what was done
         ("电话聊了报价，下周三上门", "电话"),
         ("聊了报价", ""),
+        ("电话 13812345678", ""),  # was 电话: it names a number, nobody was called
+        ("电话：0571-88888888 加了微信", "微信"),  # was 电话
+        ("客户的电话是13812345678，微信聊了报价", "微信"),  # was 电话
+        ("新电话 13812345678 他说有意向", ""),  # was 电话
+        ("微信号 zhang88，电话聊了报价", "电话"),  # was 微信
+        ("邮箱 wang@x.cn 电话聊的", "电话"),  # was 邮件
+        ("电话 13812345678 没接", "电话"),
+        ("电话 13812345678 聊了报价", "电话"),
+        ("打电话13812345678没人接", "电话"),
+        ("打了电话 13812345678", "电话"),
+        ("微信 聊了 CRM 报价", "微信"),
+        ("called 13812345678, no answer", "电话"),
     ],
 )
 def test_the_method_is_how_it_was_done_not_how_it_goes_on(text, method):

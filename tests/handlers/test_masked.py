@@ -1,5 +1,7 @@
 """What nobody has claimed stays masked, wherever it is told; and only its pool gives it away."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import update
 
@@ -8,7 +10,7 @@ from bot.dispatch import hear
 from bot.incoming import DirectoryChanged
 from bot.transfer import export_leads
 from bot.wiring import rules
-from cards.doubts import doubt_card
+from cards.doubts import doubt_card, doubts_card, merged_card
 from cards.lead import View, lead_card
 from handlers import sweeps
 from handlers.announce import record
@@ -16,13 +18,13 @@ from handlers.capture import capture
 from handlers.leadpage import lead_page
 from store import tables as t
 from store.db import Store
-from store.domain.lead import Place
+from store.domain.lead import Place, Stage
 from store.domain.masking import redacted
 from store.domain.team import Platform
 from tests.conftest import team
 from tests.handlers.people import answers, captured, enquiry, lead, says
 from tests.handlers.test_pool import DAY, EAST, PHONE, pooled, under
-from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES
+from tests.store.domain.leads import CALENDAR_NOW, CHEN, HAN, LI, RULES, ZHOU
 from tests.store.domain.leads import lead as a_lead
 
 NAME = "欧阳静"
@@ -145,6 +147,35 @@ def test_of_two_that_share_a_number_the_claimed_one_does_not_tell_it():
 
     told = ["19912340042" in "".join(value for _, value in card.rows) for card in cards]
     assert told == [False, True], "whole only where both are claimed"
+
+
+@pytest.mark.parametrize("reader", [CHEN, ZHOU, HAN], ids=lambda member: member.role)
+def test_no_part_of_a_duplicate_question_names_whom_nobody_has_claimed(reader):
+    """Title, every row, the list of questions and the answer: each shows a name of its own."""
+    free = a_lead(owner=None, place=Place.POOL, name=NAME, company="云栖机密", stage=Stage.NEW)
+    nameless = replace(free, name="", id=43)
+    owned = a_lead(id=44, owner=LI, name="司马光")
+
+    cards = [
+        doubt_card(free, [owned, nameless], reader),
+        doubt_card(owned, [free, nameless], reader),
+        doubts_card([(free, owned), (owned, nameless)], 2, 1, reader),
+        merged_card(free, owned, reader),
+    ]
+
+    for card in cards:
+        assert NAME not in str(card)
+        assert "云栖机密" not in str(card)
+        assert "欧*" in str(card) or "欧阳*" in str(card)
+        assert f"#{free.id}" in str(card)
+
+
+def test_whom_a_duplicate_question_is_about_is_named_to_whom_may_see_them():
+    owned = a_lead(owner=LI, name=NAME)
+
+    told = {who.name: NAME in str(doubt_card(owned, [owned], who)) for who in (CHEN, LI, HAN)}
+
+    assert told == {CHEN.name: True, LI.name: True, HAN.name: False}
 
 
 # -- given, claimed, found ------------------------------------------------------

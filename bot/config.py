@@ -118,7 +118,10 @@ class Database(Section):
 
 
 class Api(Section):
+    """``whole``: sources whose key reads also what lies unclaimed in a pool unmasked."""
+
     keys: dict[str, SecretStr] = {}
+    whole: tuple[str, ...] = ()
 
     @field_validator("keys")
     @classmethod
@@ -137,6 +140,13 @@ class Api(Section):
         if len({key.get_secret_value() for key in keys.values()}) < len(keys):
             raise ValueError("two sources have the same key")
         return keys
+
+    @model_validator(mode="after")
+    def _whole_to_whom(self) -> Self:
+        unknown = sorted(set(self.whole) - set(self.keys))
+        if unknown:
+            raise ValueError(f"whole: no key is called {', '.join(unknown)}")
+        return self
 
 
 class AiBot(Section):

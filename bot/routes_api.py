@@ -4,7 +4,6 @@ import hmac
 import json
 import time
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,22 +12,17 @@ from aiohttp import web
 from bot.config import stage_names
 from bot.gather import Busy
 from bot.keys import GATHERER, RELAY, SETTINGS, STORE
+from bot.leadjson import Reader, lead_json
 from bot.problems import as_problems, problem, strict_json
 from store.domain.custom import checked
 from store.domain.errors import NotFound
 from store.domain.intake import BadFields, read_fields
-from store.domain.lead import KINDS, Lead, Place
-from store.domain.merge import UNDO
+from store.domain.lead import Place
 from store.domain.newlead import NewLead
-from store.leads import Past
 
 MINUTE = 60.0
 PAGE = 50
 LARGEST_PAGE = 200
-GIVEN = (
-    "name", "phone", "email", "wechat", "company", "title", "region", "industry", "product",
-    "message", "keyword", "campaign", "channel", "external_id", "rep", "source",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -130,7 +124,7 @@ async def get_lead(request: web.Request) -> web.Response:
         lines = await tx.leads.story(int(number))
     if not found:
         return problem(404, str(NotFound(int(number))))
-    return _json(lead_json(found[0], lines))
+    return _json(lead_json(found[0], lines, _reader(request)))
 
 
 async def get_leads(request: web.Request) -> web.Response:
@@ -147,8 +141,15 @@ async def get_leads(request: web.Request) -> web.Response:
         )
         lines = await tx.leads.history(lead.id for lead in leads)
     following = leads[-1].id if len(leads) == limit else None
-    shown = [lead_json(lead, lines.get(lead.id, ())) for lead in leads]
+    reader = _reader(request)
+    shown = [lead_json(lead, lines.get(lead.id, ()), reader) for lead in leads]
     return _json({"leads": shown, "next": following})
+
+
+def _reader(request: web.Request) -> Reader:
+    source = request[SOURCE]
+    whole = source in request.app[SETTINGS].api.whole
+    return Reader(source, whole=whole, fields=request.app[STORE].rules.fields)
 
 
 def _wrong_query(request: web.Request) -> dict[str, str]:
@@ -169,56 +170,6 @@ def _wrong_query(request: web.Request) -> dict[str, str]:
         elif name not in {"after", "limit", "stage", "place", "source"}:
             wrong[name] = "没有这个参数"
     return wrong
-
-
-def lead_json(lead: Lead, lines: Sequence[Past]) -> dict[str, Any]:
-    """A lead as programs see it (the public interface's "A lead as JSON coming out")."""
-    owner = lead.owner
-    return {
-        "id": lead.id,
-        **{name: getattr(lead, name) for name in GIVEN},
-        "consent": {"text": lead.consent_text, "at": _time(lead.consent_at)},
-        "opted_out_at": _time(lead.opted_out_at),
-        "utm": dict(lead.utm),
-        "fields": dict(lead.fields),
-        "stage": lead.stage,
-        "qualification": lead.qualification,
-        "score": lead.score,
-        "grade": lead.grade,
-        "owner": {"name": owner.name, "wecom": owner.wecom, "dingtalk": owner.dingtalk}
-        if owner
-        else None,
-        "place": lead.place,
-        "due": _time(lead.due_at),
-        "amount": lead.amount,
-        "tags": _tags(lines),
-        "doubles": list(lead.doubles),
-        "merged_into": lead.merged_into,
-        "linked": list(lead.linked),
-        "line": lead.line,
-        "channel_class": lead.channel_class,
-        "captured_at": _time(lead.captured_at),
-        "history": [_line(past) for past in lines],
-    }
-
-
-def _tags(lines: Sequence[Past]) -> list[str]:
-    return list(dict.fromkeys(tag for past in lines for tag in past.data.get("tags", ())))
-
-
-def _line(past: Past) -> dict[str, Any]:
-    return {
-        **{name: value for name, value in past.data.items() if name != UNDO},
-        "at": _time(past.at),
-        "by": past.by.name if past.by else None,
-        "kind": past.kind,
-        "label": KINDS[past.kind],
-        "text": past.text,
-    }
-
-
-def _time(at: Any) -> str | None:
-    return at.isoformat() if at else None
 
 
 def _json(body: dict[str, Any]) -> web.Response:

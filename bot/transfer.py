@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from bot.config import SOURCE_LIMIT, Settings, stage_names
 from bot.files import BYTES_LIMIT, Row, lead_rows, lead_sheets, neutralise, read_tables
 from bot.gather import take_together
-from bot.routes_api import GIVEN
+from bot.leadjson import GIVEN
 from bot.sandbox.clock import kept
 from bot.serve import NotRunning, prepare_database
 from bot.versions import held, ruled

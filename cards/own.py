@@ -6,7 +6,7 @@ from cards.limits import plain
 from cards.model import Card
 from store.domain.custom import FieldRule, missing, said
 from store.domain.lead import Lead
-from store.domain.masking import sees_whole
+from store.domain.masking import sees_whole, told_field
 from store.domain.team import Member
 
 ROWS = 6
@@ -25,9 +25,10 @@ def own_rows(
     lead: Lead, reader: Member, rules: tuple[FieldRule, ...]
 ) -> tuple[tuple[str, str], ...]:
     """What is filled in; a hidden one only for who may see the whole lead."""
-    seen = sees_whole(lead, reader)
-    return tuple(
-        (rule.name, plain(value))
+    whole = sees_whole(lead, reader)
+    # A number of the person's may stand in a field that is not hidden.
+    shown = {
+        rule.name: lead.fields.get(rule.name) if whole else told_field(lead, rule)
         for rule in rules
-        if (value := said(lead.fields, rule.name)) and (seen or not rule.hidden)
-    )
+    }
+    return tuple((name, plain(value)) for name in shown if (value := said(shown, name)))

@@ -10,7 +10,7 @@ from store.db import Tx
 from store.domain.custom import FieldRule, missing, read, said
 from store.domain.errors import BadCommand
 from store.domain.lead import Lead
-from store.domain.masking import hidden, redacted, sees_whole
+from store.domain.masking import hidden, sees_whole, told_field
 from store.domain.scoring import filled_in
 from store.domain.team import Member
 
@@ -67,7 +67,7 @@ def _told(lead: Lead, rule: FieldRule, *, whole: bool) -> str:
     value = said(lead.fields, rule.name)
     if not value:
         return "没填"
-    return value if whole else "领取后可见" if rule.hidden else redacted(value, lead)
+    return value if whole else "领取后可见" if rule.hidden else str(told_field(lead, rule))
 
 
 def _overview(lead: Lead, by: Member, rules: tuple[FieldRule, ...]) -> str:

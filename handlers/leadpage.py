@@ -7,12 +7,9 @@ from cards.lead import detail_text
 from cards.words import source_name
 from store.db import Tx
 from store.domain.lead import KINDS, NAMING, Lead, LeadId, may_see
-from store.domain.masking import redacted, sees_whole
+from store.domain.masking import names_told, redacted, sees_whole
 from store.domain.team import Member
 from store.leads import Past
-
-NAMED = ("姓名", "公司")
-"""The same, as it is filled in by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +39,8 @@ async def reading(tx: Tx, by: Member, lead: Lead, story: Sequence[Past]) -> Call
         return str
     merged = await tx.leads.many(await tx.leads.with_merged(lead.id))
     names = {getattr(one, name) for one in merged for name in NAMING}
-    for past in story:
-        enquiry = past.data.get("enquiry", {})
-        names |= {str(enquiry.get(name) or "") for name in NAMING}
-        names |= {str(past.data["from"])} if past.data.get("field") in NAMED else set()
-    return lambda line: redacted(line, lead, names)
+    told = names | names_told(story)
+    return lambda line: redacted(line, lead, told)
 
 
 async def consents(tx: Tx, lead_id: LeadId) -> tuple[str, ...]:

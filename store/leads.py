@@ -61,6 +61,8 @@ BY_HAND = case({"A": 0, "B": 1, "D": 3}, value=t.leads.c.importance, else_=2)
 BEST = (BY_HAND, t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
 KEYS_PER_QUERY = 400
+LEAST_DIGITS = 4
+"""Of a number to call, which a search of the pool must not find."""
 PARTING = {
     Kind.RELEASED, Kind.RETURNED, Kind.RECLAIMED, Kind.LEFT, Kind.TRANSFERRED, Kind.DECLINED,
 }  # fmt: skip
@@ -670,8 +672,8 @@ def _seen_by(by: Member) -> ColumnElement[bool]:
 
 
 def _unmasked(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:
-    """A number that may be somebody's finds nothing, wherever it is written."""
-    return [false()] if re.search(r"\d{4}", words) else _about(words, columns)
+    """A number that may be somebody's finds nothing, wherever it is written, also in pieces."""
+    return [false()] if len(re.findall(r"\d", words)) >= LEAST_DIGITS else _about(words, columns)
 
 
 def _about(words: str, columns: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -1,11 +1,14 @@
 """What is masked until a lead is claimed, also where it stands in somebody's words."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from typing import Any, Protocol
 
+from store.domain.custom import FieldRule, said
 from store.domain.emails import masked_email
-from store.domain.lead import Lead, Place, may_see
+from store.domain.lead import NAMING, Lead, Place, may_see
 from store.domain.names import SURNAMES, masked_name
 from store.domain.phones import masked
 from store.domain.team import Member
@@ -16,13 +19,36 @@ INTRODUCED = re.compile(
     rf"(?P<by>我是|我叫|叫我|姓名|名字|联系人)(?P<mark>\s*[:：是叫]?\s*)"
     rf"(?P<who>(?:{SURNAMES})(?:(?!{NO_NAME})[\u4e00-\u9fff·]){{1,2}})"
 )
+NAMED = ("姓名", "公司", "邮箱", "微信")
+"""What says who somebody is, as it is filled in by hand."""
 ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 
 
+class Said(Protocol):
+    """A line of a history, as far as it may name somebody."""
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+def pooled(lead: Lead) -> bool:
+    """Whether it lies in a pool, where nobody sees name and number before it is claimed."""
+    return lead.owner is None and lead.place == Place.POOL
+
+
 def sees_whole(lead: Lead, by: Member) -> bool:
-    """Whether ``by`` sees name and number: in a pool nobody does before it is claimed."""
-    pooled = lead.owner is None and lead.place == Place.POOL
-    return may_see(lead, by) and not pooled
+    """Whether ``by`` sees name and number."""
+    return may_see(lead, by) and not pooled(lead)
+
+
+def names_told(story: Iterable[Said]) -> set[str]:
+    """Everything the person was called in the enquiries and corrections of ``story``."""
+    names: set[str] = set()
+    for past in story:
+        enquiry = past.data.get("enquiry", {})
+        names |= {str(enquiry.get(name) or "") for name in NAMING}
+        names |= {str(past.data["from"])} if past.data.get("field") in NAMED else set()
+    return names
 
 
 def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
@@ -44,9 +70,12 @@ def _introduced(found: re.Match[str]) -> str:
     return f"{found['by']}{found['mark']}{masked_name(found['who'])}"
 
 
-def hidden(lead: Lead) -> Lead:
-    """As whoever has not claimed it may have it on paper; what is not in a pool stays whole."""
-    if lead.owner is not None or lead.place != Place.POOL:
+def hidden(lead: Lead, fields: Sequence[FieldRule] = ()) -> Lead:
+    """As whoever has not claimed it may have it on paper; what is not in a pool stays whole.
+
+    ``fields``: the company's own, of which those that are not hidden are told.
+    """
+    if not pooled(lead):
         return lead
     return replace(
         lead,
@@ -58,11 +87,30 @@ def hidden(lead: Lead) -> Lead:
         message=redacted(lead.message, lead),
         title=redacted(lead.title, lead),
         product=redacted(lead.product, lead),
+        keyword=redacted(lead.keyword, lead),
+        consent_text=redacted(lead.consent_text, lead),
         other_names=(),
         external_userid="",
         external_id="",
-        fields={},
+        fields={rule.name: value for rule in fields if (value := told_field(lead, rule)) != ""},
     )
+
+
+def told_field(lead: Lead, rule: FieldRule) -> Any:
+    """The lead's value as who may only see it masked is told; "" when it is hidden or blank."""
+    value = lead.fields.get(rule.name)
+    if rule.hidden or value is None or isinstance(value, int | float):
+        return "" if rule.hidden or value is None else value
+    text = said(lead.fields, rule.name)
+    return text if _is_day(text) else redacted(text, lead)
+
+
+def _is_day(text: str) -> bool:
+    """A date has as many digits as a number to call."""
+    try:
+        return len(text) == len("2026-03-02") and bool(date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _masked(value: str) -> str:

@@ -7,8 +7,10 @@ from http import HTTPStatus
 import pytest
 
 from store import tables as t
+from store.domain.errors import ConfigError
 from store.domain.intake import LIMITS
 from tests.bot.conftest import KEY, configured
+from tests.handlers.people import says
 
 PHONE = "13812345678"
 PROBLEM = "application/problem+json"
@@ -426,3 +428,124 @@ async def test_a_field_of_the_companys_own_has_to_be_of_its_type(start, sqlite):
 
     assert (status, list(fields(body))) == (422, ["fields.预算"])
     assert kept == 201
+
+
+# -- what nobody has claimed ------------------------------------------------------------
+
+PARTNER = KEY[::-1]
+NOBODY = [{"name": "陈主管", "wecom": "chenzg", "role": "manager"}]
+"""A team in which a lead stays in the pool."""
+FIELDS = [
+    {"name": "预算", "type": "number"},
+    {"name": "备注"},
+    {"name": "家庭住址", "hidden": True},
+]
+SECRET = {
+    "name": "欧阳静", "phone": PHONE, "email": "ouyang@example.com", "wechat": "oyj888",
+    "company": "云栖机密", "message": f"我是欧阳静，打 {PHONE}",
+    "fields": {"预算": 3000, "备注": f"找欧阳静 {PHONE}", "家庭住址": "文三路一号", "另外": "机密"},
+}  # fmt: skip
+SECRETS = ("欧阳静", PHONE, "ouyang@", "oyj888", "云栖机密", "文三路", '"机密')
+
+
+@pytest.fixture
+async def nobody(database, start):
+    api = {"keys": {"website": KEY, "partner": PARTNER, "crm": "a-third-random-key"}}
+    more = {"team": NOBODY, "field": FIELDS, "api": api | {"whole": ["crm"]}}
+    return await start(configured(database, **more))
+
+
+async def seen(web, number, key):
+    """The lead alone, and in the list."""
+    _, alone = await web.get(f"/api/leads/{number}", key)
+    _, page = await web.get("/api/leads", key)
+    return alone, next(lead for lead in page["leads"] if lead["id"] == number)
+
+
+async def test_what_lies_in_the_pool_is_masked_for_another_key(nobody):
+    """Whoever held any key read name, number and history of everybody in the pool."""
+    _, body = await nobody.post(SECRET)
+
+    for lead in await seen(nobody, body["id"], PARTNER):
+        assert (lead["place"], lead["masked"]) == ("pool", True)
+        assert not [secret for secret in SECRETS if secret in json.dumps(lead, ensure_ascii=False)]
+        assert (lead["phone"], lead["name"]) == ("138****5678", "欧阳*")
+        assert lead["fields"] == {"预算": 3000, "备注": "找欧阳* 138****5678"}
+        assert lead["history"][0]["text"] == "我是欧阳*，打 138****5678"
+
+
+async def test_the_key_that_handed_it_in_reads_what_it_said(nobody):
+    _, body = await nobody.post(SECRET)
+
+    for lead in await seen(nobody, body["id"], KEY):
+        same = ("name", "email", "wechat", "company", "message", "fields")
+        assert {name: lead[name] for name in same} == {name: SECRET[name] for name in same}
+        assert lead["phone"] == f"+86{PHONE}"
+        assert lead["history"][0]["text"] == SECRET["message"]
+
+
+async def test_a_duplicate_tells_its_sender_nothing_but_its_own_words(nobody):
+    _, first = await nobody.post(SECRET)
+
+    status, body = await nobody.post({"phone": PHONE, "message": "再问"}, PARTNER)
+
+    assert (status, body) == (200, {"id": first["id"], "duplicate": True})
+    for lead in await seen(nobody, first["id"], PARTNER):
+        told = json.dumps(lead, ensure_ascii=False)
+        assert lead["phone"] == f"+86{PHONE}", "they have it from the person themselves"
+        assert "再问" in [line["text"] for line in lead["history"]]
+        assert not [s for s in SECRETS if s != PHONE and s in told]
+
+
+async def test_what_was_logged_before_it_came_to_the_pool_names_nobody(start, database, clock):
+    web = await start(configured(database))
+    _, body = await web.post({"name": "欧阳静", "phone": PHONE, "rep": "李雷"})
+    said = "电话 欧阳静说换成 139 1234 5678，报价 12万 #欧阳静 3月4日15点再约"
+    await says(web.service.store, "lilei", f"领取 {body['id']}")
+    await says(web.service.store, "lilei", f"跟进 {body['id']} {said}")
+
+    owned, _ = await seen(web, body["id"], PARTNER)
+    await says(web.service.store, "lilei", f"放回 {body['id']}")
+
+    for lead in await seen(web, body["id"], PARTNER):
+        told = json.dumps(lead, ensure_ascii=False)
+        logged = next(line for line in lead["history"] if line["kind"] == "followed")
+        assert "欧阳静" not in told
+        assert "1234 5678" not in told
+        assert (logged["amount"], logged["next_at"]) == (120000, "2026-03-04T07:00:00+00:00")
+    assert (owned["masked"], owned["name"]) == (False, "欧阳静")
+    assert said in [line["text"] for line in owned["history"]]
+
+
+async def test_a_key_that_may_sees_the_pool_whole(nobody):
+    _, body = await nobody.post(SECRET)
+
+    for lead in await seen(nobody, body["id"], "a-third-random-key"):
+        assert (lead["masked"], lead["name"], lead["phone"]) == (False, "欧阳静", f"+86{PHONE}")
+        assert lead["fields"] == SECRET["fields"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [f"phone={PHONE}", "phone=5678", f"q={PHONE}", f"search={PHONE}", "name=%E6%AC%A7"],
+)
+async def test_nobody_is_found_by_the_digits_of_a_number(nobody, query):
+    await nobody.post(SECRET)
+
+    status, body = await nobody.get(f"/api/leads?{query}", PARTNER)
+
+    assert (status, "leads" in body) == (422, False)
+
+
+async def test_digits_that_are_taken_for_a_source_or_a_number_find_nobody(nobody):
+    await nobody.post(SECRET)
+
+    _, page = await nobody.get(f"/api/leads?source={PHONE}", PARTNER)
+    status, _ = await nobody.get(f"/api/leads/{PHONE}", PARTNER)
+
+    assert (page["leads"], status) == ([], 404)
+
+
+def test_only_a_key_that_is_there_may_see_whole():
+    with pytest.raises(ConfigError, match="no key is called ghost"):
+        configured("sqlite+aiosqlite:///x.db", api={"keys": {"website": KEY}, "whole": ["ghost"]})

@@ -59,6 +59,18 @@ async def test_a_masked_phone_is_not_found_by_its_digits(store):
     assert "找到 1 条" in await says(store, "lilei", f"线索 {PHONE}")
 
 
+async def test_a_number_in_a_column_that_is_searched_is_not_found_in_pieces(store):
+    """Two pieces of three digits found whom four digits did not."""
+    await pooled(store, product=f"CRM，打 {PHONE}")
+
+    said = [
+        await says(store, "lilei", f"公海 {words}") for words in ("199 123", "9 9 1 2", "５６７８")
+    ]
+
+    assert all("没有和" in one for one in said)
+    assert "CRM" in await says(store, "lilei", "公海 crm")
+
+
 @pytest.mark.parametrize("who", ["lilei", "chenzg", "zhousc"])
 async def test_nobody_reads_name_or_number_before_it_is_claimed(store, who):
     number = await pooled(

@@ -62,10 +62,11 @@ YEAR = (
     r"|(?P<rel>大前年|今年|本年|这一年|明年|来年|下年|后年|去年|上年|前年))的?"
 )
 MONTH = (
-    rf"(?<![近历])(?:(?:{YEAR})?(?P<month>{N})月份?"
+    rf"(?<![近历])(?:(?:{YEAR})?(?P<month>{N}|(?<![\d万千百{CN}十])元(?=月))月份?"
     r"|(?P<turn>上+一?个?|(?<!一)下+一?个?|本|这个?|当|次|今个)月份?)的?"
 )
-PART = r"(?:初|中旬|中|底|末|上旬|下旬|最后一天)"
+TAIL = r"尾(?![款数号单货巴])"
+PART = rf"(?:初|中旬|中|底|末|{TAIL}|上旬|下旬|最后一天)"
 RELATIVE_YEARS = {
     word: ahead
     for ahead, words in enumerate(
@@ -140,7 +141,8 @@ def months(match: re.Match[str], today: date) -> Iterable[tuple[int, int]]:
     """(year, month) as named; without a month this one and those that follow."""
     named = match.groupdict()
     if named.get("month"):
-        return ((year, value(named["month"])) for year in years(match, today))
+        month = 1 if named["month"] == "元" else value(named["month"])
+        return ((year, month) for year in years(match, today))
     turn = named.get("turn")
     if turn is None:
         return (_month(today, ahead) for ahead in range(13))
@@ -247,6 +249,20 @@ def today_in_years(match: re.Match[str], today: date) -> Iterator[Days]:
     yield from one(add_months(today, 12 * RELATIVE_YEARS[match["rel"]]))
 
 
+def same_day_later(match: re.Match[str], today: date) -> Iterator[Days]:
+    """下个月今天 and 下周这个时候 are days like today, not where the month or the week begins."""
+    ahead = _turns(match["turn"])
+    yield from one(add_months(today, ahead) if match["month"] else today + 7 * ahead * DAY)
+
+
+def within(match: re.Match[str], today: date) -> Iterator[Days]:
+    """年内 ends with the year, 周内 with the week."""
+    if match["unit"] == "年":
+        yield from one(date(today.year, 12, 31))
+    else:
+        yield _in_week(today - today.weekday() * DAY, None, today)
+
+
 def half_year(match: re.Match[str], today: date) -> Iterator[Days]:
     for year in years(match, today):
         month = 1 if match["half"] == "上" else 7
@@ -335,7 +351,7 @@ def _listed(text: str) -> dict[str, tuple[int, int]]:
 
 
 FIXED_FESTIVALS = _listed(
-    "元旦 1/1, 情人节 2/14, 圣瓦伦丁节 2/14, 妇女节 3/8, 植树节 3/12, 消费者权益日 3/15, 三一五 3/15,"
+    "元旦 1/1, 情人节 2/14, 圣瓦伦丁节 2/14, 妇女节 3/8, 三八妇女节 3/8, 三八节 3/8, 植树节 3/12, 消费者权益日 3/15, 三一五 3/15,"
     "愚人节 4/1, 劳动节 5/1, 五一 5/1, 青年节 5/4, 儿童节 6/1, 六一 6/1, 618 6/18, 建党节 7/1,"
     "建军节 8/1, 教师节 9/10, 国庆 10/1, 十一 10/1, 万圣节 10/31, 双十一 11/11, 双11 11/11, 双十二 12/12,"
     "双12 12/12, 平安夜 12/24, 圣诞 12/25, 跨年 12/31"
@@ -356,7 +372,7 @@ FESTIVALS = [
 ]
 HOLIDAY_LENGTH = {"春节": 7, "过年": 7, "农历新年": 7, "国庆": 7, SHORT: 7, "五一": 5, "劳动节": 5}
 AROUND = (
-    r"(?:假期|长假|当天|那天|期间|前后)?(?:(?:(?P<after>(?:之|以|过)?后)|(?P<before>(?:之|以)?前(?!后)))"
+    r"(?:假期|长假|当天|那天|期间|前后)?(?:(?:(?P<after>(?:之|以|过)?后|(?:放假|放完假|休假|休完假)?(?:回来|结束|上班)(?:[之以]?后(?!天))?)|(?P<before>(?:之|以)?前(?!后)))"
     r"(?:的?(?P<count>\d{1,2}|[一二两三四五六七八九十])个?(?P<span>天|日|周|星期|礼拜|月)(?![一二三四五六日天\d])"
     r"|(?<=后)的?(?:上班)?的?(?:第一|首)(?:天|个?工作日))?)?"
 )
@@ -366,6 +382,15 @@ def festival(match: re.Match[str], today: date) -> Iterator[Days]:
     for year in years(match, today):
         for day in _festivals(match["name"], year):
             yield from one(_around(match, day))
+
+
+def past_festival(match: re.Match[str], today: date) -> Iterator[Days]:
+    """过完年, 过完国庆."""
+    name = {"年": "春节", "春": "春节"}.get(match["name"], match["name"])
+    for year in years(match, today):
+        yield from (
+            Days(day, day) for on in _festivals(name, year) for day in [_back_at_work(on, name)]
+        )
 
 
 def new_year(match: re.Match[str], today: date) -> Iterator[Days]:
@@ -438,7 +463,9 @@ QUANTITY = (
     r"(?P<lead>再过|过|等|未来|今后|接下来|往后|(?<![以之最])[下后](?=[\d三四五六七八九]))?的?"
     r"(?P<n>半|几|\d{1,4}(?:\.\d)?|[一二两俩三四五六七八九十百]{1,4})[多来]?(?P<of>个)?(?P<half>半)?多?"
 )
-SHIFT = r"(?P<half_after>半)?(?:(?P<ahead>(?:之|以)?[后内])|(?P<back>(?:之|以)?前))?"
+SHIFT = (
+    r"(?P<half_after>半)?(?:(?P<ahead>(?:之|以)?[后内](?:的?今[天日])?)|(?P<back>(?:之|以)?前))?"
+)
 ABOUT = re.compile(r"[一二两三四五六七八九]{2}")  # 三四天后, 两三个小时后
 SPANS = {"未来", "今后", "接下来", "往后"}
 WORKDAY_UNITS = {"工作日", "交易日"}
@@ -494,7 +521,16 @@ def numeric(match: re.Match[str], today: date) -> Iterator[Days]:
             yield Days(date(year, month, day), date(year, month, day))
 
 
-ENGLISH_DAYS = {"today": 0, "to": 0, "tomorrow": 1, "yesterday": -1, "the day after tomorrow": 2}
+ENGLISH_DAYS = {
+    "today": 0,
+    "to": 0,
+    "tomorrow": 1,
+    "tmr": 1,
+    "tmrw": 1,
+    "tmw": 1,
+    "yesterday": -1,
+    "the day after tomorrow": 2,
+}
 ENGLISH_COUNTS = [
     "a",
     "one",
@@ -541,6 +577,15 @@ def english_span(match: re.Match[str], today: date) -> Iterator[Days]:
         yield whole_month(*_month(today, turn))
 
 
+def english_end(match: re.Match[str], today: date) -> Iterator[Days]:
+    """EOM is the last day of a month, EOW the Friday of a week."""
+    turn = ENGLISH_TURNS[match["turn"] or "this"]
+    if (match["unit"] or match["short"])[0] == "m":
+        yield from one(whole_month(*_month(today, turn)).last)
+    else:
+        yield from one(today + (4 - today.weekday() + 7 * turn) * DAY)
+
+
 def english_away(match: re.Match[str], today: date) -> Iterator[Days]:
     count, unit = english_count(match["n"] or match["later"]), match["unit"] or match["unit_later"]
     if unit.startswith("month"):
@@ -570,6 +615,11 @@ ONE = r"一(?!直|次|定|共|般|些|样|切|旦|点|起[吃去聊看开来讨�
 DAY_OF_WEEK = (
     rf"(?P<day>{ONE}|[二三四五六](?!次|天)|日(?!程|报|常|记)|天|末|[1-7](?![\d点:.个天万千次%/-]))"
 )
+# 10-15万 is money, 10-15人 are people, 10-15天 is a span.
+COUNTED = (
+    r"[\d%-]|\s?(?:[万亿元块]|[wk](?![a-z]))|[千百台套家名件次折倍]|个(?!月)|[人天](?!$)|分钟|小时"
+)
+NOW_AGAIN = r"(?:这个?时候|这个?时间|这个点|此时|同一个?时间|同样的?时间|同一时刻)"
 NO_DAY = r"(?![\d点时:个天周年月%.,万千百台套人件家次条楼分])"
 TIME_OF_DAY = (
     r"(?:[上下中]午|早|晚|傍晚|凌晨|\d{1,2}(?:[点:]))"  # 12.5下午3点 is a date, 12.5万 is none
@@ -582,7 +632,7 @@ MONTHS = (
 )
 ENGLISH: tuple[tuple[str, Reader, dict[str, bool]], ...] = (
     (
-        r"(?P<word>today|tomorrow|yesterday|(?:the )?day after tomorrow|to(?=night))",
+        r"(?P<word>today|tomorrow|tmrw?|tmw|yesterday|(?:the )?day after tomorrow|to(?=night))",
         english_day,
         {},
     ),
@@ -596,6 +646,14 @@ ENGLISH: tuple[tuple[str, Reader, dict[str, bool]], ...] = (
         {"again": True, "weekday": True},
     ),
     (r"(?P<turn>next|this) (?P<unit>week|month)", english_span, {}),
+    (
+        (
+            r"(?:by |before |at )?(?:the )?(?:eo(?P<short>[wm])"
+            r"|end of (?:the )?(?:(?P<turn>next|this) )?(?P<unit>week|month))"
+        ),
+        english_end,
+        {},
+    ),
     (
         (
             rf"(?:in (?P<n>{COUNT}) (?P<unit>days?|weeks?|months?)"
@@ -622,8 +680,17 @@ RULES: tuple[Rule, ...] = (
     _rule(
         r"(?P<year>\d{4})(?P<sep>[-/.])(?P<month>\d{1,2})(?P=sep)(?P<day>\d{1,2})(?!\d)", numeric
     ),
+    _rule(
+        r"(?<![\da-z#.,-])(?<![单号][ :])(?<![单号])(?P<year>20[2-4]\d)(?P<month>0[1-9]|1[0-2])(?P<day>[0-2]\d|3[01])(?![\da-z.,%万千百元块-])",
+        numeric,
+    ),
     _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4}|\d{2})(?!\d)", numeric),
-    _rule(r"(?P<month>\d{1,2})/(?P<day>\d{1,2})[日号]?(?![\d/万千%])", numeric),
+    _rule(r"(?<![\d-])(?P<month>\d{1,2})-(?P<day>\d{1,2})[日号](?!楼|线|店)", numeric),
+    _rule(
+        r"(?<![\d-])(?P<month>1[0-2])-(?P<day>\d)(?=\s*(?:再|约|见|回访|联系|上门|[上下中]午))",
+        numeric,
+    ),
+    _rule(rf"(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})[日号]?(?!/|{COUNTED})", numeric),
     _rule(
         rf"(?<![\d.])(?P<month>\d{{1,2}})\.(?P<day>\d{{1,2}})(?=[日号]|\s*{TIME_OF_DAY})[日号]?",
         numeric,
@@ -633,7 +700,11 @@ RULES: tuple[Rule, ...] = (
         r"^(?P<month>\d{1,2})\.(?P<day>\d{1,2})(?=$|\s*(?![万千百亿元块折倍分个小天年月周星礼版条号])[一-鿿])",
         numeric,
     ),
-    _rule(r"(?<![\d-])(?P<month>\d\d)-(?P<day>\d\d)(?![\d万千%-])", numeric),
+    _rule(rf"(?<![\d-])(?P<month>\d\d)-(?P<day>\d\d)(?!{COUNTED})", numeric),
+    _rule(
+        rf"(?P<turn>下+)一?个?(?:(?P<month>月)|{SEVEN})(?:的?今[天日]|(?=的?{NOW_AGAIN}))",
+        same_day_later,
+    ),
     _rule(rf"{MONTH}(?P<day>{N})(?:[日号]|{NO_DAY})", day_of_month),
     _rule(
         rf"(?<![路街道巷弄第])(?<![\d{CN}十]月)(?P<day>{N})[日号]{NO_HOUSE}",
@@ -660,7 +731,8 @@ RULES: tuple[Rule, ...] = (
         rf"{YEAR}第(?P<nth>[\d一二三四五六七八九十]+)个?{SEVEN}(?![一二三四五六日天])",
         week_of_year,
     ),
-    _rule(rf"(?:{YEAR}|年)(?P<part>初|中|底|末|伊始|第一天|最后一天)", part_of_year),
+    _rule(rf"(?:{YEAR}|年)(?P<part>初|中|底|末|{TAIL}|伊始|第一天|最后一天)", part_of_year),
+    _rule(rf"(?<![\d几半{CN}十两每上下这本今明去])(?P<unit>[年周])内(?![部容])", within),
     _rule(
         r"(?:(?P<year>\d{4}|[零〇一二三四五六七八九]{4})年"
         r"|(?P<rel>今年|明年|来年|下年|后年|去年|上年|前年|大前年|这一年|本年))(?![^\s,，。]{1,5}节)",
@@ -677,7 +749,7 @@ RULES: tuple[Rule, ...] = (
         weekday=True,
     ),
     _rule(
-        r"(?P<word>大前|前|昨|今|当|明|听|次|翌|隔|大后|(?<![以之最])后)(?:天|日(?!程)|儿个?)"
+        r"(?P<word>大前|前|昨|今|当|明|听|次|翌|隔|大后|(?<![以之最外])后)(?:天|日(?!程)|儿个?)"
         r"|(?P<soon>今|明|昨)(?=[早晚晨夜])",
         day_word,
     ),
@@ -688,6 +760,10 @@ RULES: tuple[Rule, ...] = (
     _rule(
         rf"(?:{YEAR})?(?:国际|农历)?(?P<name>{'|'.join(FESTIVALS)})(?!路|广场)(?:国际劳动)?节?{AROUND}",
         festival,
+    ),
+    _rule(
+        rf"过完(?P<name>年|春(?=节)|元旦|元宵|五一|国庆|中秋|端午|{SHORT})节?(?:[之以]?后(?!天))?",
+        past_festival,
     ),
     _rule(
         rf"(?<![\d{CN}十第月])(?P<name>{SHORT})(?=假期|长假|[之以过]?[前后](?!天))节?{AROUND}",
@@ -705,7 +781,14 @@ RULES: tuple[Rule, ...] = (
         rf"(?P<day>初?{N}(?![\d点时:个天周年月万千]))?[日号]?",
         lunar_day,
     ),
-    _rule(rf"(?:{YEAR})?大年初(?P<day>{N})", new_year_day),
+    _rule(
+        rf"(?:(?:{YEAR})?大|(?<![\d{CN}十今明去来后]))年初(?P<day>{N})(?![月日号点季个\d])(?:上班后?|[之以]后)?",
+        new_year_day,
+    ),
+    _rule(
+        r"(?<![年月大\d])初(?P<day>[二三四五六七八九十])(?:上班后?|[之以]后|(?=开工|复工|再|后|见|联系|回访|来|去))",
+        new_year_day,
+    ),
     _rule(rf"{QUANTITY}(?P<unit>工作日|交易日|天|日|周|星期|礼拜|月|季度|年){SHIFT}", days_away),
 )
 STARTS = set("0123456789abcdefghijklmnopqrstuvwxyz").union(

@@ -301,6 +301,7 @@ def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
     """The date beside 再, 约, 回访 …; else the last day ahead that is not told as over."""
     ahead = [one for one in times if not one.past]
     named = [one for one in ahead if _is_step(text, one)]
+    named = [one for one in named if not one.vague] or named
     if named:
         return _appointment(text, named)
     others = [one for one in ahead if not (one.recurring or _is_told(text, one))]
@@ -334,7 +335,7 @@ def _is_step(text: str, one: Found) -> bool:
 def _is_told(text: str, one: Found) -> bool:
     """下午3点拜访了 tells what happened, whenever the next 15:00 may be."""
     plain = normalise(text)
-    if FORWARD.match(plain, one.start, one.end):
+    if not one.vague and FORWARD.match(plain, one.start, one.end):
         return False
     before = TOLD_BEFORE.search(plain, max(0, one.start - 40), one.start)
     return before is not None or TOLD.match(text, one.end) is not None

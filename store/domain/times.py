@@ -17,16 +17,22 @@ from store.domain.dates import (
     ABOUT,
     COUNT,
     DAY,
+    MONTH,
+    NO_HOUSE,
+    NOW_AGAIN,
     QUANTITY,
+    SEVEN,
     SHIFT,
     DatePhrase,
     Days,
+    N,
     english_count,
     quantity,
     read_date,
     value,
 )
 from store.domain.numerals import normalise
+from store.domain.vague import WHICH_DAY, WHICH_HOUR, read_vague
 
 LONGEST = 1000  # characters looked at
 MORNING = time(9)  # a date alone is due when the working day begins
@@ -40,6 +46,7 @@ class Found:
     ``date_only``: no time of day was named, ``at`` is 09:00 of the day. ``past``:
     the words can only mean what is over. ``recurring``: 每周一, ``at`` is the next
     one. ``ambiguous``: a short question in Chinese, empty when there is no doubt.
+    ``vague``: no day was named at all (改天, 节后), ``at`` means nothing.
     """
 
     at: datetime
@@ -49,6 +56,7 @@ class Found:
     ambiguous: str = ""
     recurring: bool = False
     past: bool = False
+    vague: bool = False
 
 
 class Clock(NamedTuple):
@@ -73,9 +81,10 @@ PARTS = {
     word: hours
     for words, hours in {
         "凌晨 黎明": Hours(5, 7, frozenset()),
-        "清晨 大清早 一大早 清早": Hours(8, 10, frozenset()),
+        "清晨 大清早 一大早 清早 大早 一早": Hours(8, 10, frozenset()),
         "早上 早晨 早间 上午 白天 早 晨": Hours(9, 12, frozenset()),
         "上班前": Hours(8, 9, frozenset()),
+        "一上班 刚上班 上班后 上班时": Hours(9, 10, frozenset()),
         "午饭后 午休后": Hours(13, 15, frozenset()),
         "下班前": Hours(17, 18, AFTERNOON),
         "下班后": Hours(18, 20, AFTERNOON),
@@ -83,36 +92,40 @@ PARTS = {
         "下午 午后 晏昼": Hours(14, 18, AFTERNOON),
         "傍晚": Hours(18, 19, AFTERNOON),
         "晚上 晚间 夜里 夜间 夜晚 晚 夜": Hours(19, 22, frozenset(range(5, 12))),
+        "晚饭后": Hours(19, 21, frozenset(range(5, 12))),
         "半夜 深夜 午夜": Hours(23, 24, frozenset(range(9, 12))),
     }.items()
     for word in words.split()
 }
-LATE = frozenset(word for word in PARTS if "夜" in word or "晚" in word) - {"傍晚"}
-ALONE = "下班前|下班后|午饭后|午休后|清早|晌午|清晨|大清早|一大早|早上|早晨|上午|中午|下午|午后|傍晚|晚上|晚间"  # means today or tomorrow
+LATE = frozenset(word for word in PARTS if "夜" in word or "晚" in word) - {"傍晚", "晚饭后"}
+ALONE = "下班前|下班后|晚饭后|午饭后|午休后|清早|晌午|清晨|大清早|一大早|早上|早晨|上午|中午|下午|午后|傍晚|晚上|晚间"  # means today or tomorrow
 
-HALF_SAID = r"(?:[一二三四五六七八九](?=[二三四五六七八九十]点))"  # 三四点 begins at three
+HALF_SAID = (
+    r"(?:[一二两三四五六七八九](?=[二三四五六七八九十]点)|十一(?=二点))"  # 三四点 begins at three
+)
 HOUR = r"(?:\d{1,2}|二?十[一二三四五六七八九]?|[零一二两三四五六七八九])"
 MINUTE = r"(?:\d{1,2}|零[一二三四五六七八九]|[二三四五]?十[一二三四五六七八九]?)"
 WORDS = "|".join(sorted((word for word in PARTS if len(word) > 1), key=len, reverse=True))
 # 明天晚点再打 names no evening, 早会 no morning.
 PART = rf"(?:{WORDS}|[早晚晨夜](?!点|一点|些|一些|会|期|安|饭|餐|日|于))"
+NO_PRICE = r"(?:\.|%|[ ]?[万千百亿元块折倍wk个年天版号])"
 CLOCK = re.compile(
-    rf"(?:(?P<part>{PART})[的 ]?)?(?:(?P<from>{HALF_SAID}|{HOUR}(?=点?(?:[-~—–到至])))(?:点?(?:[-~—–]+|到|至))?(?={HOUR}[点:]))?"
-    rf"(?P<hour>{HOUR})(?::(?P<colon>\d{{2}})(?::(?P<second>\d{{2}}))?(?!\d)(?:\s*(?P<half_day>[ap]m?(?![a-z])))?"
-    rf"|[点时](?!候|间|代|节)(?:钟|整)?(?:(?P<half>半)|(?P<quarter>[一二三123])刻"
-    rf"|(?P<minute>{MINUTE})(?:分|(?![万千百个%折元块天年月\d.])))?)"
+    rf"(?:(?P<part>{PART})[的 ]?)?(?:(?P<from>{HALF_SAID}|{HOUR}(?=点?[-~—–到至]|(?P<next>、)))(?:点?(?:[-~—–]+|到|至)|、)?(?={HOUR}[点:]))?"
+    rf"(?P<hour>{HOUR})(?:(?(part)[:.]|:)(?P<colon>\d{{2}})(?::(?P<second>\d{{2}}))?(?!\d|(?<=\.\d\d){NO_PRICE})(?:\s*(?P<half_day>[ap]m?(?![a-z])))?"
+    rf"|[点时](?!候|间|代|节)(?:钟|整)?(?:(?P<half>半)|过?(?P<quarter>[一二三123])刻"
+    rf"|过?(?P<few>\d{{1,2}}|{MINUTE}|[一二三四五六七八九])分(?!享|析|公|期|批|别|店|成|头|钟[后内之以])|(?P<minute>{MINUTE})(?:分|(?![万千百个%折元块天年月\d.])))?)"
 )
+# 明天17.30, with nothing between
+DOTTED = re.compile(rf"(?P<hour>1\d|2[0-3]|\d)\.(?P<minute>[0-5]\d)(?!\d|{NO_PRICE})")
 PART_ALONE = re.compile(rf"(?P<part>{PART})")
-WORD_ALONE = re.compile(rf"(?<![天日])(?P<part>{ALONE})(?!好)")
+WORD_ALONE = re.compile(rf"(?<![天日上])(?P<part>{ALONE})(?!好)")
 NOT_A_CLOCK = re.compile(
     r"[点时]\s*(?:意见|要求|建议|问题|原因|需求|想法|疑问|顾虑|内容|说明|优势|不足|好处|儿|以上|是)"
 )
 LESS = re.compile(
     rf"(?:还?差)(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)(?:就?到)?"
 )
-SAME_TIME = re.compile(
-    r"\s*的?(?:这个?时候|这个?时间|这个点|此时|同一个?时间|同样的?时间|同一时刻)"
-)
+SAME_TIME = re.compile(rf"\s*的?{NOW_AGAIN}")
 BUT = re.compile(
     rf"\s*(?<=[点时 ])差(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)"
 )
@@ -135,7 +148,13 @@ ENGLISH_PARTS = {
     "evening": Hours(19, 22, frozenset(range(5, 12))),
     "night": Hours(19, 22, frozenset(range(5, 12))),
 }
-ENGLISH_PART = re.compile(r"(?:in the |at )?(?P<part>morning|afternoon|evening|night)(?![a-z])")
+OFFICE_CLOSES = "eod|cob|eob|close of business|end of (?:the |business )?day"
+ENGLISH_PART = re.compile(
+    rf"(?:in the |at |by )?(?:(?P<part>morning|afternoon|evening|night)|(?P<closing>{OFFICE_CLOSES}))(?![a-z])"
+)
+ENGLISH_ALONE = re.compile(
+    rf"(?<![a-z])(?:this (?P<part>morning|afternoon|evening)|(?:by )?(?P<closing>{OFFICE_CLOSES}))(?![a-z])"
+)
 ENGLISH_CLOCK = re.compile(
     r"(?:(?<![a-z])|(?<=to)(?=night))(?:(?:in the )?(?P<part>morning|afternoon|evening|night) )?(?:(?P<at>at |@ ?))?"
     r"(?:(?P<word>noon|midday)|(?P<hour>\d{1,2})(?:[:.](?P<minute>\d\d))?"
@@ -150,9 +169,27 @@ COUNTED_AT = re.compile(
     r"(?:at |@ ?)\d{1,2}(?![\d:.]| ?[ap]\.?m)(?!\s*(?:$|[,;.。，]|(?:to|sharp|o'clock)\b))"
 )
 ON = re.compile(r",? (?:on )?")
-VAGUE = re.compile(r"改天|过[一几]?(?:阵子?|段时间|些天)")
-INEXACT = re.compile(r"几|[一二两三四五六七八九]{2}个?(?:天|日|周|星期|礼拜|月)")
-WHICH_DAY = "具体哪一天？可以写「周四」或「3天后」"
+INEXACT = re.compile(
+    r"几|[一二两三四五六七八九]{2}个?(?:天|日|周|星期|礼拜|月)|[十百\d][来多]|个多"
+)
+# 周三以后 begins on Thursday; 周三后台 is another word.
+AFTER_DAY = re.compile(r"[之以]?后(?![天日来续面台期端半排门勤付院备援])")
+LISTED = re.compile(
+    rf"(?<![路街道巷弄第\d.])(?<!\d,)(?P<head>{MONTH})?(?P<one>{N})[日号]?"
+    rf"(?:(?P<to>[-~—–]+|到|至)|、|/|或者?|和|跟)(?P<two>{N})(?=[日号]{NO_HOUSE})[日号]"
+)
+SHORT_RUN = 7  # days; 5-6号 may be two days or a date, 5-26号 is a date
+WEEKDAY = rf"(?:[上下这本]*一?个?{SEVEN}[一二三四五六日天末])"
+KINDS = tuple(map(re.compile, (WEEKDAY, r"(?:今|明|后|大后)[天日]", rf"{N}[日号]")))
+AND = re.compile(r"\s*(?:和|跟|与|及|以及|,)?\s*")
+ONE_MORE = re.compile(
+    r"\s*(?P<sep>或者?|还是|和|跟|与|及|、|/|(?P<to>到|至|[-~—–]+)|)\s*(?P<day>[一二三四五六日天1-7])(?P<rest>(?:[、/]?[三四五六日])*)"
+    r"(?![点时:.,、\d十百千万亿月号日天次家人个位件条折成楼分刻半份台套名轮期届年周常程报志元本式起直定些样早])"
+)
+DAYS_OF_WEEK = "一二三四五六日"
+FREE = re.compile(
+    r"\s*(?:$|[,，。;；]|都|均|可以|或|再|约|见|有空|有时间|上门|回访|联系|[上下中]午)"
+)
 
 
 def find_time(text: str, now: datetime, zone: tzinfo) -> Found | None:
@@ -164,7 +201,9 @@ def find_time(text: str, now: datetime, zone: tzinfo) -> Found | None:
     Raises ValueError when ``now`` is naive.
     """
     found = list(find_times(text, now, zone))
-    return next((one for one in found if not one.past), found[0] if found else None)
+    ahead = [one for one in found if not one.past]
+    named = (one for one in ahead if not one.vague)
+    return next(named, next(iter(ahead or found), None))
 
 
 def find_times(text: str, now: datetime, zone: tzinfo) -> Iterator[Found]:
@@ -189,7 +228,7 @@ def _at(text: str, start: int, now: datetime) -> Found | None:
     """What begins exactly here."""
     if INSIDE_NUMBER.search(text, max(0, start - 1), start + 1):
         return None
-    readers = (_shortly, _english_shortly, _vaguely, _dated, _clock_first, _clock_alone)
+    readers = (_shortly, _english_shortly, _vaguely, _listed, _dated, _clock_first, _clock_alone)
     readings = [found for read in readers if (found := read(text, start, now))]
     return max(readings, key=lambda found: found.end, default=None)
 
@@ -204,9 +243,67 @@ def _through(text: str, found: Found, now: datetime) -> Found:
     if other is not None and not (found.past or other.past):
         one, two = (text[f.start : f.end] for f in (found, other))
         return replace(found, end=other.end, ambiguous=f"是{one}，还是{two}？")
+    one_day = found.date_only and not (found.recurring or found.vague)
+    if one_day and (more := _more_days(text, found, now) or _one_day_more(text, found, now)):
+        return more
     to = TO.match(text, found.end)
     end = _at(text, to.end(), now) if to else None
     return replace(found, end=end.end) if end else found
+
+
+def _more_days(text: str, found: Found, now: datetime) -> Found | None:
+    """下周三、四, 周三四下午3点, 周三到五: the second day has no 周 of its own."""
+    name, more = text[found.start : found.end], ONE_MORE.match(text, found.end)
+    if more is None or not re.search(rf"{SEVEN}[一二三四五六1-6]$", name):
+        return None
+    if not more["sep"] and not _run_together(name[-1] + more["day"], text, more.end()):
+        return None
+    first = _at(f"{name}{text[more.end() : more.end() + 12]}", 0, now)
+    if first is None or first.past:
+        return None
+    first = replace(first, start=found.start, end=more.end() + first.end - len(name))
+    if more["to"]:
+        return first
+    return replace(first, ambiguous=f"是{name}，还是{name[:-1]}{more['day']}{more['rest']}？")
+
+
+def _run_together(days: str, text: str, end: int) -> bool:
+    """周三四 is two days; 周三五 as well where nothing is counted by the 五."""
+    first, second = (DAYS_OF_WEEK.find(day.replace("天", "日")) for day in days)
+    follows = first >= 0 and second == first + 1
+    return follows or (0 <= first < second and FREE.match(text, end) is not None)
+
+
+def _one_day_more(text: str, found: Found, now: datetime) -> Found | None:
+    """周三周四, 明天后天, 25号和26号: which of them is not said."""
+    gap = AND.match(text, found.end)
+    kind = next((kind for kind in KINDS if kind.match(text, found.start)), None)
+    if gap is None or kind is None or not kind.match(text, gap.end()):
+        return None
+    other = _at(text, gap.end(), now)
+    if other is None or other.past or found.past or other.at.date() == found.at.date():
+        return None
+    one, two = (text[f.start : f.end] for f in (found, other))
+    return replace(found, end=other.end, ambiguous=f"是{one}，还是{two}？")
+
+
+def _listed(text: str, start: int, now: datetime) -> Found | None:
+    """25、26号, 25-26号: 号 stands behind the last of them only."""
+    match = LISTED.match(text, start)
+    if match is None or not (days := value(match["two"]) - value(match["one"])) > 0:
+        return None
+    dated = not match["head"] and value(match["one"]) <= 12 and match[0][len(match["one"])] in "-/"
+    if dated and (days >= SHORT_RUN or not match["to"]):
+        return None  # 5-26号 and 5/6号 are dates
+    name = f"{match['head'] or ''}{match['one']}号"
+    found = _dated(f"{name}{text[match.end() : match.end() + 12]}", 0, now)
+    if found is None:
+        return None
+    found = replace(found, start=start, end=match.end() + found.end - len(name))
+    one, two = match["one"], match["two"]
+    if dated:
+        return replace(found, ambiguous=f"是{one}号到{two}号，还是{one}月{two}号？")
+    return found if match["to"] else replace(found, ambiguous=f"是{one}号，还是{two}号？")
 
 
 def _shortly(text: str, start: int, now: datetime) -> Found | None:
@@ -221,7 +318,7 @@ def _shortly(text: str, start: int, now: datetime) -> Found | None:
         return None
     found = Found(at, False, start, match.end())
     if ABOUT.match(match["n"]):
-        found = replace(found, ambiguous="具体几点？可以写「下午3点」或「2小时后」")
+        found = replace(found, ambiguous=WHICH_HOUR)
     return _unless_over(found, now)
 
 
@@ -237,11 +334,12 @@ def _english_shortly(text: str, start: int, now: datetime) -> Found | None:
 
 
 def _vaguely(text: str, start: int, now: datetime) -> Found | None:
-    match = VAGUE.match(text, start)
-    if match is None:
+    vague = read_vague(text, start)
+    if vague is None:
         return None
+    end, question = vague
     at = datetime.combine(now.date() + 3 * DAY, MORNING, now.tzinfo).astimezone(UTC)
-    return Found(at, True, start, match.end(), WHICH_DAY)
+    return Found(at, True, start, end, question, vague=True)
 
 
 def _unless_over(found: Found, now: datetime) -> Found:
@@ -257,12 +355,22 @@ def _dated(text: str, start: int, now: datetime) -> Found | None:
     if phrase is None:
         return None
     phrase, doubt = _agreeing(text, phrase, now.date())
+    phrase = phrase if every else _from_then_on(text, phrase)
     clock = _same_time(text, phrase.end, now) or _clock_after(text, phrase.end)
     found = _timed(start, phrase, clock, now) if clock else _day(start, phrase, now)
     if text[start] == "每":
         return replace(found, recurring=True, ambiguous="")
     vague = WHICH_DAY if INEXACT.search(text, start, phrase.end) else ""
     return replace(found, ambiguous=doubt or vague or found.ambiguous)
+
+
+def _from_then_on(text: str, phrase: DatePhrase) -> DatePhrase:
+    """周三以后, 25号后: what comes after the day itself."""
+    after = AFTER_DAY.match(text, phrase.end)
+    if after is None or text[phrase.end - 1] in "后内":
+        return phrase
+    days = tuple(Days(last + DAY, last + DAY) for _, last in phrase.days)
+    return replace(phrase, days=days, end=after.end())
 
 
 def _same_time(text: str, end: int, now: datetime) -> Clock | None:
@@ -282,7 +390,7 @@ def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, s
         surer = second.rule if phrase.rule.again else phrase.rule
         return DatePhrase(surer, both, second.end), ""
     same_kind = phrase.rule is second.rule or not (phrase.rule.weekday or second.rule.weekday)
-    if same_kind or (gap and "," in gap[0]):
+    if (same_kind and not (gap and "的" in gap[0])) or (gap and "," in gap[0]):
         return phrase, ""
     return replace(phrase, end=second.end), "日期和星期对不上，以哪个为准？"
 
@@ -350,7 +458,8 @@ def _clock_alone(text: str, start: int, now: datetime) -> Found | None:
 
 def _clock_first(text: str, start: int, now: datetime) -> Found | None:
     """3pm next Wednesday, at 9am on Monday: in English the day may come second."""
-    clock = _english_clock(text, start)
+    closing = ENGLISH_ALONE.match(text, start)
+    clock = _part_clock(closing) if closing else _english_clock(text, start)
     gap = ON.match(text, clock.end) if clock else None
     phrase = read_date(text, gap.end(), now.date()) if gap else None
     if clock is None or phrase is None:
@@ -361,6 +470,8 @@ def _clock_first(text: str, start: int, now: datetime) -> Found | None:
 def _bare_clock(text: str, start: int) -> Clock | None:
     if word := WORD_ALONE.match(text, start):
         return _clock_at(text, start) or _part_clock(word)
+    if word := ENGLISH_ALONE.match(text, start):
+        return _part_clock(word)
     little = A_LITTLE.match(text, start) and not (start == 0 and ALL_OF_IT.match(text))
     if little or BEFORE_CLOCK.search(text, max(0, start - 1), start):
         return None
@@ -372,12 +483,16 @@ def _clock_after(text: str, end: int) -> Clock | None:
     place = gap.end() if gap else end
     if clock := _clock_at(text, place):
         return clock
+    if dotted := DOTTED.match(text, end):
+        hour, minute = int(dotted["hour"]), int(dotted["minute"])
+        return Clock(timedelta(hours=hour + 12 * (hour < 7), minutes=minute), dotted.end())
     part = PART_ALONE.match(text, place) or ENGLISH_PART.match(text, place)
     return _part_clock(part) if part else None
 
 
 def _part_clock(match: re.Match[str]) -> Clock:
-    part = PARTS.get(match["part"]) or ENGLISH_PARTS[match["part"]]
+    said = "下班前" if match.groupdict().get("closing") else match["part"]
+    part = PARTS.get(said) or ENGLISH_PARTS[said]
     return Clock(timedelta(hours=part.default), match.end(), until=part.until)
 
 
@@ -415,7 +530,8 @@ def _chinese_clock(text: str, start: int) -> Clock | None:
     if match is None or NOT_A_CLOCK.search(text, match.start("hour"), match.end() + 3):
         return None
     hour, minute = value(match["from"] or match["hour"]), _minute(match)
-    if hour > 24 or minute > 59:
+    apart = match["next"] and value(match["hour"]) != hour + 1  # 9、10点, but not 12、3点
+    if hour > 24 or minute > 59 or apart:
         return None
     hour, sure = _hour(match, hour)
     second = int(match["second"] or 0)
@@ -430,7 +546,7 @@ def _minute(match: re.Match[str]) -> int:
         return 0
     if match["quarter"]:
         return value(match["quarter"]) * 15
-    return 30 if match["half"] else value(match["colon"] or match["minute"] or "0")
+    return 30 if match["half"] else value(match["colon"] or match["few"] or match["minute"] or "0")
 
 
 def _hour(match: re.Match[str], hour: int) -> tuple[int, bool]:

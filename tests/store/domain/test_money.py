@@ -39,6 +39,17 @@ CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
         ("10多万", 100_000),
         ("报价5万3天后回复", 50_000),
         ("5万12月付", 50_000),
+        ("聊了报价，12万", 120_000),  # what stood behind a comma was no money at all
+        ("给了9折，10.8万", 108_000),
+        ("要5台，36000元", 36_000),
+        ("10个w", 100_000),
+        ("十二万五", 125_000),
+        ("12万5", 125_000),
+        ("1.2 亿", 120_000_000),
+        ("人民币十二万元整", 120_000),
+        ("壹拾贰万元整", 120_000),
+        ("一口价99999", 99_999),
+        ("月费3000", 3_000),
     ],
 )
 def test_an_amount_is_read_as_people_type_it(text, yuan):
@@ -55,6 +66,8 @@ def test_an_amount_is_read_as_people_type_it(text, yuan):
         ("两三万", 20_000, 30_000),
         ("几十万", 100_000, 1_000_000),
         ("二十几万", 200_000, 300_000),
+        ("8k-1万", 8_000, 10_000),
+        ("报价10-15w，可谈", 100_000, 150_000),
     ],
 )
 def test_a_range_gives_its_lower_end_and_keeps_the_upper(text, low, high):
@@ -283,3 +296,20 @@ def test_nothing_is_asked_about_what_is_clear(text):
 )  # fmt: skip
 def test_what_is_only_about_an_amount_is_known(text, exact):
     assert find_amount(text).exact is exact
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("预算2、30万", "2、30万"),  # was 30万
+        ("15，6万", "15，6万"),  # was 156万
+        ("预算百八十万", "百八十万"),  # was 80万
+        ("1w2k", "1w2k"),
+        ("半个亿", "半个亿"),
+        ("预算 12 000", "预算 12 000"),
+        ("报价5万美元", "5万美元"),
+    ],
+)
+def test_money_nobody_can_book_is_asked_about(text, words):
+    assert find_amount(text) is None
+    assert [doubt.words for doubt in doubts(text)] == [words]

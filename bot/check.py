@@ -111,7 +111,7 @@ def _scores(settings: Settings) -> Iterator[str]:
     for rule in settings.scoring:
         yield _scoring(rule)
     score = settings.score
-    yield f"{score.hot} 分起是高分线索，{score.mql} 分起可以派给销售"
+    yield f"{score.hot} 分起是高分线索，{score.mql} 分起算市场认可（MQL），在培育的自动派给销售"
     levels = "，".join(
         f"{least} 分起 {name} 级" for name, least in zip("ABC", score.grades, strict=True)
     )
@@ -125,7 +125,13 @@ def _scoring(rule: Scoring) -> str:
 
 def _routings(settings: Settings) -> Iterator[str]:
     yield from _gates(settings.dispatch, settings.score.mql)
-    yield "客户指名的人、之前跟过的人先考虑"
+    if not settings.calendar.always_open:
+        waits = settings.dispatch.working_time
+        yield "下班后进来的，开门时按分数从高到低分" if waits else "下班后进来的也马上分"
+    told = {rule.assign for rule in settings.routing}
+    first = {"named": "客户指名的人", "former": "之前跟过的人"}
+    if before := [who for how, who in first.items() if how not in told]:
+        yield f"{'、'.join(before)}先考虑"
     for place, rule in enumerate(settings.routing, 1):
         yield f"{place}. {_routing(rule)}"
     rest = f"{len(settings.routing) + 1}. 其余的在合适的人里" if settings.routing else "合适的人里"
@@ -149,13 +155,14 @@ def _gates(gates: Dispatch, mql: int) -> Iterator[str]:
         yield f"{'、'.join(asked)}才分"
     if least:
         yield f"不到 {least} 分的先培育，分数到了自动分"
-    yield "下班后进来的，开门时按分数从高到低分" if gates.working_time else "下班后进来的也马上分"
 
 
 def _routing(rule: Routing) -> str:
     turns = {name: f"{name}×{times}" for name, times in rule.weights.items()}
-    people = [turns.pop(name, name) for name in rule.to] + list(turns.values())
-    to = f"（{'、'.join(people)}）" if people else ""
+    people = "、".join(turns.get(name, name) for name in rule.to)
+    if turns and not people:
+        people = "，".join(["合适的人", *turns.values()])
+    to = f"（{people}）" if people else ""
     return f"{rule.name}：{_when(rule.when)} → {HOW[rule.assign]}{to}"
 
 

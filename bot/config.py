@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -38,13 +38,16 @@ from sqlalchemy.exc import ArgumentError
 
 from store.domain.conditions import FIELDS, NUMBERS
 from store.domain.errors import ConfigError
+from store.domain.intake import EXTENSION, OTHER_EMAILS, OTHER_PHONES
 from store.domain.lead import REASONS, STAGES, WORKING, Stage
-from store.domain.scoring import EVENTS
+from store.domain.scoring import EVENTS, MOST
 from store.domain.team import Role
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+HUNDREDS = frozenset({"min_score", "min_complete"})
 SOURCE_LIMIT = 64  # characters that are kept of a source's name
 PLAIN_BASES = ("http://", "https://")
+GRADES = ("A", "B", "C", "D")
 
 
 def duration(text: object) -> timedelta:
@@ -77,6 +80,12 @@ def _spelled_span(hours: tuple[time, time]) -> str:
     return "-".join(at.isoformat() for at in hours)
 
 
+def _lasts(length: timedelta) -> timedelta:
+    if not length:
+        raise ValueError('write more than 0, like "1m"')
+    return length
+
+
 def _base(url: str) -> str:
     if not url.startswith((*PLAIN_BASES, "ws://", "wss://")):
         raise ValueError("write a whole URL, with https:// in front")
@@ -89,6 +98,8 @@ Duration = Annotated[
 Span = Annotated[
     tuple[time, time], BeforeValidator(span), PlainSerializer(_spelled_span, when_used="json")
 ]
+Lasting = Annotated[Duration, AfterValidator(_lasts)]
+"""A span after which something is taken or told: none at all would be at once, for ever."""
 Base = Annotated[str, AfterValidator(_base)]
 
 
@@ -259,6 +270,16 @@ class DingTalk(Section):
         return self
 
 
+def _letter(grade: str) -> str:
+    """Grades of people are those of leads, which they are matched with."""
+    if grade.upper() not in {"", *GRADES}:
+        raise ValueError(f"write one of {', '.join(GRADES)}")
+    return grade.upper()
+
+
+Grade = Annotated[str, AfterValidator(_letter)]
+
+
 class Person(Section):
     name: str = Field(min_length=1, max_length=64)
     wecom: str = Field(default="", max_length=64)
@@ -267,7 +288,7 @@ class Person(Section):
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
-    grade: str = Field(default="", max_length=8)
+    grade: Grade = ""
     capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
     weight: int = Field(default=1, ge=1, le=100)  # turns for each one of somebody with 1
 
@@ -297,7 +318,7 @@ class RoleGrant(Section):
     regions: tuple[str, ...] = ()
     products: tuple[str, ...] = ()
     industries: tuple[str, ...] = ()
-    grade: str = ""
+    grade: Grade = ""
     capacity: int = Field(default=0, ge=0)  # 0 = [pool] cap
 
     @model_validator(mode="after")
@@ -327,7 +348,7 @@ class Calendar(Section):
     timezone: str = "Asia/Shanghai"
     always_open: bool = False
     hours: tuple[Span, ...] = ((time(9), time(12)), (time(13, 30), time(18, 30)))
-    workdays: tuple[int, ...] = (1, 2, 3, 4, 5)
+    workdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5)
     holidays: tuple[date, ...] = ()
     extra_workdays: tuple[date, ...] = ()
 
@@ -342,46 +363,80 @@ class Calendar(Section):
 
     @model_validator(mode="after")
     def _open_at_times(self) -> Self:
-        if not self.always_open and not (self.hours and set(self.workdays) & set(range(1, 8))):
+        if not self.always_open and not (self.hours and self.workdays):
             raise ValueError("write hours and workdays of 1 to 7, or always_open = true")
         return self
 
 
 class Sla(Section):
-    first_response: Duration = timedelta(minutes=30)
-    first_response_hot: Duration = timedelta(minutes=5)
-    accept: Duration = timedelta(minutes=5)
+    first_response: Lasting = timedelta(minutes=30)
+    first_response_hot: Lasting = timedelta(minutes=5)
+    accept: Lasting = timedelta(minutes=5)
     accept_tries: int = Field(default=3, ge=1)
-    grace: Duration = timedelta(hours=1)  # what a manager's 再给一小时 gives
+    grace: Lasting = timedelta(hours=1)  # what a manager's 再给一小时 gives
 
 
-def _conditions(when: dict[str, Any]) -> dict[str, Any]:
+def _wanted(value: object) -> bool | int | str | tuple[str, ...]:
+    """Told in one line, whatever else was written."""
+    if isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    raise ValueError("write a text, a list of texts, a whole number or true")
+
+
+Wanted = dict[str, Annotated[Any, AfterValidator(_wanted)]]
+
+
+def _conditions(when: Wanted) -> Wanted:
     unknown = sorted(set(when) - set(FIELDS))
     if unknown:
         raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(FIELDS)}")
-    for name in NUMBERS:
-        least = when.get(name, 0)
-        if not isinstance(least, int) or isinstance(least, bool):
-            raise ValueError(f"{name}: write a number")  # noqa: TRY004 - pydantic tells ValueErrors
+    for name, wanted in when.items():
+        mistake = _no_number(name, wanted) if name in NUMBERS else _no_value(name, wanted)
+        if mistake:
+            raise ValueError(f"{name}: {mistake}")
     return when
 
 
-def _scoring_conditions(when: dict[str, Any]) -> dict[str, Any]:
+def _no_number(name: str, wanted: object) -> str:
+    if not isinstance(wanted, int) or isinstance(wanted, bool):
+        return "write a number"
+    if wanted < 0 or (name in HUNDREDS and wanted > MOST):
+        return f"write a number from 0 to {MOST}" if name in HUNDREDS else "write 0 or more"
+    return ""
+
+
+def _no_value(name: str, wanted: object) -> str:
+    """What holds for nobody, or for everybody who said anything, was meant otherwise."""
+    values = wanted if isinstance(wanted, tuple) else (wanted,)
+    if wanted is False or not values or not all(str(value).strip() for value in values):
+        return "write what it has to be, or true for any value"
+    if name == "grade" and wanted is not True:
+        unknown = [str(v) for v in values if str(v).upper() not in GRADES]
+        return f"unknown: {unknown[0]}; there are {', '.join(GRADES)}" if unknown else ""
+    return ""
+
+
+def _scoring_conditions(when: Wanted) -> Wanted:
     """Those of routing but for the score itself, and what the person did."""
     scored = sorted({"min_score", "grade"} & set(when))
     if scored:
         raise ValueError(f"{', '.join(scored)}: a rule that gives points cannot ask for them")
-    given = when.get("event", ())
-    unknown = sorted({*(given if isinstance(given, tuple) else (given,))} - set(EVENTS), key=str)
+    _conditions({name: wanted for name, wanted in when.items() if name != "event"})
+    if "event" in when:
+        _check_event(when["event"])
+    return when
+
+
+def _check_event(given: object) -> None:
+    names = given if isinstance(given, tuple) and given else (given,)
+    unknown = sorted({*names} - set(EVENTS), key=str)
     if unknown:
-        raise ValueError(f"event: unknown: {unknown[0]}; there are {', '.join(EVENTS)}")
-    return _conditions({name: wanted for name, wanted in when.items() if name != "event"}) | {
-        name: wanted for name, wanted in when.items() if name == "event"
-    }
+        there = f"there are {', '.join(EVENTS)}"
+        raise ValueError(f"event: unknown: {unknown[0] or '[]'}; {there}")
 
 
-# bool stands before int: true means "there is any value", 1 is a text that contains a 1.
-Wanted = dict[str, bool | int | str | tuple[str, ...]]
 Conditions = Annotated[Wanted, AfterValidator(_conditions)]
 ScoringConditions = Annotated[Wanted, AfterValidator(_scoring_conditions)]
 
@@ -391,12 +446,16 @@ def _stage(name: str) -> str:
     return next((str(code) for code, label in STAGES.items() if name in {code, label}), name)
 
 
-def _with_stages(when: dict[str, Any]) -> dict[str, Any]:
+def _with_stages(when: Wanted) -> Wanted:
     """Conditions of the clock: those of all rules, and the stage."""
-    stages = when.get("stage", ())
-    named = (stages,) if isinstance(stages, str) else tuple(stages)
     rest = _conditions({name: value for name, value in when.items() if name != "stage"})
-    return rest | ({"stage": tuple(map(_stage, named))} if named else {})
+    if "stage" not in when:
+        return rest
+    stages = when["stage"]
+    named = (stages,) if isinstance(stages, str) else stages
+    if not isinstance(named, tuple) or not named:
+        raise ValueError("stage: write the name of a stage, or a list of them")
+    return rest | {"stage": tuple(map(_stage, named))}
 
 
 StageName = Annotated[str, AfterValidator(_stage)]
@@ -406,14 +465,12 @@ class Policy(Section):
     """Other spans for some leads: the first whose conditions all hold."""
 
     name: str = Field(max_length=32)
-    when: Annotated[
-        dict[str, bool | int | str | tuple[str, ...]], AfterValidator(_with_stages)
-    ] = {}
+    when: Annotated[Wanted, AfterValidator(_with_stages)] = {}
     exempt: bool = False
-    no_contact: Duration | None = None
-    no_follow_up: Duration | None = None
-    no_conversion: Duration | None = None
-    hard_max: Duration | None = None
+    no_contact: Lasting | None = None
+    no_follow_up: Lasting | None = None
+    no_conversion: Lasting | None = None
+    hard_max: Lasting | None = None
     protect: Duration | None = None
     extend: Duration | None = None
 
@@ -428,13 +485,13 @@ class Scope(Section):
 
 
 class Pool(Section):
-    no_contact: Duration = timedelta(hours=24)
-    no_follow_up: Duration = timedelta(days=15)
-    no_conversion: Duration = timedelta(days=14)
-    hard_max: Duration = timedelta(days=20)
+    no_contact: Lasting = timedelta(hours=24)
+    no_follow_up: Lasting = timedelta(days=15)
+    no_conversion: Lasting = timedelta(days=14)
+    hard_max: Lasting = timedelta(days=20)
     protect: Duration = timedelta(days=10)
     extend: Duration = timedelta(days=7)
-    idle_to_marketing: Duration = timedelta(days=30)
+    idle_to_marketing: Lasting = timedelta(days=30)
     cap: int = Field(default=50, ge=1)
     daily_claims: int = Field(default=10, ge=0)
     cooldown: Duration = timedelta(days=7)
@@ -454,7 +511,7 @@ class Pool(Section):
 
 
 class Routing(Section):
-    name: str
+    name: str = Field(min_length=1)
     when: Conditions = {}
     assign: Literal["named", "former", "round_robin", "least_load", "grade", "manager", "grab"] = (
         "round_robin"
@@ -464,16 +521,16 @@ class Routing(Section):
 
 
 class Scoring(Section):
-    name: str
+    name: str = Field(min_length=1)
     when: ScoringConditions = {}
-    points: int
+    points: int = Field(ge=-1000, le=1000)
 
 
 class Score(Section):
     """``grades``: least points of A, B and C."""
 
-    mql: int = 60
-    hot: int = 80
+    mql: int = Field(default=60, ge=0, le=MOST)
+    hot: int = Field(default=80, ge=0, le=MOST)
     half_life: Duration = timedelta(days=14)
     grades: tuple[int, int, int] = (80, 60, 40)
 
@@ -488,7 +545,7 @@ class Score(Section):
     @classmethod
     def _falling(cls, grades: tuple[int, int, int]) -> tuple[int, int, int]:
         a, b, c = grades
-        if not 100 >= a > b > c > 0:
+        if not MOST >= a > b > c > 0:
             raise ValueError("write the least points of A, B and C, like [80, 60, 40]")
         return grades
 
@@ -591,7 +648,7 @@ class Sop(Section):
 
     stage: StageName
     min_score: int = 0
-    every: Duration | None = None
+    every: Lasting | None = None
     channel: str = Field(default="", max_length=10)
     questions: tuple[Question, ...] = ()
 
@@ -667,6 +724,10 @@ class Limits(Section):
     body_bytes: int = Field(default=65536, ge=1024)
 
 
+TAKEN = frozenset({"event", "what", EXTENSION, OTHER_PHONES, OTHER_EMAILS})
+"""Names in ``fields`` that have a meaning already; those of the lead's columns have, too."""
+
+
 class CustomField(Section):
     """A field of the company's own: asked for, kept with its type, shown where it should be."""
 
@@ -676,6 +737,22 @@ class CustomField(Section):
     required: bool = False
     card: bool = True
     hidden: bool = False
+
+    @field_validator("name")
+    @classmethod
+    def _of_its_own(cls, name: str) -> str:
+        from bot.files.headings import column  # noqa: PLC0415 - spreadsheets take time to load
+
+        if name in TAKEN or column(name):
+            raise ValueError(f"every lead has {name} already: choose another name")
+        return name
+
+    @field_validator("choices")
+    @classmethod
+    def _tell_apart(cls, choices: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(choice == choice.strip() != "" for choice in choices) or _twice(choices):
+            raise ValueError("write each choice once, and no empty one")
+        return choices
 
     @model_validator(mode="after")
     def _a_choice_has_choices(self) -> Self:
@@ -765,6 +842,11 @@ class Settings(BaseSettings):
             mistakes.append(f"[[pool.scope]]: not in the team: {', '.join(strangers)}")
         if unknown and not self.directory.sync:
             mistakes.append(f"[[routing]] to: not in the team: {', '.join(unknown)}")
+        others = {person.name for person in self.team if person.role != Role.REP}
+        if nobody := sorted(self.named[0] & others):
+            mistakes.append(f"[[routing]] to: no rep: {', '.join(nobody)}")
+        if twice := _twice(rule.name for rule in self.routing):
+            mistakes.append(f"[[routing]] name: twice: {', '.join(twice)}")
         if mistakes:
             raise ValueError("\n".join(mistakes))
         return self
@@ -896,6 +978,12 @@ def parse(values: Mapping[str, Any], name: str = "configuration") -> Settings:
 def _readable(name: str, error: dict[str, Any]) -> list[str]:
     """The mistake as lines; several when they were only found by comparing sections."""
     key = ".".join(str(part) for part in error["loc"])
-    reason = "unknown key" if error["type"] == "extra_forbidden" else error["msg"]
+    plain = {"extra_forbidden": "unknown key", "tuple_type": _a_list(error["loc"])}
+    reason = plain.get(error["type"]) or error["msg"]
     lines = reason.removeprefix("Value error, ").splitlines()
     return [f"{name}: {key or 'file'}: {line}" for line in lines]
+
+
+def _a_list(loc: Sequence[str | int]) -> str:
+    """A table that comes several times, or several values."""
+    return f"write [[{loc[0]}]], with two brackets" if len(loc) == 1 else 'write a list: ["…"]'

@@ -156,3 +156,92 @@ def test_check_says_what_opens_the_gate_of_the_score_and_what_happens_meanwhile(
     assert "满 60 分才分" in told
     assert "不到 60 分的先培育，分数到了自动分" in told
     assert "培育，分数" not in explain(parse({}))
+
+
+def rule(**given):
+    return {"routing": [{"name": "东", **given}]}
+
+
+@pytest.mark.parametrize(
+    ("values", "mistake"),
+    [
+        # Held for nobody, or for everybody who said anything, and nothing was said.
+        (rule(when={"region": []}), r"routing\.0\.when: region: write what it has to be"),
+        (rule(when={"region": False}), "region: write what it has to be"),
+        (rule(when={"region": ""}), "region: write what it has to be"),
+        (rule(when={"region": ["华东", " "]}), "region: write what it has to be"),
+        (rule(when={"grade": "高"}), "grade: unknown: 高; there are A, B, C, D"),
+        (rule(when={"min_score": 400}), "min_score: write a number from 0 to 100"),
+        (rule(when={"min_complete": -1}), "min_complete: write a number from 0 to 100"),
+        (rule(when={"min_size": -1}), "min_size: write 0 or more"),
+        (rule(when={"region": {"a": 1}}), r"when\.region: write a text, a list of texts"),
+        # Leads are offered to reps: the rule found nobody, ever.
+        (rule(to=["陈主管"]), r"\[\[routing\]\] to: no rep: 陈主管"),
+        ({"routing": [{"name": "东"}, {"name": "东"}]}, r"\[\[routing\]\] name: twice: 东"),
+        (rule(name=""), r"routing\.0\.name"),
+        ({"routing": {"name": "东"}}, r"routing: write \[\[routing\]\], with two brackets"),
+        (rule(to="李雷"), r'routing\.0\.to: write a list: \["…"\]'),
+        # Was a TypeError without a key.
+        (
+            {"pool": {"policy": [{"name": "p", "when": {"stage": True}}]}},
+            r"policy\.0\.when: stage",
+        ),
+        # Was an IndexError of check.
+        ({"calendar": {"workdays": [1, 8]}}, r"calendar\.workdays\.1"),
+        # Every offer lapsed in the same second, every lead was reclaimed at once.
+        ({"sla": {"accept": "0m"}}, r"sla\.accept: write more than 0"),
+        ({"pool": {"no_contact": "0h"}}, r"pool\.no_contact: write more than 0"),
+        ({"sop": [{"stage": "intent", "every": "0d"}]}, r"sop\.0\.every: write more than 0"),
+        ({"score": {"mql": 101}}, r"score\.mql"),
+        ({"score": {"hot": -1}}, r"score\.hot"),
+        ({"scoring": [{"name": "x", "points": 10**30}]}, r"scoring\.0\.points"),
+        ({"scoring": [{"name": "x", "points": 1, "when": {"event": []}}]}, "event: unknown"),
+        # A column 备注 was the message, and 公司 wrote over the company.
+        ({"field": [{"name": "公司", "type": "number"}]}, "every lead has 公司 already"),
+        ({"field": [{"name": "备注"}]}, r"field\.0\.name: every lead has 备注 already"),
+        ({"field": [{"name": "event"}]}, "every lead has event already"),
+        (
+            {"field": [{"name": "用途", "type": "choice", "choices": ["a", "A"]}]},
+            "each choice once",
+        ),
+        ({"field": [{"name": "用途", "type": "choice", "choices": [""]}]}, "no empty one"),
+    ],
+)
+def test_a_rule_that_could_not_mean_what_was_written_names_its_key(values, mistake):
+    with pytest.raises(ConfigError, match=mistake) as refused:
+        parse(team(**values))
+
+    assert len(refused.value.mistakes) == 1
+
+
+def test_grades_of_people_are_those_of_leads():
+    # An "a" matched no lead of grade A.
+    assert parse({"team": [{"name": "李", "wecom": "li", "grade": "a"}]}).team[0].grade == "A"
+    with pytest.raises(ConfigError, match=r"team\.0\.grade: write one of A, B, C, D"):
+        parse({"team": [{"name": "李", "wecom": "li", "grade": "金牌"}]})
+
+
+def test_check_says_of_weights_that_others_are_given_leads_too():
+    # "轮流分配（李雷×2）" read as if nobody else had any.
+    turns = explain(parse(team(**rule(weights={"李雷": 2}))))
+    named = explain(parse(team(**rule(to=["李雷", "韩梅"], weights={"李雷": 2}))))
+
+    assert "东：所有线索 → 轮流分配（合适的人，李雷×2）" in turns
+    assert "东：所有线索 → 轮流分配（李雷×2、韩梅）" in named
+
+
+def test_check_says_what_the_score_does_and_not_more():
+    # "60 分起可以派给销售", while leads of any score went out, and that they waited for an opening.
+    told = explain(parse({"calendar": {"always_open": True}}))
+
+    assert "60 分起算市场认可（MQL），在培育的自动派给销售" in told
+    assert "下班" not in told
+
+
+def test_check_says_of_who_was_named_where_a_rule_puts_them():
+    # Said that both come first, whatever the rules had written.
+    placed = [{"name": "东"}, {"name": "指名", "assign": "named"}]
+    told = explain(parse(team(routing=placed)))
+
+    assert "  之前跟过的人先考虑\n" in told
+    assert "2. 指名：所有线索 → 给客户指名的人" in told

@@ -68,7 +68,7 @@ WRONG = [
     ({"digest": {"at": "25:00"}}, "digest.at"),
     ({"nurture": {"quiet": "always"}}, "nurture.quiet"),
     ({"calendar": {"hours": []}}, "calendar"),
-    ({"calendar": {"workdays": [8]}}, "calendar"),
+    ({"calendar": {"workdays": [8]}}, "calendar.workdays.0"),
     ({"calendar": {"hours": ["9-12"]}}, "calendar.hours.0"),
     ({"calendar": {"timezone": "Mars/Olympus"}}, "calendar.timezone"),
     ({"calendar": {"timezone": "../../etc/passwd"}}, "calendar.timezone"),

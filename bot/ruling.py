@@ -1,10 +1,10 @@
 """``leadbot rules``: the versions of the rules, and how other rules would have decided."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from bot.versions import SHOWN, go_back, gone, in_force, instead, listed, named,
 from bot.wiring import rules, team
 from store.db import Store, open_store
 from store.domain.replay import Shift, compare, replay
+from store.domain.rules import Rules
 from store.domain.team import Member, MemberId, Role
+from store.members import CONFIG
 from store.versions import Version
 
 PATIENCE = 10  # seconds for a database that may not be there
@@ -74,34 +76,45 @@ async def try_rules(settings: Settings, days: int) -> None:
 
     Raises NotRunning, ConfigError.
     """
+    if not _there(settings.database.url):
+        print_shift(compare((), (), ()), 0, days)
+        return
     async with _opened(settings) as store, store.read() as tx:
         latest = await tx.versions.latest()
         held = with_rules(settings, latest) if latest else settings
         enquiries = await tx.leads.captured_since(tx.now - timedelta(days=days))
-        there = await tx.members.active(Role.REP)
-    now = replay(enquiries, rules(held), there)
-    then = replay(enquiries, rules(settings), with_file(there, team(settings)))
-    names = [member.name for member in with_file(there, team(settings))]
-    print_shift(compare(now, then, names), latest.id if latest else 0, days)
+        there, declared = await tx.members.active(), await tx.clocks.days()
+    reps, asked = [m for m in there if m.role == Role.REP], with_file(there, team(settings))
+    now = replay(enquiries, _declared(rules(held), declared), reps)
+    then = replay(enquiries, _declared(rules(settings), declared), asked)
+    names = dict.fromkeys(member.name for member in (*reps, *asked))
+    print_shift(compare(now, then, list(names)), latest.id if latest else 0, days)
+
+
+def _declared(rules: Rules, days: Mapping[date, bool]) -> Rules:
+    """With the days that somebody has declared on or off in the chat."""
+    return replace(rules, calendar=rules.calendar.declared(days))
 
 
 def with_file(there: Sequence[Member], team: Sequence[dict[str, Any]]) -> Sequence[Member]:
-    """The reps as the file has them: with their new regions, and those who are new."""
-    reps = {one["name"]: one for one in team if one["role"] == Role.REP}
-    changed = [replace(m, **_settled(reps[m.name])) if m.name in reps else m for m in there]
-    new = [one for name, one in reps.items() if name not in {m.name for m in there}]
-    return [
+    """The reps as the file has them: those who are new, and none who left it or sell no more."""
+    named = {one["name"]: one for one in team}
+    kept = [m for m in there if m.name in named or m.source != CONFIG]
+    changed = [replace(m, **_settled(named[m.name])) if m.name in named else m for m in kept]
+    new = [one for name, one in named.items() if name not in {m.name for m in there}]
+    whole = [
         *changed,
         *(
-            Member(id=MemberId(-n), role=Role.REP, name=one["name"], **_settled(one))
+            Member(id=MemberId(-n), name=one["name"], **_settled(one))
             for n, one in enumerate(new, 1)
         ),
     ]
+    return [member for member in whole if member.role == Role.REP]
 
 
 def _settled(one: dict[str, Any]) -> dict[str, Any]:
     lists = {name: tuple(one[name]) for name in ("regions", "products", "industries")}
-    return lists | {"grade": one["grade"]}
+    return lists | {name: one[name] for name in ("role", "grade", "weight")}
 
 
 def print_shift(shift: Shift, version: int, days: int) -> None:
@@ -117,7 +130,7 @@ def print_shift(shift: Shift, version: int, days: int) -> None:
     typer.echo(f"最近 {days} 天 {shift.leads} 条，其中 {shift.moved} 条会给别人")
     grades = "，".join(f"{name} {a}→{b}" for name, (a, b) in shift.grades.items())
     typer.echo(f"级别：{grades}；高分 {_change(shift.hot)}；过线 {_change(shift.ready)}")
-    typer.echo("只是试算，什么都没有改；手上已满、请假和被退过的没有算进去")
+    typer.echo("只是试算，什么都没有改；手上已满、请假、转给下一位和再次咨询的没有算进去")
 
 
 def _change(pair: tuple[int, int]) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from store.db import Tx
-from store.domain.gates import brought, closed
+from store.domain.gates import closed, keeps
 from store.domain.lead import GRABBING, Change, Event, Kind, Lead, Place
 from store.domain.pools import may_claim
 from store.domain.routing import Choice, Desk, choose, fits, lately, sit
@@ -45,7 +45,7 @@ class Dispatcher:
         now, mql = self.tx.now, rules.scale.mql
         gate = closed(lead, rules.gates, rules.calendar, now, mql) if gated else None
         choice = choose(lead, rules.routing, list(self.desks.values()), former)
-        if gate is not None and not _keeps(lead, choice):
+        if gate is not None and not keeps(lead, choice):
             same = (lead.hold, lead.why) == gate
             return [] if same else [lead.wait(gate.name, gate.why, self.tx.now)]
         trace = _trace(choice)
@@ -92,11 +92,6 @@ def _desk(
         off=off_duty(member, now) or "",
         back=lately(member.came_back(now), now),
     )
-
-
-def _keeps(lead: Lead, choice: Choice) -> bool:
-    """Whether it goes to who has it already; to anybody else it is given like every other."""
-    return brought(lead) and choice.to is not None and choice.to.name == lead.rep
 
 
 def _trace(choice: Choice) -> dict[str, Any]:

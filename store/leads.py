@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -481,9 +481,19 @@ class Leads:
 
     async def captured_since(self, at: datetime) -> Sequence[tuple[datetime, NewLead]]:
         """Every first enquiry since then as it came, the oldest first."""
-        query = select(t.events).where(t.events.c.kind == Kind.CAPTURED, t.events.c.at >= at)
-        rows = await self.conn.execute(query.order_by(t.events.c.at, t.events.c.id))
-        return [(row.at, recalled(row.text, row.data)) for row in rows]
+        agreed = (
+            select(func.max(t.consents.c.text))
+            .where(t.consents.c.lead_id == t.events.c.lead_id, t.consents.c.given)
+            .where(t.consents.c.made_at == t.events.c.at)
+            .scalar_subquery()
+        )
+        query = select(t.events, agreed.label("agreed"))
+        first = query.where(t.events.c.kind == Kind.CAPTURED, t.events.c.at >= at)
+        rows = await self.conn.execute(first.order_by(t.events.c.at, t.events.c.id))
+        return [
+            (row.at, replace(recalled(row.text, row.data), consent_text=row.agreed or ""))
+            for row in rows
+        ]
 
     async def did(
         self, ids: Sequence[int], but: Collection[int] = ()

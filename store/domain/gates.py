@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from store.domain.calendar import WorkCalendar, opening_of
 from store.domain.conditions import value_of
-from store.domain.lead import CONSENT, NIGHT, SCORE, Lead
+from store.domain.lead import CONSENT, FIELDS, NIGHT, SCORE, Lead
+from store.domain.routing import Choice
 from store.domain.rules import Gates
 from store.domain.scoring import MOST
 
@@ -33,7 +34,7 @@ def closed(
     """
     missing = [LABELS.get(name, name) for name in gates.required if not value_of(name, lead)]
     if missing:
-        return Gate("fields", f"等资料：{'、'.join(missing)}")
+        return Gate(FIELDS, f"等资料：{'、'.join(missing)}")
     if gates.consent and not (lead.consent_text or lead.consent_at):
         return Gate(CONSENT, "等客户同意联系")
     least = min(gates.min_score, mql)
@@ -50,3 +51,8 @@ def brought(lead: Lead) -> bool:
     return bool(lead.rep) and (
         lead.source == "chat" or (lead.source == "wecom" and bool(lead.external_userid))
     )
+
+
+def keeps(lead: Lead, choice: Choice) -> bool:
+    """Whether it goes to who has it already; to anybody else it is given like every other."""
+    return brought(lead) and choice.to is not None and choice.to.name == lead.rep

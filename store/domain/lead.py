@@ -258,6 +258,8 @@ QUALIFIED: Mapping[str, str] = {
 }
 NIGHT = "hours"
 """The gate of working time."""
+FIELDS = "fields"
+"""The gate of what has to be known."""
 CONSENT = "consent"
 """The gate of the person's agreement."""
 SCORE = "score"

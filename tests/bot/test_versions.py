@@ -214,3 +214,46 @@ async def test_rules_about_a_channel_are_tried_on_leads_that_came_by_it(store, d
     people, _ = await tried(store, configured(database, channel=[fair], routing=[to_her]), capsys)
 
     assert {name.strip(): row[1].strip() for name, row in people.items()}["韩梅"] == "3"
+
+
+@pytest.mark.usefixtures("today")
+async def test_trying_a_changed_team_counts_turns_and_nobody_who_left(store, database, capsys):
+    # A weight of 2 changed nothing, and who was taken out of the file kept their leads.
+    async with (await ruled(store, configured(database))).begin() as tx:
+        await capture(tx, [enquiry() for _ in range(9)])
+    people = [one for one in team()["team"] if one["name"] != "王强"]
+    weighed = [one | ({"weight": 2} if one["name"] == "李雷" else {}) for one in people]
+    changed = parse({**team(database={"url": database}), "team": weighed})
+
+    told, _ = await tried(store, changed, capsys)
+
+    assert {name.strip(): [c.strip() for c in row[:3]] for name, row in told.items()} == {
+        "李雷": ["3", "6", "+3"], "韩梅": ["3", "3", ""], "王强": ["3", "0", "-3"],
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("today")
+async def test_trying_a_gate_shows_what_it_would_keep(store, database, capsys):
+    # The consent that came with a lead was not among what is tried.
+    agreed = {"consent": {"text": "同意联系"}}
+    async with (await ruled(store, configured(database))).begin() as tx:
+        await capture(tx, [enquiry(), enquiry(**agreed), enquiry(company="云栖", **agreed)])
+
+    by_consent, _ = await tried(store, configured(database, dispatch={"consent": True}), capsys)
+    gate = {"required": ["company"]}
+    by_field, _ = await tried(store, configured(database, dispatch=gate), capsys)
+
+    kept = [
+        {name.strip(): row[1].strip() for name, row in told.items()}
+        for told in (by_consent, by_field)
+    ]
+    assert (kept[0]["等客户同意"], kept[1]["等资料"]) == ("1", "2")
+
+
+async def test_trying_rules_makes_no_database(tmp_path, capsys):
+    file = tmp_path / "none.db"
+
+    await try_rules(configured(f"sqlite+aiosqlite:///{file}"), 30)
+
+    assert "没有进线" in capsys.readouterr().out
+    assert not file.exists()

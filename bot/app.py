@@ -118,22 +118,21 @@ async def open_service(
     settings: Settings, clock: Clock = utcnow, role: str = "all"
 ) -> AsyncIterator[Service]:
     """The running service. ``role``: "web" listens, "worker" sends and ticks, "all" does both."""
-    opened = open_store(settings.database.url, rules(settings), clock)
-    async with ClientSession(connector=TCPConnector(limit=0)) as session:
-        try:
-            store = await ruled(opened, settings)
-            async with store.begin() as tx:
-                await tx.members.sync(team(settings))
-                await alarms.outlived(tx, channels(settings))
-                await quota.try_again(tx)
-                if not settings.directory.sync:  # who is in no configuration may be in that
-                    await hand_over(tx)
-            service = _assemble(settings, store, session)
-            await _ask_once_more(service)
-            async with _running(service, role):
-                yield service
-        finally:
-            await opened.close()
+    async with (
+        open_store(settings.database.url, rules(settings), clock) as opened,
+        ClientSession(connector=TCPConnector(limit=0)) as session,
+    ):
+        store = await ruled(opened, settings)
+        async with store.begin() as tx:
+            await tx.members.sync(team(settings))
+            await alarms.outlived(tx, channels(settings))
+            await quota.try_again(tx)
+            if not settings.directory.sync:  # who is in no configuration may be in that
+                await hand_over(tx)
+        service = _assemble(settings, store, session)
+        await _ask_once_more(service)
+        async with _running(service, role):
+            yield service
 
 
 async def _ask_once_more(service: Service) -> None:

@@ -35,17 +35,14 @@ async def make_channel(
     if settings.wecom is None:
         raise ConfigError(["[wecom] is missing: a QR code is made by WeCom"])
     await prepare_database(settings)
-    store = open_store(settings.database.url, rules(settings))
-    try:
-        async with ClientSession() as session:
-            client = WeComClient(
-                session, settings.wecom, store.clock, SharedTokens(store), SharedHolds(store)
-            )
-            kind = WayKind.LINK if link else WayKind.CODE
-            way, who = await _ordered(settings, store, client, kind, Wanted(name, tuple(people)))
-            _report(way, who, out or Path(_file_name(way.name)), await _picture(client, way))
-    finally:
-        await store.close()
+    opened = open_store(settings.database.url, rules(settings))
+    async with opened as store, ClientSession() as session:
+        client = WeComClient(
+            session, settings.wecom, store.clock, SharedTokens(store), SharedHolds(store)
+        )
+        kind = WayKind.LINK if link else WayKind.CODE
+        way, who = await _ordered(settings, store, client, kind, Wanted(name, tuple(people)))
+        _report(way, who, out or Path(_file_name(way.name)), await _picture(client, way))
 
 
 async def _ordered(

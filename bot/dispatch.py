@@ -190,7 +190,7 @@ async def hand_over_answer(store: Store, said: Incoming, body: dict[str, Any]) -
         by = await tx.members.by_account(said.platform, said.account)
         if by is None:
             return
-        key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+        key = _reply_key(said)
         puts = [
             Put(
                 key=f"{key}/late{number}",
@@ -269,6 +269,10 @@ def _asks(key: str) -> bool:
     return key.endswith(ASKS) or key.startswith("remind:")
 
 
+def _reply_key(said: Incoming) -> str:
+    return "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+
+
 async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
     """A question that was answered says what became of it, and asks no more."""
     channel = Channel(said.platform)
@@ -278,7 +282,7 @@ async def _answered(tx: Tx, said: Incoming, key: str, reply: Reply) -> None:
 
 async def _deliver(tx: Tx, said: Incoming, reply: Reply) -> Answer:
     """The cheapest way back: WeCom's passive reply, DingTalk's session; else a message."""
-    key = "reply:" + sha256(f"{said.platform}:{said.id}".encode()).hexdigest()[:32]
+    key = _reply_key(said)
     if said.direct:
         return await _hand_back(tx, said, reply, key)
     if reply.card is not None:

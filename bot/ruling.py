@@ -33,11 +33,8 @@ UNASKED = "数据库没问到，有没有回到以前的某一版不知道，上
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[Store]:
     await prepare_database(settings)
-    store = open_store(settings.database.url, rules(settings))
-    try:
+    async with open_store(settings.database.url, rules(settings)) as store:
         yield store
-    finally:
-        await store.close()
 
 
 async def told(settings: Settings) -> str:
@@ -57,12 +54,12 @@ async def told(settings: Settings) -> str:
 async def _instead(settings: Settings) -> tuple[Settings, Version] | None:
     if not _there(settings.database.url):
         return None
-    store = open_store(settings.database.url, rules(settings))
-    try:
-        async with asyncio.timeout(PATIENCE), store.read() as tx:
-            return await instead(tx, settings)
-    finally:
-        await store.close()
+    async with (
+        open_store(settings.database.url, rules(settings)) as store,
+        asyncio.timeout(PATIENCE),
+        store.read() as tx,
+    ):
+        return await instead(tx, settings)
 
 
 def _there(url: str) -> bool:

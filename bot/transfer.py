@@ -3,8 +3,8 @@
 import csv
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -162,13 +162,8 @@ def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "external_id": f"row-{sha256(said.encode()).hexdigest()[:20]}"}
 
 
-@asynccontextmanager
-async def _opened(settings: Settings, url: str) -> AsyncIterator[Store]:
-    store = open_store(url, rules(settings), _clock(settings))
-    try:
-        yield store
-    finally:
-        await store.close()
+def _opened(settings: Settings, url: str) -> Store:
+    return open_store(url, rules(settings), _clock(settings))
 
 
 async def _try_all(settings: Settings, ready: Sequence[NewLead], report: Report) -> None:
@@ -250,13 +245,11 @@ async def export_leads(
     if file.suffix.casefold() not in {".csv", ".xlsx"}:
         raise ConfigError([f"{file.name}: write .csv or .xlsx"])
     await prepare_database(settings)
-    store = open_store(settings.database.url, rules(settings))
-    try:
-        count = await _write(store, file, start, conditions, unmasked=unmasked)
-    except OSError as error:
-        raise BadFile(f"{file}：{error.strerror or error}") from error
-    finally:
-        await store.close()
+    async with open_store(settings.database.url, rules(settings)) as store:
+        try:
+            count = await _write(store, file, start, conditions, unmasked=unmasked)
+        except OSError as error:
+            raise BadFile(f"{file}：{error.strerror or error}") from error
     typer.echo(f"已导出 {count} 条到 {file}")
 
 

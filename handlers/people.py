@@ -1,5 +1,6 @@
 """Who comes and goes: the team follows the platforms' directories; leavers' leads do not get lost."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from handlers.alarms import outlived
@@ -7,7 +8,7 @@ from handlers.announce import catch_up, record, refresh
 from store.db import Tx
 from store.domain.directory import Snapshot
 from store.domain.pools import staffed
-from store.domain.team import Platform
+from store.domain.team import Member, Platform
 
 BATCH = 200
 
@@ -17,7 +18,7 @@ async def follow(tx: Tx, snapshot: Snapshot) -> int:
     await tx.lock("dispatch")
     before = {member.id for member in await tx.members.active()}
     await tx.members.follow(snapshot, tx.rules.roles)
-    await catch_up(tx, [m.id for m in await tx.members.active() if m.id not in before])
+    await _are_back(tx, [m for m in await tx.members.active() if m.id not in before])
     await outlived(tx)
     return await hand_over(tx)
 
@@ -29,7 +30,16 @@ async def join(tx: Tx, platform: Platform, account: str, said_at: datetime | Non
     """
     if await tx.members.join(platform, account, said_at):
         member = await tx.members.by_account(platform, account)
-        await catch_up(tx, [member.id] if member else [])
+        await _are_back(tx, [member] if member else [])
+
+
+async def _are_back(tx: Tx, members: Sequence[Member]) -> None:
+    """Their cards say how things are now, and nobody else gives away what lies in their pools."""
+    await catch_up(tx, [member.id for member in members])
+    names = {member.name for member in members}
+    theirs = [scope.name for scope in tx.rules.limits.scopes if names & {*scope.admins}]
+    if theirs:
+        await refresh(tx, await tx.leads.of_pools(theirs, BATCH))
 
 
 async def leave(tx: Tx, platform: Platform, account: str, said_at: datetime | None = None) -> int:

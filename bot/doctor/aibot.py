@@ -33,15 +33,13 @@ Clock = Callable[[], datetime]
 
 async def check(session: ClientSession, settings: Settings, bot: AiBot, clock: Clock) -> Check:
     """From the database; by subscribing for a moment only if nobody can have the connection."""
-    store = open_store(settings.database.url, rules(settings), clock)
-    try:
-        if missing(store):
-            return await _unknown(session, bot)
-        return await _known(session, store, bot)
-    except (SQLAlchemyError, OSError):
-        return bad(NAME, "数据库打不开，看不出连没连着", "先看「数据库」那一行")
-    finally:
-        await store.close()
+    async with open_store(settings.database.url, rules(settings), clock) as store:
+        try:
+            if missing(store):
+                return await _unknown(session, bot)
+            return await _known(session, store, bot)
+        except (SQLAlchemyError, OSError):
+            return bad(NAME, "数据库打不开，看不出连没连着", "先看「数据库」那一行")
 
 
 async def _known(session: ClientSession, store: Store, bot: AiBot) -> Check:

@@ -55,16 +55,13 @@ def _skew(ahead: timedelta) -> Check:
 
 async def checks(settings: Settings, clock: Clock) -> AsyncIterator[Check]:
     """The database first: what is used up stands in it."""
-    store = open_store(settings.database.url, rules(settings), clock)
-    try:
+    async with open_store(settings.database.url, rules(settings), clock) as store:
         database = await _database(store)
         yield database
         if database.ok:
             yield await _quota(store)
             yield await _alarms(store)
             yield await _calendar(store)
-    finally:
-        await store.close()
     yield await asyncio.to_thread(_font)
 
 
@@ -104,16 +101,14 @@ async def meets_customers(settings: Settings, clock: Clock) -> bool:
 
 
 async def _met_any(settings: Settings, clock: Clock) -> bool:
-    store = open_store(settings.database.url, rules(settings), clock)
-    try:
-        if missing(store):
-            return False
-        async with store.read() as tx:
-            return await tx.contacts.in_use()
-    except (SQLAlchemyError, OSError):
-        return False  # the line of the database says why
-    finally:
-        await store.close()
+    async with open_store(settings.database.url, rules(settings), clock) as store:
+        try:
+            if missing(store):
+                return False
+            async with store.read() as tx:
+                return await tx.contacts.in_use()
+        except (SQLAlchemyError, OSError):
+            return False  # the line of the database says why
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +123,14 @@ class Person:
 async def people(settings: Settings, clock: Clock) -> Sequence[Person]:
     """The team: whom the configuration names, and whom a directory has brought."""
     named = [Person(one.name, one.wecom or "", one.dingtalk or "") for one in settings.team]
-    store = open_store(settings.database.url, rules(settings), clock)
-    try:
-        if missing(store):
-            return named
-        async with store.read() as tx:
-            members = await tx.members.active()
-    except (SQLAlchemyError, OSError):
-        return named  # the line of the database says why
-    finally:
-        await store.close()
+    async with open_store(settings.database.url, rules(settings), clock) as store:
+        try:
+            if missing(store):
+                return named
+            async with store.read() as tx:
+                members = await tx.members.active()
+        except (SQLAlchemyError, OSError):
+            return named  # the line of the database says why
     names = {one.name for one in named}
     # Whom the configuration no longer names, a directory that is followed may keep.
     brought = [one for one in members if settings.directory.sync or one.source != CONFIG]

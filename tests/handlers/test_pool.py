@@ -453,6 +453,20 @@ async def test_a_pool_whose_admin_has_left_is_the_managers_to_give_away(store):
         assert "已给 李雷" in await says(scoped, "chenzg", f"分配 {number} 李雷")
 
 
+async def test_a_pool_whose_admin_is_back_is_theirs_again_on_every_card(store):
+    """The manager's card went on offering to give away what it was refused."""
+    scoped = under(store, scope=[EAST])
+    number = await pooled(scoped, region="上海")
+    await hear(scoped, DirectoryChanged(platform=Platform.WECOM, id="d1", left=("hanmei",)))
+    await says(scoped, "chenzg", f"线索 {number}")
+    assert f"/分配 {number}" in await card_of(scoped, number, 4)
+
+    await hear(scoped, DirectoryChanged(platform=Platform.WECOM, id="d2", joined=("hanmei",)))
+
+    assert f"/分配 {number}" not in await card_of(scoped, number, 4)
+    assert "由韩梅分配" in await says(scoped, "chenzg", f"分配 {number} 李雷")
+
+
 # -- what becomes of leads -----------------------------------------------------
 
 

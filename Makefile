@@ -7,6 +7,9 @@ PYTEST_ARGS ?=
 
 VENDORS := .venv-vendors
 
+# Without bytecode every process a test starts would compile the product and its libraries again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo install learned scoring test slow lint types imports tests faults races machine vendors browser screenshots lock bench clean
 
 demo: $(VENV)/.product

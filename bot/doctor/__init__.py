@@ -16,7 +16,7 @@ __all__ = ["Check", "bad", "examine", "good"]
 async def examine(
     settings: Settings, clock: Callable[[], datetime] = utcnow
 ) -> AsyncIterator[Check]:
-    """Every check, as its answer comes. Changes nothing, on no platform and in no database."""
+    """Every check, as its answer comes. Shows nothing to anybody and changes no database."""
     team = await local.people(settings, clock)
     async with ClientSession() as session:
         if settings.wecom is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import DingTalk, Settings
+from bot.doctor import robots
 from bot.doctor.check import Check, bad, good, names, unknown, unreached, why
 from bot.doctor.local import Person, nobody_in_team
 from bot.platforms.dingtalk.answers import DENIED, Banned, DingTalkError, NeedsAdmin
@@ -94,6 +95,8 @@ async def checks(
         async for check in _granted(client, dingtalk, settings, wrong, people):
             yield check
     yield await _heard(session, settings, dingtalk, clock)
+    async for check in robots.dingtalk_robot(client, dingtalk, clock):
+        yield check
 
 
 async def _asked(client: DingTalkClient, probe: Probe) -> Wrong | None:
@@ -142,6 +145,8 @@ async def _granted(
         return
     yield good("钉钉可信 IP")
     yield await _scopes(client, dingtalk, settings)
+    async for check in robots.card_template(client, dingtalk):
+        yield check
     yield await _seen(client, [one for one in people if one.dingtalk], settings)
 
 

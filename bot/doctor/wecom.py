@@ -8,6 +8,7 @@ from datetime import datetime
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bot.config import Settings, WeCom
+from bot.doctor import robots
 from bot.doctor.check import Check, bad, good, names, unknown, unreached, why
 from bot.doctor.local import Person, nobody_in_team
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
@@ -57,6 +58,8 @@ async def checks(
     async for check in _account(client, settings, wecom, ours, meets_customers=meets_customers):
         yield check
     yield await _callback(session, wecom, settings.server.public_url, clock)
+    async for check in robots.wecom_robot(client, wecom):
+        yield check
 
 
 async def _account(

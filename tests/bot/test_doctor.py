@@ -26,8 +26,8 @@ from tests.scenarios.world import eventually
 
 EVERYTHING = [
     "企业微信密钥", "企业微信可信 IP", "企业微信应用", "企业微信可见范围", "企业微信客户联系",
-    "企业微信回调", "企业微信智能机器人", "钉钉密钥", "钉钉可信 IP", "钉钉权限", "钉钉可见范围",
-    "钉钉长连接", "时钟", "数据库", "配额", "告警", "工作日历", "字体",
+    "企业微信回调", "企业微信群机器人", "企业微信智能机器人", "钉钉密钥", "钉钉可信 IP",
+    "钉钉权限", "钉钉可见范围", "钉钉长连接", "钉钉群机器人", "时钟", "数据库", "配额", "告警", "工作日历", "字体",
 ]  # fmt: skip
 
 
@@ -567,6 +567,133 @@ async def test_the_doctor_takes_no_message_from_the_running_service(ask, demo):
     assert gateway.connected == 1
     calls = [wire["call"] for wire in demo.sandbox.state.wires]
     assert calls.count("WS 已连接") == 1
+
+
+# -- the groups' robots and the card's template -----------------------------------
+
+
+def count_of_messages(opened):
+    return sum(len(chat) for chat in opened.sandbox.state.chats.values())
+
+
+async def test_the_doctor_says_nothing_in_the_groups_it_tries(ask, demo):
+    before = count_of_messages(demo)
+
+    found = await ask()
+
+    assert count_of_messages(demo) == before
+    for name in ("企业微信群机器人", "钉钉群机器人"):
+        assert "没往群里发消息" in found[name].line
+
+
+async def test_a_wecom_robot_that_was_removed_is_told(ask, demo):
+    """Nothing tried the address, and doctor found that all was well."""
+    demo.sandbox.faults.on("wecom", "hook")
+
+    line = only_fault(await ask())
+
+    assert line.startswith("✗ 企业微信群机器人：")
+    assert "group_webhook" in line
+
+
+@pytest.mark.parametrize("key", ["?key=0000", "?key=", ""])
+async def test_a_wecom_robots_address_that_is_wrong_is_told(ask, demo, key):
+    url = f"{demo.sandbox.wecom_url}/cgi-bin/webhook/send{key}"
+
+    assert only_fault(await ask(wecom={"group_webhook": url})).startswith("✗ 企业微信群机器人：")
+
+
+async def test_a_wecom_robot_nothing_answers_for_is_the_network(ask):
+    url = "http://127.0.0.1:9/cgi-bin/webhook/send?key=0000"
+
+    line = only_fault(await ask(wecom={"group_webhook": url}))
+
+    assert "连不上 group_webhook" in line
+    assert "0000" not in line
+
+
+async def test_where_no_robot_is_configured_none_is_tried(ask):
+    found = await ask(wecom={"group_webhook": ""}, dingtalk={"group_webhook": ""})
+
+    assert not {"企业微信群机器人", "钉钉群机器人", "钉钉互动卡片"} & found.keys()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"), [("robot_token", "重新复制 Webhook"), ("group_gone", "群解散了")]
+)
+async def test_a_dingtalk_robot_that_is_gone_is_told(ask, demo, fault, says):
+    """Nothing tried the address, and doctor found that all was well."""
+    demo.sandbox.faults.on("dingtalk", fault)
+
+    line = only_fault(await ask())
+
+    assert line.startswith("✗ 钉钉群机器人：")
+    assert says in line
+
+
+async def test_a_dingtalk_robots_wrong_signature_is_told(ask):
+    line = only_fault(await ask(dingtalk={"group_webhook_secret": "SECwrong"}))
+
+    assert line.startswith("✗ 钉钉群机器人：")
+    assert "group_webhook_secret" in line
+
+
+async def test_a_dingtalk_robots_address_that_is_none_is_told(ask, demo):
+    line = only_fault(await ask(dingtalk={"group_webhook": demo.sandbox.dingtalk_url}))
+
+    assert "重新复制整个地址" in line
+
+
+async def test_a_keyword_of_the_robot_is_no_fault_and_is_said(ask, demo):
+    demo.sandbox.faults.on("dingtalk", "keyword")
+
+    found = (await ask())["钉钉群机器人"]
+
+    assert found.ok
+    assert "关键词" in found.line
+
+
+@pytest.fixture
+async def carded(tmp_path, monkeypatch):
+    monkeypatch.setattr(made, "SAMPLES", ())
+    async with made.open_demo(tmp_path, cards=True) as opened:
+        await until_state(opened, State.UP)
+        yield opened
+
+
+async def card_line(opened, **changes):
+    settings = parse(changed(opened.settings, {"dingtalk": changes} if changes else {}))
+    found = [check async for check in examine(settings, opened.service.store.clock)]
+    return next(check.line for check in found if check.name == "钉钉互动卡片")
+
+
+async def test_a_cards_template_is_tried_with_a_card_for_nobody(carded):
+    before = count_of_messages(carded)
+
+    lines = [await card_line(carded), await card_line(carded)]
+
+    assert lines == ["✓ 钉钉互动卡片：模板可用"] * 2
+    assert count_of_messages(carded) == before
+
+
+async def test_a_cards_template_that_does_not_exist_is_told(carded):
+    """The permission was asked for with a card that is not there, whatever the template."""
+    line = await card_line(carded, card_template_id="another.schema")
+
+    assert line.startswith("✗ 钉钉互动卡片：")
+    assert "导入并发布模板" in line
+
+
+async def test_a_cards_template_that_is_not_published_is_told(carded):
+    carded.sandbox.faults.on("dingtalk", "template")
+
+    assert "没发布" in await card_line(carded)
+
+
+async def test_a_template_that_may_not_be_used_points_at_the_permission(carded):
+    carded.sandbox.faults.on("dingtalk", "card_scope")
+
+    assert "钉钉权限" in await card_line(carded)
 
 
 # -- ourselves -----------------------------------------------------------------------

@@ -90,6 +90,12 @@ def robot_sign(secret: str, timestamp_ms: str | int) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), message, hashlib.sha256)).decode()
 
 
+def signed(secret: str, now: datetime) -> dict[str, str]:
+    """What a group robot with a secret wants in its address; nothing for one without."""
+    timestamp = str(int(now.timestamp() * 1000))
+    return {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)} if secret else {}
+
+
 def check_robot(headers: Mapping[str, str], secret: str, now: datetime) -> None:
     """Check the ``timestamp`` (ms) and ``sign`` headers of a robot message sent over HTTP.
 

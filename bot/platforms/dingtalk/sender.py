@@ -38,7 +38,7 @@ from bot.platforms.dingtalk.answers import (
 from bot.platforms.dingtalk.bell import Bell
 from bot.platforms.dingtalk.cards import Instances, NoCard
 from bot.platforms.dingtalk.client import Broken, DingTalkClient
-from bot.platforms.dingtalk.crypto import robot_sign
+from bot.platforms.dingtalk.crypto import signed
 from bot.platforms.dingtalk.messages import trusted
 from bot.platforms.oncemore import once_more
 from cards.dingtalk import gentler, notification
@@ -329,9 +329,7 @@ class DingTalkGroupSender(_RobotSender):
         await self._client.webhook(url, message, "robot/send", self._signature())
 
     def _signature(self) -> dict[str, str]:
-        secret = self._settings.group_webhook_secret.get_secret_value()
-        timestamp = str(int(self._clock().timestamp() * 1000))
-        return {"timestamp": timestamp, "sign": robot_sign(secret, timestamp)} if secret else {}
+        return signed(self._settings.group_webhook_secret.get_secret_value(), self._clock())
 
     async def _send(self, account: str, message: dict[str, Any]) -> dict[str, Any]:
         path, body = "/v1.0/robot/groupMessages/send", message | {"openConversationId": account}

@@ -82,6 +82,7 @@ class DingTalk:
         add("/v1.0/card/callbacks/register", api.guarded(self.instances.register))
         make = api.guarded(self.instances.create_and_deliver)
         add("/v1.0/card/instances/createAndDeliver", make)
+        add("/v1.0/card/instances", api.guarded(self.instances.create))
         app.router.add_put("/v1.0/card/instances", api.guarded(self.instances.update))
         reading, todos = api.reading, self.todos
         app.router.add_post("/v1.0/todo/users/{union}/tasks", reading(todos.create))

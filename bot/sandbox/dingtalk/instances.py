@@ -94,6 +94,13 @@ class Instances:
         result = {"callbackUrl": url, "apiSecret": self._routes[key].secret}
         return {"success": True, "result": result}
 
+    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The first of two steps: a card that is on nobody's phone (5.2)."""
+        self._check_template(body.get("cardTemplateId"))
+        instance = self._made(body)
+        self._known[instance.track_id] = instance
+        return {"success": True, "result": instance.track_id}
+
     def create_and_deliver(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """HTTP 200 and ``success`` although the space got nothing: deliverResults says so."""
         self._check_template(body.get("cardTemplateId"))

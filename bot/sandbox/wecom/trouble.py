@@ -18,7 +18,7 @@ AT = {
     "secret": ("/cgi-bin/gettoken", 40001, "invalid credential"),
     "scope": ("/cgi-bin/externalcontact/", 48002, "api forbidden"),
     "range": ("/cgi-bin/message/send", 81013, "user & party & tag all invalid"),
-    "hook": ("/cgi-bin/webhook/send", 93000, "invalid webhook url"),
+    "hook": ("/cgi-bin/webhook/", 93000, "invalid webhook url"),
 }
 """What only one kind of call meets."""
 UPDATE = "/cgi-bin/message/update_template_card"

@@ -103,8 +103,8 @@ class Service:
     def start(self, name: str, run: Callable[[], Any]) -> None:
         self.tasks.append(asyncio.create_task(run(), name=name))
 
-    async def arrived(self, answer: Answer) -> None:
-        await arrived(self.store, answer)
+    async def arrived(self, answer: Answer, pressed: Incoming | None) -> None:
+        await arrived(self.store, answer, pressed)
 
     async def settle(self) -> None:
         """Do everything that is due now, and what becomes due by it."""

@@ -1,6 +1,7 @@
 """From what somebody did to what is done: once, whatever the platform repeats."""
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -42,6 +43,8 @@ CONTACTS = Counter("leadbot_contacts", "WeCom contacts made and lost", ["event"]
 TRIES = 5
 ASKS = "/ask"
 """Ends the key of a card that one press answers; a list is pressed line by line."""
+AGAIN = timedelta(seconds=70)
+"""What nobody answered comes again within a minute (1.4 of DingTalk's facts)."""
 LONGEST = 2000
 """Characters of a line that are looked at; a phone cannot send more in one message."""
 
@@ -153,9 +156,22 @@ def _refuse(refusal: Refused) -> Run:
     return run
 
 
+def _receipt(said: Incoming) -> str:
+    return f"{said.platform}:{said.id}"
+
+
+def _wire(said: Incoming | None) -> str:
+    """What a press has in common with its redeliveries; "" for what is told apart by its id."""
+    if said is None or said.press is None or not said.press.same:
+        return ""
+    return f"{said.platform}:press:{said.press.same}"
+
+
 async def _once(store: Store, said: Incoming, run: Run) -> Answer:
-    receipt = f"{said.platform}:{said.id}"
+    receipt = _receipt(said)
     async with store.begin() as tx:
+        if wire := _wire(said):
+            receipt = await tx.inbox.unanswered(wire, receipt, AGAIN)
         if not await tx.inbox.first(receipt):
             return await _redrawn(tx, said, _again(await tx.inbox.reply(receipt)))
         if said.left_out:
@@ -177,10 +193,18 @@ async def _once(store: Store, said: Incoming, run: Run) -> Answer:
         return await _redrawn(tx, said, answer)
 
 
-async def arrived(store: Store, answer: Answer) -> None:
-    """The platform has the answer: what it carries needs no call of its own."""
-    if answer.carries is not None:
-        async with store.begin() as tx:
+async def arrived(store: Store, answer: Answer, pressed: Incoming | None = None) -> None:
+    """The platform has the answer: what it carries needs no call of its own.
+
+    ``pressed``, once more, is a second press from now on, whichever process hears of it.
+    """
+    wire = _wire(pressed)
+    if answer.carries is None and not wire:
+        return
+    async with store.begin() as tx:
+        if pressed is not None and wire:
+            await tx.inbox.answered(wire, _receipt(pressed))
+        if answer.carries is not None:
             await tx.outbox.answered(*answer.carries)
 
 

@@ -20,11 +20,13 @@ UNKNOWN_KIND = "这类消息"
 class Press:
     """The card that was pressed, under the name it was sent with (outTrackId in DingTalk).
 
-    ``code`` lets WeCom redraw that card once, within 72 h.
+    ``code`` lets WeCom redraw that card once, within 72 h. ``same``: what a press that DingTalk
+    delivers again has in common with it, and a second press of the same button, too.
     """
 
     task_id: str
     code: str = ""
+    same: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

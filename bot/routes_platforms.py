@@ -94,7 +94,7 @@ async def hear_press(request: web.Request) -> web.StreamResponse:
     await response.write_eof()
     if pressed is not None:
         request.app[DINGTALK].answered(pressed)
-    await arrived(store, answer)
+    await arrived(store, answer, pressed)
     return response
 
 

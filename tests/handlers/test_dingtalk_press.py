@@ -6,7 +6,8 @@ import pytest
 
 from bot.config import parse
 from bot.dispatch import arrived, hear
-from bot.incoming import Incoming, Press
+from bot.incoming import Answer, Incoming, Press
+from bot.platforms.dingtalk.presses import Presses
 from bot.platforms.named import named
 from bot.wiring import rules
 from store.domain.team import Platform
@@ -170,3 +171,100 @@ async def test_without_a_template_a_card_has_no_second_form(store, settings):
     assert [due.payload.keys() for due in await rows(without) if due.lead_id] == [
         {"msgKey", "msgParam"}
     ]
+
+
+# -- delivered again to another process, signed anew ---------------------------------
+
+
+class Process:
+    """One of several that hear presses; ``delivery`` is new with every signature."""
+
+    def __init__(self, store):
+        self.store = store
+        self.presses = Presses("d")
+
+    async def hears(self, key, line, delivery, account="wangqiang"):
+        body = {
+            "outTrackId": track(key),
+            "corpId": "d",
+            "userId": account,
+            "content": {"cardPrivateData": {"params": {"line": line}}},
+        }
+        said = self.presses.read(body, delivery)
+        return said, await hear(self.store, said)
+
+    async def answers(self, said, answer):
+        self.presses.answered(said)
+        await arrived(self.store, answer, said)
+
+
+@pytest.fixture
+async def busy(store, mine):
+    """王强 has taken the lead, and what counts is how often he could not be reached."""
+    number, key = mine
+    await press(store, key, f"/领取 {number}")
+    return number, key, f"/跟进 {number} 电话 没接通"
+
+
+async def calls(store, number):
+    async with store.read() as tx:
+        history = await tx.leads.history([number])
+    return len([past for past in history[number] if "没接通" in str(past)])
+
+
+async def test_a_press_delivered_anew_to_another_process_counts_once(store, busy):
+    """Each process had counted it: 没接通 twice, for one call."""
+    number, key, line = busy
+    one, other = Process(store), Process(store)
+    _, first = await one.hears(key, line, "signed-1")
+
+    _, again = await other.hears(key, line, "signed-2")
+
+    assert await calls(store, number) == 1
+    assert variables(again) == variables(first)
+
+
+async def test_a_press_by_another_process_after_the_answer_is_a_second_one(store, busy):
+    number, key, line = busy
+    one, other = Process(store), Process(store)
+    await one.answers(*await one.hears(key, line, "signed-1"))
+
+    await other.hears(key, line, "signed-2")
+
+    assert await calls(store, number) == 2
+
+
+async def test_the_same_button_later_is_a_second_press_although_nobody_answered(
+    store, busy, clock
+):
+    number, key, line = busy
+    one, other = Process(store), Process(store)
+    await one.hears(key, line, "signed-1")
+    clock.tick(minutes=2)
+
+    await other.hears(key, line, "signed-2")
+
+    assert await calls(store, number) == 2
+
+
+async def test_an_answer_that_is_ahead_of_the_work_ends_the_press_all_the_same(store, busy):
+    """What takes too long is answered with nothing; the next press was swallowed then."""
+    number, key, line = busy
+    one, other = Process(store), Process(store)
+    body = await one.hears(key, line, "signed-1")
+    await arrived(store, Answer(), body[0])
+
+    await one.hears(key, line, "signed-1")
+    await other.hears(key, line, "signed-2")
+
+    assert await calls(store, number) == 2
+
+
+async def test_two_people_with_one_card_press_for_themselves(store, busy):
+    number, key, _ = busy
+    one, other = Process(store), Process(store)
+    first, _ = await one.hears(key, f"/查看 {number}", "signed-1")
+
+    second, _ = await other.hears(key, f"/查看 {number}", "signed-2", "zhaomin")
+
+    assert first.press.same != second.press.same

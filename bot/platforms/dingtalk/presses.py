@@ -67,7 +67,7 @@ class Presses:
             id=self._id((card, account), press, delivery, way),
             account=account,
             line=line,
-            press=Press(task_id=card),
+            press=Press(task_id=card, same=_digest(press)),
         )
 
     def answered(self, pressed: Incoming) -> None:
@@ -82,9 +82,9 @@ class Presses:
             known.deliveries.add(delivery)
             return known.id
         told_apart = delivery or repr(now)
-        digest = hashlib.sha256(f"{press}#{told_apart}".encode(errors="replace")).hexdigest()[:40]
-        self._remember(who, press, _Press(f"card-{digest}", now, way, {delivery}))
-        return f"card-{digest}"
+        id_ = f"card-{_digest(f'{press}#{told_apart}')}"
+        self._remember(who, press, _Press(id_, now, way, {delivery}))
+        return id_
 
     def _remember(self, who: tuple[str, str], press: str, known: _Press) -> None:
         if before := self._known.pop(press, None):
@@ -94,6 +94,10 @@ class Presses:
             _, oldest = self._known.popitem(last=False)
             self._ids.pop(oldest.id, None)
             self._latest = {w: p for w, p in self._latest.items() if p in self._known}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:40]
 
 
 def _repeats(known: _Press, delivery: str, way: int, *, latest: bool) -> bool:

@@ -63,7 +63,7 @@ class DingTalkStream:
         session: ClientSession,
         settings: DingTalk,
         heard: Callable[[Heard], Awaitable[Answer | None]],
-        arrived: Callable[[Answer], Awaitable[None]] | None = None,
+        arrived: Callable[[Answer, Incoming | None], Awaitable[None]] | None = None,
         *,
         pace: Pace | None = None,
         firewall: Firewall | None = None,
@@ -221,7 +221,7 @@ class DingTalkStream:
         if pressed is not None:
             self._presses.answered(pressed)
         if self._arrived is not None:
-            await self._arrived(answer)
+            await self._arrived(answer, pressed)
 
     def _pressed(self, ws: ClientWebSocketResponse, frame: Frame) -> Incoming | None:
         try:

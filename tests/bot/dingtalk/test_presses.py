@@ -51,7 +51,7 @@ def test_a_press_is_the_line_of_its_button_said_by_who_pressed():
         id=heard.id,
         account="user01",
         line="/领取 42",
-        press=Press(task_id="lead_42@7-abc"),
+        press=Press(task_id="lead_42@7-abc", same=heard.press.same),
     )
 
 
@@ -250,7 +250,7 @@ class Ears:
             raise RuntimeError("the database went away")
         return Answer(body=NEW_LOOK, carries=("lead:42/7", 4))
 
-    async def note(self, answer: Answer) -> None:
+    async def note(self, answer: Answer, _pressed: Incoming | None) -> None:
         self.arrived.append(answer)
 
 

@@ -38,6 +38,7 @@ from store.domain.quota import Api, Rank
 from store.domain.team import Channel, Member, Platform
 from store.members import BoundGroup
 from store.outbox import Put
+from store.turns import Hurry
 
 CONTACTS = Counter("leadbot_contacts", "WeCom contacts made and lost", ["event"])
 TRIES = 5
@@ -169,7 +170,7 @@ def _wire(said: Incoming | None) -> str:
 
 async def _once(store: Store, said: Incoming, run: Run) -> Answer:
     receipt = _receipt(said)
-    async with store.begin() as tx:
+    async with store.begin(Hurry.PERSON) as tx:
         if wire := _wire(said):
             receipt = await tx.inbox.unanswered(wire, receipt, AGAIN)
         if not await tx.inbox.first(receipt):
@@ -247,7 +248,7 @@ def _again(kept: dict[str, Any]) -> Answer:
 async def _enter(store: Store, entered: Entered) -> Answer:
     """Whoever opens the chat is told what to do now; a stranger nothing, they come by often."""
     receipt = f"{entered.platform}:{entered.id}"
-    async with store.begin() as tx:
+    async with store.begin(Hurry.PERSON) as tx:
         if not await tx.inbox.first(receipt):
             return _again(await tx.inbox.reply(receipt))
         by = await tx.members.by_account(entered.platform, entered.account)
@@ -359,7 +360,7 @@ async def _send(
 
 async def _note(store: Store, heard: ContactEvent) -> Answer:
     """What became of a WeCom contact, or what 获客助手 has to say; nobody waits for an answer."""
-    async with store.begin() as tx:
+    async with store.begin(Hurry.CROWD) as tx:
         if await tx.inbox.first(f"wecom:{heard.id}"):
             await _take(tx, heard)
     return Answer()

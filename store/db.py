@@ -1,6 +1,5 @@
 """The database, and the only commit in the program."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -32,6 +31,7 @@ from store.quota import Ledger
 from store.reminders import Reminders
 from store.ticks import Ticks
 from store.tokens import Tokens
+from store.turns import Hurry, Turns
 from store.versions import Versions
 
 Clock = Callable[[], datetime]
@@ -102,29 +102,33 @@ class Store:
     engine: AsyncEngine
     rules: Rules
     clock: Clock = utcnow
-    _writer: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    _writer: Turns = field(default_factory=Turns, repr=False)
     _watch: Watch = field(default_factory=Watch, repr=False)
     _effective: dict[tuple[tuple[date, bool], ...], Rules] = field(
         default_factory=dict, repr=False
     )
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[Tx]:
+    async def begin(self, hurry: Hurry = Hurry.NORMAL) -> AsyncIterator[Tx]:
         """A transaction that may write. Raises Stale when it has to be run again.
 
-        SQLite's writers queue here, which is fairer than polling. PostgreSQL may find two
+        SQLite's writers queue here, which is fairer than polling, and lets those go first
+        for whom somebody waits. PostgreSQL may find two
         of them waiting for each other, and undoes one: that one was not the first.
         """
         try:
-            async with self._turn(), self.engine.begin() as conn:
+            async with self._turn(hurry), self.engine.begin() as conn:
                 yield await self._tx(conn)
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", "") in WAITED_FOR_EACH_OTHER:
                 raise Stale("two transactions waited for each other") from error
             raise
 
-    def _turn(self) -> AbstractAsyncContextManager[None]:
-        return self._writer if self.engine.dialect.name == "sqlite" else nullcontext()
+    def _turn(self, hurry: Hurry) -> AbstractAsyncContextManager[None]:
+        """PostgreSQL has many writers; a crowd would leave no connection to anybody else."""
+        if self.engine.dialect.name == "sqlite" or hurry is Hurry.CROWD:
+            return self._writer.take(hurry)
+        return nullcontext()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Tx]:

@@ -1,5 +1,6 @@
 """WeCom contacts, handler by handler: met, greeted, left; codes and links; once each."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,13 +14,14 @@ from bot.incoming import (
     ContactEdited,
     ContactLost,
     HandoverFailed,
+    Incoming,
     LinkNews,
 )
 from handlers import contacts, sweeps, ways
 from handlers.contacts import leads_of
 from store import tables as t
 from store.domain.lead import Kind
-from store.domain.team import Channel
+from store.domain.team import Channel, Platform
 from store.domain.ways import Way, WayKind
 from tests.handlers.people import IDS, answers, captured, says
 
@@ -749,3 +751,23 @@ async def test_what_asks_nothing_is_told_to_nobody(store):
     await hear(store, event(LinkNews, change="of_next_year"))
 
     assert await answers(store) == {}
+
+
+CROWD = 30
+
+
+async def test_a_line_does_not_wait_for_a_crowd_of_contacts_that_came_before_it(store):
+    """300 of them in a second kept a rep waiting for nine: the line was handled after the last."""
+    met_at_once = [
+        event(ContactAdded, **ANY | {"external_userid": f"wm{n}", "state": "", "welcome_code": ""})
+        for n in range(CROWD)
+    ]
+    line = {"platform": Platform.WECOM, "account": "lilei", "line": "我的"}
+    crowd = [asyncio.create_task(hear(store, one)) for one in met_at_once]
+    await asyncio.wait(crowd, return_when=asyncio.FIRST_COMPLETED)
+
+    await hear(store, Incoming(id="line", **line))
+    ahead = sum(task.done() for task in crowd)
+    await asyncio.gather(*crowd)
+
+    assert ahead < CROWD / 3

@@ -3,9 +3,11 @@
 import asyncio
 import json
 import secrets
+import socket
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -108,7 +110,15 @@ async def open_demo(
     ``cards``: DingTalk shows interactive cards, as if their template had been imported.
     ``http``: DingTalk calls the product instead of waiting for its connection.
     """
-    port = port or _free_port()
+    with nullcontext(port) if port else reserved_port() as at:
+        async with _opened(data, at, clock, cards=cards, http=http) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def _opened(
+    data: Path, port: int, clock: MovableClock | None, *, cards: bool, http: bool
+) -> AsyncIterator[Demo]:
     url = f"http://{HOST}:{port}"
     database = _database(data)
     clock = clock or kept(database) or MovableClock()
@@ -180,12 +190,20 @@ def _toml_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - only for tests
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A free port that nobody else is given while a product of a test gets ready to listen there.
 
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    On Linux who may use an address again may listen beside who only holds it; elsewhere
+    the port is let go of at once.
+    """
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((HOST, 0))
+        port = int(held.getsockname()[1])
+        if sys.platform != "linux":
+            held.close()
+        yield port
 
 
 # -- sample leads --------------------------------------------------------------

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from bot.app import Service, create_app, open_service
 from bot.config import parse
-from bot.demo import HOST, _free_port
+from bot.demo import HOST, reserved_port
 from bot.sandbox import demo
 from bot.sandbox.dingtalk.stream import Pace
 from bot.serve import listening
@@ -89,7 +89,15 @@ async def company(
     database: str, clock, *, dingtalk: dict[str, Any] | None = None, **more: Any
 ) -> AsyncIterator[Company]:
     """``more``: sections of the configuration; the team is the directories' unless it is given."""
-    port = _free_port()
+    with reserved_port() as port:
+        async with _opened(database, clock, port, dingtalk or {}, more) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def _opened(
+    database: str, clock, port: int, dingtalk: dict[str, Any], more: dict[str, Any]
+) -> AsyncIterator[Company]:
     url = f"http://{HOST}:{port}"
 
     async def still(_span: object) -> None:
@@ -98,7 +106,7 @@ async def company(
     sandbox = await demo.start(url, clock, PEOPLE, still, pace=QUICK, gap=0.01)
     try:
         sections = sandbox.settings()
-        sections["dingtalk"] |= dingtalk or {}
+        sections["dingtalk"] |= dingtalk
         values = {
             "server": {"host": HOST, "port": port, "public_url": url},
             "database": {"url": database},

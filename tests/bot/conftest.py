@@ -1,5 +1,5 @@
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from bot.app import Service, create_app, open_service
 from bot.config import Settings, parse
+from bot.demo import reserved_port
 from store import tables as t
 from tests.conftest import team
 
@@ -67,6 +68,13 @@ async def start(clock) -> AsyncIterator[Start]:
             return Web(service, client)
 
         yield run
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """Nobody listens there until the test does."""
+    with reserved_port() as port:
+        yield port
 
 
 @pytest.fixture

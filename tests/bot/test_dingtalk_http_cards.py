@@ -16,13 +16,13 @@ MORE = {"mode": "http", "token": "t0ken", "encoding_aes_key": "a" * 43}
 
 
 @pytest.fixture
-async def world(database, clock, unused_tcp_port):
+async def world(database, clock, free_port):
     """The product in http mode on one side, DingTalk's stand-in on the other."""
-    url = f"http://127.0.0.1:{unused_tcp_port}"
+    url = f"http://127.0.0.1:{free_port}"
     people = [SimpleNamespace(name="王强", role="rep", wecom="", dingtalk="wangqiang")]
     stand_ins = await sandbox.start(url, clock, people, lambda _: None, cards=True)
     dingtalk = stand_ins.settings()["dingtalk"] | MORE
-    server = {"host": "127.0.0.1", "port": unused_tcp_port, "public_url": url}
+    server = {"host": "127.0.0.1", "port": free_port, "public_url": url}
     values = team(database={"url": database}, server=server, dingtalk=dingtalk)
     values["team"] = [{"name": "王强", "dingtalk": "wangqiang"}]
     async with (

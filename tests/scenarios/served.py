@@ -1,7 +1,6 @@
 """The service as its own process, and both platforms in the test's, which outlive it."""
 
 import asyncio
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import ClientError, ClientSession
 
-from bot.demo import FORM, HOST, PEOPLE, TEAM, _toml
+from bot.demo import FORM, HOST, PEOPLE, TEAM, _toml, reserved_port
 from bot.sandbox import demo as sandbox
 from bot.sandbox.clock import MovableClock
 from tests.scenarios.world import World
@@ -56,7 +55,13 @@ class Served:
 @asynccontextmanager
 async def open_served(data: Path, **more: Mapping) -> AsyncIterator[Served]:
     """Nothing runs yet: ``start()`` it. The clock is the real one, always working time."""
-    port = _free_port()
+    with reserved_port() as port:
+        async with _prepared(data, port, more) as served:
+            yield served
+
+
+@asynccontextmanager
+async def _prepared(data: Path, port: int, more: Mapping[str, Mapping]) -> AsyncIterator[Served]:
     url = f"http://{HOST}:{port}"
     clock = MovableClock()
     stand_ins = await sandbox.start(url, clock, PEOPLE, _stay)
@@ -85,9 +90,3 @@ async def open_served(data: Path, **more: Mapping) -> AsyncIterator[Served]:
 
 async def _stay(span: timedelta) -> None:
     raise AssertionError(f"the clock of a served product is the real one, not {span} ahead")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

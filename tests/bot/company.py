@@ -78,8 +78,8 @@ class Company:
 
 
 async def until(happened) -> None:
-    """Poll until it is so; fails after five seconds."""
-    async with asyncio.timeout(20):
+    """Poll until it is so; fails after a minute."""
+    async with asyncio.timeout(60):
         while not await happened():  # noqa: ASYNC110 -- what a test waits for has no event
             await asyncio.sleep(0.01)
 

@@ -214,7 +214,7 @@ async def raw(web: Web, request: bytes, *, hang_up: bool) -> bytes:
     writer.write(request)
     if hang_up:
         writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 60)
     writer.close()
     return answer.split(b"\r\n")[0]
 

@@ -28,7 +28,7 @@ def leadbot(*args: object, cwd: Path, **env: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "bot", *map(str, args)],
         cwd=cwd, env=known | {"PYTHONPATH": project} | env, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=300, check=False,
     )  # fmt: skip
 
 

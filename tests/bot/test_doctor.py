@@ -238,7 +238,7 @@ async def stopped(demo):
 async def until_state(demo, state):
     """Until the database says so of the bot's connection."""
     name, found = claim_name(demo.settings.wecom.aibot), None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while found is None or found.state is not state:
             await asyncio.sleep(0.02)
             async with demo.service.store.read() as tx:

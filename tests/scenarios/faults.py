@@ -61,7 +61,7 @@ MENDED = (*([300] * 12), *([60] * 5))
 """After an admin has mended it: what waits for that is tried every half an hour at last."""
 MOST_CALLS = 80
 """In a column: four messages at most, each tried about nine times in the ten minutes, in two ways."""
-PATIENCE = 8.0
+PATIENCE = 30.0
 HEARD = 1.0
 """Real seconds a line gets to be heard before the clock is moved."""
 

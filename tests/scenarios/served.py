@@ -32,7 +32,7 @@ class Served:
             sys.executable, "-m", "bot", "serve", "--config", str(self.config), cwd=ROOT,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not await self._up():
                 assert self.process.returncode is None, "the service ended by itself"
                 await asyncio.sleep(0.1)

@@ -9,7 +9,7 @@ from bot.transfer import import_leads
 
 
 async def shown(demo) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not demo.sandbox.state.chats.get("wecom:lilei"):  # noqa: ASYNC110 - a phone has no event
             await asyncio.sleep(0.02)
 

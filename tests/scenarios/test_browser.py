@@ -19,8 +19,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SHOTS = os.environ.get("LEADBOT_SHOTS", "")
 """A folder for a picture of the page after each step."""
+PATIENCE = 60_000
+"""Milliseconds somebody looks at the page before giving up."""
+expect.set_options(timeout=PATIENCE)
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
 
@@ -65,7 +69,7 @@ class Visitor:
     async def moves(self, caption: str) -> None:
         button = self.page.get_by_role("button", name=caption)
         await button.click()
-        await expect(button).to_be_enabled(timeout=15_000)
+        await expect(button).to_be_enabled()
 
     async def sees(self, chat: str, words: str) -> None:
         """In the newest messages of the chat."""
@@ -90,7 +94,7 @@ async def visitor(tmp_path, request) -> AsyncIterator[Visitor]:
         page = await browser.new_page(
             viewport={"width": 1366, "height": 768}, reduced_motion="reduce"
         )
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE)
         opened = Visitor(page, demo.url, re.sub(r"\W+", "-", request.node.name))
         opened.watch()
         await page.goto(f"{demo.url}/sandbox/")

@@ -1,6 +1,5 @@
 """For those who do not type, for those who talk in the group, and when a process dies."""
 
-import asyncio
 from datetime import UTC, timedelta
 
 import pytest
@@ -92,11 +91,10 @@ async def test_a_process_that_is_killed_is_followed_by_another(tmp_path):
 
 async def connections(world: World, number: int) -> None:
     """Until so many have subscribed as the AI bot, in all."""
-    for _ in range(300):
-        if len(world.calls("aibot_subscribe")) >= number:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{len(world.calls('aibot_subscribe'))} have subscribed")
+    await eventually(
+        lambda: len(world.calls("aibot_subscribe")) >= number,
+        lambda: f"{len(world.calls('aibot_subscribe'))} have subscribed",
+    )
 
 
 async def test_contacts_whose_callback_never_came_are_leads_of_their_channel(demo):

@@ -26,7 +26,7 @@ from bot.sandbox.state import Mail, Message, State
 
 ZONE = ZoneInfo("Asia/Shanghai")
 MONDAY = datetime(2026, 3, 2, 10, 0, tzinfo=ZONE)
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Real seconds somebody looks at a phone before giving up; a card should take less than one."""
 CARDS = ("card", "actions", "instance")
 
@@ -312,7 +312,7 @@ class World:
         found = re.search(r"^leadbot_outbox_waiting (\S+)", text, re.MULTILINE)
         return int(float(found[1])) if found else -1
 
-    async def quiet(self, seconds: float = 30) -> None:
+    async def quiet(self, seconds: float = PATIENCE) -> None:
         """Until nothing is on its way to a phone."""
         late = time.monotonic() + seconds
         while await self.waiting():

@@ -17,7 +17,7 @@ from bot.sandbox.state import State
 from tests.scenarios.world import eventually
 from tests.vendors.conftest import HERE, NODE_MODULES, PYTHON, client, listening
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 needs_python = pytest.mark.skipif(not PYTHON.exists(), reason="make vendors installs them")
 needs_node = pytest.mark.skipif(
     not shutil.which("node") or not (NODE_MODULES / "@wecom").exists(), reason="no node, or no npm"

@@ -17,10 +17,24 @@ SILENCE = (-1, "")
 
 
 async def eventually(happened: Callable[[], Any]) -> None:
-    """Poll until it is so; fails after twenty seconds."""
-    async with asyncio.timeout(20):
+    """Poll until it is so; fails after a minute."""
+    async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 -- what a test waits for has no event
             await asyncio.sleep(0.002)
+
+
+async def undisturbed(seconds: float, count: Callable[[], int], *, pause: float) -> int:
+    """Real seconds in which this process is never held up for ``pause``; ``count`` at their start."""
+    clock = asyncio.get_running_loop().time
+    async with asyncio.timeout(60):
+        while True:
+            before, end, last = count(), clock() + seconds, clock()
+            while last < end and clock() - last < pause:
+                last = clock()
+                await asyncio.sleep(0.01)
+            if last >= end and clock() - last < pause:
+                return before
+            await asyncio.sleep(seconds)  # what that has done shows meanwhile
 
 
 def frame(type_: str, topic: str, message_id: str, data: object) -> dict[str, Any]:

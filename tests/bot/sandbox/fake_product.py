@@ -375,7 +375,7 @@ class FakeProduct:
         )
 
 
-async def until(condition, seconds=20.0):
+async def until(condition, seconds=60.0):
     """Wait for something the other side does in its own time."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - a poll is what it is

@@ -7,8 +7,12 @@ from playwright.async_api import async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+PATIENCE = 60_000
+"""Milliseconds somebody looks at the page before giving up."""
+expect.set_options(timeout=PATIENCE)
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.timeout(600),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium"),
 ]
 
@@ -20,7 +24,7 @@ async def page(product):
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         opened = await browser.new_page(viewport={"width": 1366, "height": 768})
-        opened.set_default_timeout(10_000)
+        opened.set_default_timeout(PATIENCE)
         opened.errors = []
         opened.on("pageerror", lambda error: opened.errors.append(str(error)))
         opened.on("console", lambda m: opened.errors.append(m.text) if m.type == "error" else None)

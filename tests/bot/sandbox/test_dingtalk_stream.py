@@ -4,6 +4,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import WSServerHandshakeError
 
+from bot.sandbox.dingtalk.stream import Pace
 from tests.bot.sandbox.fake_product import until
 
 LINK = f"dtmd://dingtalkclient/sendMessage?content={quote('/接受 1')}"
@@ -54,12 +55,13 @@ async def test_pings_come_by_themselves(product):
     opened = await product.ticket()
 
     async with product.session.ws_connect(f"{opened['endpoint']}?ticket={opened['ticket']}") as ws:
-        frame = await ws.receive_json(timeout=20)
+        frame = await ws.receive_json(timeout=60)
 
     assert (frame["type"], frame["headers"]["topic"]) == ("SYSTEM", "ping")
 
 
-async def test_a_line_arrives_once_when_it_is_acknowledged(product, hand):
+async def test_a_line_arrives_once_when_it_is_acknowledged(product, hand, gateway):
+    gateway.pace = Pace(again=(60.0,))
     await product.connect()
 
     await hand.say("zhaomin", "我的")

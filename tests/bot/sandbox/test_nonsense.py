@@ -69,7 +69,7 @@ async def test_what_a_connection_says_beside_acks_is_ignored(product, state):
             await ws.send_str(text)
         await product.sandbox.dingtalk.hand.say("zhaomin", "我的")
 
-        while (frame := await ws.receive_json(timeout=20))["type"] == "SYSTEM":
+        while (frame := await ws.receive_json(timeout=60))["type"] == "SYSTEM":
             pass
     assert json.loads(frame["data"])["text"] == {"content": "我的"}
 

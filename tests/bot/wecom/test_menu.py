@@ -76,7 +76,7 @@ async def test_a_platform_that_is_busy_is_asked_again(client, gateway):
 async def test_a_no_ends_it_and_the_service_lives_on(client, gateway):
     gateway.answers("menu/get", given.refusal(40058))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await keep_published(client, 1000002, again=0.01)
 
     assert gateway.calls(CREATED) == []

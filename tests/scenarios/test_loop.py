@@ -54,7 +54,7 @@ async def enquires(world: World, rep: Phone, mobile: str) -> int:
     page = await world.fills_form(
         name="林知夏", phone=mobile, email=ADDRESS, product="CRM", message="50 人用，怎么收费"
     )
-    card = await rep.sees("林知夏", "还剩", within=10)
+    card = await rep.sees("林知夏", "还剩")
 
     assert "收到了" in page
     assert "50 人用，怎么收费" in card

@@ -8,7 +8,7 @@ async def test_a_contact_added_by_qr_code_is_a_lead_and_is_nurtured_by_its_owner
 ):
     await world.act("contacts", userid="lilei", name="苏禾", state="展会二维码")
 
-    card = await li.sees("苏禾", "接受", within=10)
+    card = await li.sees("苏禾", "接受")
     assert "已加企业微信好友" in card
     lead = await number_of(world, "苏禾")
     assert (await world.lead(lead))["owner"]["wecom"] == "lilei"

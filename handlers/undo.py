@@ -96,8 +96,10 @@ async def _between(tx: Tx, by: Member, step: Step) -> bool:
 async def _rewind(tx: Tx, by: Member, action: Action, step: Step, lead: Lead) -> Change:
     """What the action changed is as before; what changed since by itself stays."""
     now = tx.leads.columns(lead)
-    values: dict[str, Any] = {
-        name: old for name, (old, new) in step.columns.items() if now[name] == new
+    values = {
+        name: back
+        for name, (old, new) in step.columns.items()
+        if (back := _back(now[name], old, new)) != now[name]
     }
     back = await tx.leads.rewound(lead, values)
     if step.columns.keys() & RATED:
@@ -106,6 +108,15 @@ async def _rewind(tx: Tx, by: Member, action: Action, step: Step, lead: Lead) ->
     data = {"undid": list(step.events), "to": back.owner.id if back.owner else None}
     event = Event(kind=Kind.UNDONE, by=by.id, at=tx.now, text=action.label, data=data)
     return Change(back, event)
+
+
+def _back(now: Any, old: Any, new: Any) -> Any:
+    """``old``, unless it has changed again since ``new``; of a mapping every key by itself."""
+    if not (isinstance(now, dict) and isinstance(old, dict) and isinstance(new, dict)):
+        return old if now == new else now
+    changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    mine = {key for key in changed if now.get(key) == new.get(key)}
+    return {k: v for k, v in now.items() if k not in mine} | {k: old[k] for k in mine if k in old}
 
 
 async def _room(tx: Tx, by: Member, leads: dict[LeadId, Lead], changes: Sequence[Change]) -> None:

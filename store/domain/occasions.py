@@ -147,16 +147,17 @@ def _next(
     kind: str, yearly: Yearly, now: datetime, calendar: WorkCalendar, text: str
 ) -> Occasion | None:
     """09:00 of the day itself, or of the last working day before, so that nobody is late."""
-    day = yearly.after(now.astimezone(calendar.zone).date())
+    # Today counts until it has rung: what happens to the lead before nine must not move it on.
+    day = yearly.after(now.astimezone(calendar.zone).date() - DAY)
     while day is not None:
         told = _workday_until(day, calendar)
-        at = datetime.combine(told, time(9), calendar.zone)
-        if at > now:
-            years = (
-                f"，{day.year - yearly.year} 周年" if kind == "anniversary" and yearly.year else ""
-            )
+        at = calendar.opens(datetime.combine(told, time(9), calendar.zone))
+        years = day.year - yearly.year if kind == "anniversary" and yearly.year else 0
+        first = kind == "anniversary" and yearly.year is not None and years <= 0
+        if at > now and not first:
+            since = f"，{years} 周年" if years else ""
             when = "" if told == day else f"，就在 {day.month}月{day.day}日"
-            return Occasion(kind=kind, at=calendar.opens(at), text=f"{text}{years}{when}")
+            return Occasion(kind=kind, at=at, text=f"{text}{since}{when}")
         day = yearly.after(day)
     return None
 

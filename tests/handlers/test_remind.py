@@ -163,6 +163,26 @@ async def test_a_birthday_is_told_that_morning_or_before_the_weekend(store, cloc
     assert (kind, again.year) == ("birthday", 2027)
 
 
+async def test_what_happens_on_the_morning_of_a_birthday_does_not_put_it_off_a_year(
+    store, clock, mine
+):
+    await says(store, "lilei", f"生日 {mine} 5月12日")
+    clock.now = at("2026-05-12 08:30")
+
+    await says(store, "lilei", f"提醒 {mine} 明天9点05 打电话")
+
+    assert ("birthday", at("2026-05-12 09:00")) in await due(store, mine)  # was 2027
+    assert len(await ring(store, clock, "2026-05-12 09:00")) == 1
+    assert ("birthday", at("2027-05-12 09:00")) in await due(store, mine)
+
+
+async def test_a_contract_to_come_has_no_anniversary_on_its_first_day(store, mine):
+    new = await captured(store, rep="李雷", fields={"合同日期": "2026-05-12"})
+    await says(store, "lilei", f"领取 {new.id}")
+
+    assert await due(store, new.id) == [("anniversary", at("2027-05-12 09:00"))]
+
+
 async def test_a_birthday_that_came_with_the_enquiry_is_known_to_the_owner(store, clock):
     new = await captured(store, rep="李雷", fields={"生日": "1990-05-12"})
     await says(store, "lilei", f"领取 {new.id}")

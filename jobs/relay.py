@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
@@ -32,6 +33,10 @@ WIDE = 64
 TIMEOUT = LEASE.total_seconds() - 10
 """A send that takes longer would outlive its lease and be repeated by somebody else."""
 SLOWEST = timedelta(minutes=10)
+PAUSE = timedelta(seconds=30)
+"""How long a channel rests at most before one message shows whether its platform is well again."""
+HURRIED = {Channel.WECOM_WELCOME}
+"""Worth nothing after 20 seconds (D:92137), and with tries of its own."""
 SLOW, SLOWEST_MENDING = timedelta(minutes=1), timedelta(minutes=30)
 """What waits for the admin is tried after a minute first, and every half an hour at last."""
 OLD_NEWS = timedelta(days=2)
@@ -70,6 +75,14 @@ class Detours(Protocol):
         """Whether it has: what says that the usual way is closed is not over."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """A channel whose platform is not well. ``times``: how often that was seen in a row."""
+
+    until: datetime
+    times: int
+
+
 class Relay:
     def __init__(
         self, store: Store, senders: Mapping[Channel, Sender], tally: Tally | None = None
@@ -79,6 +92,7 @@ class Relay:
         self._senders = senders
         self._woken = asyncio.Event()
         self._flying: dict[asyncio.Task[None], Channel] = {}
+        self._down: dict[Channel, _Rest] = {}
         self._stopping = False
         self.alive = False
 
@@ -120,8 +134,8 @@ class Relay:
                 await asyncio.wait(set(self._flying), return_when=asyncio.FIRST_COMPLETED)
 
     async def _take(self) -> int:
-        counts = Counter(self._flying.values())
-        busy = [c for c in Channel if counts[c] >= _width(c) or c not in self._senders]
+        counts, now = Counter(self._flying.values()), self._store.clock()
+        busy = [c for c in Channel if counts[c] >= self._room(c, now) or c not in self._senders]
         try:
             leased, dues = await self._lease(busy)
         except Exception:
@@ -143,7 +157,31 @@ class Relay:
             # Whoever counts the same phone at the same time would count past its limit.
             await tx.lock("pace")
             dues = await tx.outbox.lease(WIDTH, busy)
-            return len(dues), await admitted(tx, dues, self._in_place)
+            return len(dues), await admitted(tx, await self._tried(tx, dues), self._in_place)
+
+    def _room(self, channel: Channel, now: datetime) -> int:
+        """How many of ``channel`` may be on their way: one, to see whether it is well again."""
+        rest = self._down.get(channel)
+        if rest is None:
+            return WIDE if channel == Channel.WECOM_WELCOME else WIDTH
+        return int(rest.until <= now)
+
+    async def _tried(self, tx: Tx, dues: Sequence[Due]) -> Sequence[Due]:
+        """Without those that wait to see how the first of their channel fares."""
+        firsts: dict[Channel, Due] = {}
+        for due in dues:
+            firsts.setdefault(due.channel, due)
+        waits = [due for due in dues if due.channel in self._down and firsts[due.channel] != due]
+        await tx.outbox.wait(waits, tx.now)
+        return [due for due in dues if due not in waits]
+
+    def _fell(self, channel: Channel) -> None:
+        """Those that were on their way together fall together: that counts once."""
+        now, last = self._store.clock(), self._down.get(channel)
+        if channel in HURRIED or (last is not None and last.until > now):
+            return
+        times = last.times + 1 if last is not None else 1
+        self._down[channel] = _Rest(now + min(backoff(times), PAUSE), times)
 
     def _in_place(self, due: Due) -> bool:
         sender = self._senders.get(due.channel)
@@ -160,6 +198,7 @@ class Relay:
             async with asyncio.timeout(TIMEOUT):
                 ref = await self._senders[due.channel].show(due)
         except Anew as anew:
+            self._down.pop(due.channel, None)
             log.info("a card is sent anew", key=due.key, why=str(anew))
             async with self._store.begin() as tx:
                 await tx.outbox.again(due)
@@ -174,8 +213,9 @@ class Relay:
         except Exception as error:
             # A bug in one renderer or sender must not stop everybody's messages.
             log.exception("sender failed", key=due.key, channel=due.channel)
-            await self._again(due, Lost(type(error).__name__))
+            await self._again(due, _failed(error))
         else:
+            self._down.pop(due.channel, None)
             SENT.labels(due.channel, "sent").inc()
             async with self._settling(due) as tx:
                 await tx.outbox.sent(due, ref)
@@ -210,6 +250,10 @@ class Relay:
 
     async def _again(self, due: Due, later: Later) -> None:
         SENT.labels(due.channel, "later").inc()
+        if later.down:
+            self._fell(due.channel)
+        else:
+            self._down.pop(due.channel, None)
         why, wait = str(later), _wait(due, later)
         log.warning(
             "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
@@ -226,6 +270,7 @@ class Relay:
 
     async def _give_up(self, due: Due, why: str, alarm: Alarm | None) -> None:
         SENT.labels(due.channel, "undeliverable").inc()
+        self._down.pop(due.channel, None)
         log.error("message given up", key=due.key, channel=due.channel, why=why)
         async with self._settling(due) as tx:
             await tx.outbox.failed(due, why, None)
@@ -234,8 +279,11 @@ class Relay:
             await unheard(tx, due.key)
 
 
-def _width(channel: Channel) -> int:
-    return WIDE if channel == Channel.WECOM_WELCOME else WIDTH
+def _failed(error: Exception) -> Lost:
+    """It may have been done; of the platform it says nothing."""
+    lost = Lost(type(error).__name__)
+    lost.down = False
+    return lost
 
 
 def _wait(due: Due, later: Later) -> timedelta:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from store.connections import State
 from store.db import Store, Tx
-from store.domain.errors import Held, Later
+from store.domain.errors import Down, Held, Later
 from store.quota import Hold
 from store.tokens import Token
 
@@ -41,7 +41,7 @@ async def _in_time(fetch: Fetch) -> Token:
         async with asyncio.timeout(FETCH):
             return await fetch()
     except TimeoutError:
-        raise Later("a token: TimeoutError") from None
+        raise Down("a token: TimeoutError") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ Every error the application raises on purpose.
     + Spent            the allowance of the day or month is used up
     + Held             nobody was asked: the platform wants no such call now
     + Lost             no answer came, and it may have been done
+    + Down             no answer, or one that says the platform is not well
   x Undeliverable      a platform will never take it; the relay gives up
   x BadCallback        a request that claims to come from a platform and does not
   x ConfigError        the configuration is wrong; every mistake at once
@@ -92,6 +93,8 @@ class Later(LeadbotError):
     ref: dict[str, Any] | None = None
     unsent = False
     """Whether the platform threw it back unread, so that it was no message to anybody."""
+    down = False
+    """Whether the platform is not well, so that the next message would fare no better."""
 
     def __init__(
         self, why: str, after: timedelta | None = None, alarm: Alarm | None = None
@@ -118,6 +121,14 @@ class Held(Later):
 
 class Lost(Later):
     """The platform was asked and did not answer: it may have done it, or not."""
+
+    down = True
+
+
+class Down(Later):
+    """Nobody answered, or an answer that only says that the platform is not well."""
+
+    down = True
 
 
 class Undeliverable(LeadbotError):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from handlers.alarms import sound
 from jobs.relay import Relay, backoff
 from store import tables as t
-from store.domain.errors import Alarm, Held, Later, Lost, Undeliverable
+from store.domain.errors import Alarm, Down, Held, Later, Lost, Undeliverable
 from store.domain.quota import Api, Rank
 from store.domain.team import Channel, Role
 from store.outbox import Due, Put
@@ -459,3 +459,98 @@ def test_back_off_grows_and_is_bounded():
     assert waits == sorted(waits)
     assert waits[0] <= 1.2
     assert waits[-1] <= 720
+
+
+# -- a platform that is down -----------------------------------------------------------
+
+WAITING = 40
+
+
+class Dead:
+    """Answers nothing but HTTP 500 as long as it is ``down``."""
+
+    def __init__(self):
+        self.down, self.asked, self.shown = True, 0, []
+
+    async def show(self, due):
+        self.asked += 1
+        if self.down:
+            raise Down("message/send: HTTP 500")
+        self.shown.append(due.key)
+
+
+@pytest.fixture
+async def dead(store):
+    for n in range(WAITING):
+        await put(store, key=f"lead:{n}/1", account=f"rep{n}")
+    return Dead()
+
+
+async def test_a_platform_that_is_down_is_tried_with_one_message_and_not_with_all(
+    store, dead, clock
+):
+    """Each of the waiting messages went on trying by itself: forty probes for one outage."""
+    relay = Relay(store, {Channel.WECOM: dead})
+    await relay.drain()
+    together = dead.asked
+
+    for _ in range(10):
+        clock.tick(seconds=40)
+        await relay.drain()
+
+    assert together <= 16
+    assert dead.asked == together + 10
+
+
+async def test_what_waited_for_a_platform_goes_out_once_it_is_well(store, dead, clock):
+    relay = Relay(store, {Channel.WECOM: dead})
+    for _ in range(5):
+        await relay.drain()
+        clock.tick(seconds=40)
+    dead.down = False
+
+    for _ in range(4):
+        await relay.drain()
+        clock.tick(minutes=11)
+
+    assert sorted(dead.shown) == sorted(f"lead:{n}/1" for n in range(WAITING))
+
+
+async def test_what_only_waited_for_the_outage_goes_out_with_the_first_that_gets_through(
+    store, dead, clock
+):
+    """It had counted as tries of its own, each with a longer wait after it."""
+    relay = Relay(store, {Channel.WECOM: dead})
+    for _ in range(3):
+        await relay.drain()
+        clock.tick(seconds=40)
+    untried = [n for n in range(WAITING) if not (await row(store, f"lead:{n}/1")).attempts]
+    dead.down = False
+
+    await relay.drain()
+
+    assert len(untried) >= WAITING - 20
+    assert {f"lead:{n}/1" for n in untried} <= set(dead.shown)
+
+
+async def test_another_channel_does_not_rest_with_one_that_is_down(store, dead, phone):
+    async with store.begin() as tx:
+        await tx.outbox.put([Put(key="other", channel=Channel.DINGTALK, account="w", payload={})])
+    relay = Relay(store, {Channel.WECOM: dead, Channel.DINGTALK: phone})
+
+    await relay.drain()
+
+    assert [key for key, *_ in phone.shown] == ["other"]
+
+
+@pytest.mark.parametrize("answer", [Undeliverable("no"), Later("45009"), Lost("a bug")])
+async def test_a_platform_that_answers_at_all_is_not_down(store, phone, clock, answer):
+    answer.down = False
+    await put(store)
+    await put(store, key="lead:2/1")
+    phone.errors = [answer]
+    relay = Relay(store, {Channel.WECOM: phone})
+
+    await relay.drain()
+
+    assert len(phone.shown) == 1

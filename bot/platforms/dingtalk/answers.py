@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from store.domain.errors import Alarm, Later, Spent, Undeliverable
+from store.domain.errors import Alarm, Down, Later, Spent, Undeliverable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -282,7 +282,7 @@ def _object(what: str, status: int, body: bytes) -> dict[str, Any]:
         raise Banned(f"{what}: HTTP {status}, refused by the firewall", BANNED)
     if 400 <= status < 500 and not body:
         return {}
-    raise Later(f"{what}: HTTP {status}, unreadable answer")
+    raise Down(f"{what}: HTTP {status}, unreadable answer")
 
 
 def _json(body: bytes) -> object:
@@ -317,7 +317,8 @@ def _error(
         log.error("dingtalk_needs_an_admin", call=what, code=code, hint=_hint(answer))
         return NeedsAdmin(what, code, mend, _hint(answer))
     if _passing(status, code):
-        return Later(f"{what}: HTTP {status} {code}")
+        kind = Down if status >= 500 else Later
+        return kind(f"{what}: HTTP {status} {code}")
     return DingTalkError(what, code, _hint(answer))
 
 

@@ -21,7 +21,7 @@ from bot.platforms.dingtalk.answers import (
 )
 from bot.platforms.dingtalk.pace import Firewall, Gate, Window
 from bot.platforms.shared import OwnTokens, Tokens
-from store.domain.errors import Later, Spent
+from store.domain.errors import Down, Later, Spent
 from store.domain.quota import Api
 from store.tokens import Token, token_key
 
@@ -31,13 +31,13 @@ FREE = ("/topapi/v2/", "/topapi/user/", "/v1.0/contact/", "/v1.0/oauth2/", "/get
 """Directory and login cost nothing of the month (D:basic-interfaces-such-as-log-off-and-address-book)."""
 
 
-class Unreached(Later):
+class Unreached(Down):
     """There was no connection: nothing was asked."""
 
     unsent = True
 
 
-class Broken(Later):
+class Broken(Down):
     """The connection ended instead of an answer: it may have been done, or never been read."""
 
 
@@ -201,7 +201,7 @@ class DingTalkClient:
         except ClientConnectorError:
             raise Unreached(f"{call.what}: ClientConnectorError") from None
         except TimeoutError as error:
-            raise Later(f"{call.what}: {type(error).__name__}") from None
+            raise Down(f"{call.what}: {type(error).__name__}") from None
         except (ClientError, OSError) as error:
             # aiohttp's own texts hold the URL, and with it the token.
             raise Broken(f"{call.what}: {type(error).__name__}") from None

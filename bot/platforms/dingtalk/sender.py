@@ -42,7 +42,7 @@ from bot.platforms.dingtalk.crypto import signed
 from bot.platforms.dingtalk.messages import trusted
 from bot.platforms.oncemore import once_more
 from cards.dingtalk import gentler, notification
-from store.domain.errors import Alarm, Later, Spent, Undeliverable
+from store.domain.errors import Alarm, Down, Later, Spent, Undeliverable
 from store.outbox import Due
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class _RobotSender(ABC):
         except TooFast as fast:
             raise fast.at(due.attempts) from None
         except TimeoutError:
-            raise Later(f"no answer in {self.patience} s") from None
+            raise Down(f"no answer in {self.patience} s") from None
         # Not before: what is taken back for a message that reaches nobody is lost.
         await self._recall(due, ref)
         return ref

@@ -34,7 +34,7 @@ from bot.platforms.wecom.errcodes import (
     meaning,
     told,
 )
-from store.domain.errors import Alarm, Held, Later, Lost, Undeliverable
+from store.domain.errors import Alarm, Down, Held, Later, Lost, Undeliverable
 from store.tokens import Token, token_key
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -259,7 +259,7 @@ class WeComClient:
             try:
                 answer = await self._exchange("gettoken", self._url("gettoken"), None, query)
             except Lost as lost:  # whoever waits for the token has not asked for anything yet
-                raise Later(str(lost)) from None
+                raise Down(str(lost)) from None
             await self._settled("gettoken", answer)
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
@@ -285,7 +285,7 @@ class WeComClient:
             ) as response:
                 status, raw = response.status, await response.read()
         except ClientConnectorError as error:
-            failure: Later = Later(f"{path}: {type(error).__name__}")
+            failure: Later = Down(f"{path}: {type(error).__name__}")
         except (ClientError, TimeoutError, OSError, ValueError) as error:
             failure = Lost(f"{path}: {type(error).__name__}")
         else:

@@ -7,10 +7,11 @@ weekdays decide, and ``known_year`` says so.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from chinese_calendar import constants as published
@@ -36,7 +37,8 @@ class WorkCalendar:
     """The hours a team works.
 
     ``hours`` are wall-clock times of ``zone``, in any order; one that ends at or
-    before its start runs to midnight and goes on after midnight of the same date.
+    before its start goes on after midnight, and all of it belongs to the date it
+    begins on: Friday's 22:00-02:00 is over on Saturday at two.
     ``workdays`` count from 1 = Monday. ``always_open`` makes every hour of every
     day working time.
 
@@ -217,24 +219,35 @@ class WorkCalendar:
         before = bisect_left(workdays_of(self, first.year), first)
         return years + bisect_left(workdays_of(self, last.year), last) - before
 
+    def pauses(self, at: datetime) -> bool:
+        """Whether ``at`` lies between two pieces of one workday's hours, and not in its night.
+
+        The night is the longest time without work, whatever the clock says meanwhile.
+        """
+        if self.always_open:
+            return False
+        local = self._local(at)
+        since = _since_midnight(local)
+        pieces = opening(self.hours)
+        night = DAY - pieces[-1][1] + pieces[0][0]
+        gaps = ((end, start) for (_, end), (start, _) in pairwise(pieces))
+        between = any(a <= since < b and b - a < night for a, b in gaps)
+        return between and self.is_workday(local.date())
+
     def _local(self, at: datetime) -> datetime:
+        """The working day ``at`` belongs to, and its time since that day turned."""
         if at.tzinfo is None:
             raise ValueError("an instant needs a time zone")
-        return at.astimezone(self.zone)
+        return at.astimezone(self.zone).replace(tzinfo=None) - turn(self.hours)
 
     def _instant(self, day: date, since: timedelta) -> datetime:
-        local = datetime.combine(day, MIDNIGHT) + since
+        local = datetime.combine(day, MIDNIGHT) + since + turn(self.hours)
         return local.replace(tzinfo=self.zone).astimezone(UTC)
 
 
 def opening_of(now: datetime, calendar: WorkCalendar) -> datetime:
     """When the night is over; ``now`` while people are there, at lunch too."""
-    opens = calendar.opens(now)
-    local = now.astimezone(calendar.zone)
-    if opens <= now or opens.astimezone(calendar.zone).date() != local.date():
-        return opens
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    return now if calendar.between(midnight, now) else opens
+    return now if calendar.pauses(now) else calendar.opens(now)
 
 
 def quiet(
@@ -270,11 +283,11 @@ def _within(moment: time, span: Span) -> bool:
 
 
 def _since_midnight(local: datetime) -> timedelta:
-    return local.replace(tzinfo=None) - datetime.combine(local.date(), MIDNIGHT)
+    return local - datetime.combine(local.date(), MIDNIGHT)
 
 
 def _offset(hours: tuple[Span, ...], span: timedelta) -> timedelta:
-    """The wall-clock time at which ``span`` of a day's working time has passed."""
+    """The time since the day turned at which ``span`` of a day's working time has passed."""
     for start, end in opening(hours):
         if span <= end - start:
             return start + span
@@ -283,10 +296,25 @@ def _offset(hours: tuple[Span, ...], span: timedelta) -> timedelta:
 
 
 @lru_cache(maxsize=64)
+def turn(hours: tuple[Span, ...]) -> timedelta:
+    """When one working day ends and the next begins: midnight, unless somebody works then."""
+    joined = _joined(piece for span in hours for piece in _pieces(span, NOTHING))
+    over = joined[0][0] == NOTHING and joined[-1][1] == DAY and len(joined) > 1
+    crosses = any(NOTHING < _since(end) <= _since(start) for start, end in hours)
+    return joined[0][1] if over and crosses else NOTHING
+
+
+@lru_cache(maxsize=64)
 def opening(hours: tuple[Span, ...]) -> tuple[tuple[timedelta, timedelta], ...]:
-    """The day's working time as offsets from midnight: in order, overlaps joined."""
+    """The day's working time as offsets from its turn: in order, overlaps joined."""
+    return _joined(piece for span in hours for piece in _pieces(span, turn(hours)))
+
+
+def _joined(
+    pieces: Iterable[tuple[timedelta, timedelta]],
+) -> tuple[tuple[timedelta, timedelta], ...]:
     joined: list[tuple[timedelta, timedelta]] = []
-    for start, end in sorted(piece for span in hours for piece in _pieces(span)):
+    for start, end in sorted(pieces):
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
@@ -294,11 +322,15 @@ def opening(hours: tuple[Span, ...]) -> tuple[tuple[timedelta, timedelta], ...]:
     return tuple(joined)
 
 
-def _pieces(span: Span) -> list[tuple[timedelta, timedelta]]:
-    start, end = (timedelta(hours=t.hour, minutes=t.minute, seconds=t.second) for t in span)
+def _pieces(span: Span, turned: timedelta) -> list[tuple[timedelta, timedelta]]:
+    start, end = ((_since(moment) - turned) % DAY for moment in span)
     if start < end:
         return [(start, end)]
     return [(start, DAY)] + ([(NOTHING, end)] if end else [])
+
+
+def _since(moment: time) -> timedelta:
+    return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second)
 
 
 @lru_cache(maxsize=64)

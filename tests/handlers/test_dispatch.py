@@ -1,7 +1,7 @@
 """Leads go out when they may, in the order they deserve, to who is there; nothing is lost on the way."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import event as listening
@@ -68,6 +68,22 @@ async def test_the_nights_leads_go_out_at_the_opening_in_score_order(store, beat
     names = [(await lead(store, one.id)).owner.name for one in (good, fair, poor)]
     assert before == [None, None, None]
     assert names == ["李雷", "韩梅", "王强"]
+
+
+async def test_a_lead_of_noon_waits_for_who_works_over_midnight(store, clock):
+    """It was offered at once: the two hours after midnight made the whole day a lunch."""
+    hours = ((time(22), time(2)),)
+    late = replace(store.rules, calendar=replace(store.rules.calendar, hours=hours))
+    store = replace(store, rules=late)
+    clock.now = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # Monday noon
+
+    new = await captured(store)
+    clock.now = new.due_at
+    await Clockwork(store, lambda: None).beat()
+
+    assert (new.owner, new.why) == (None, "等开门，3月2日 22:00 派")
+    assert (await lead(store, new.id)).owner.name == "李雷"
+    assert clock.now == datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 
 
 async def test_what_waits_for_the_opening_says_so_and_rings_nobody(store, clock):

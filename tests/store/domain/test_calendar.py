@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.domain.calendar import WorkCalendar, quiet, workdays_of
+from store.domain.calendar import WorkCalendar, opening_of, quiet, workdays_of
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OFFICE = WorkCalendar(SHANGHAI)  # 09:00-12:00, 13:30-18:30: eight hours
@@ -137,6 +137,37 @@ def test_hours_that_end_at_midnight_or_later_go_on_after_it():
     assert night.add(at("2026-11-24 23:00"), hours(2)) == at("2026-11-25 01:00")
 
 
+def test_hours_over_midnight_belong_to_the_day_they_begin_on():
+    """Friday's shift was over at midnight, and Monday began with two hours of Sunday's."""
+    night = WorkCalendar(SHANGHAI, hours=((time(22), time(2)),))
+
+    assert night.is_open(at("2026-11-28 01:00"))  # Saturday, still Friday's
+    assert not night.is_open(at("2026-11-23 01:00"))  # Monday: nobody began on Sunday
+    assert night.add(at("2026-11-27 23:00"), hours(4)) == at("2026-11-30 23:00")
+    assert night.between(at("2026-11-27 12:00"), at("2026-11-30 12:00")) == hours(4)
+    assert night.ago(at("2026-11-30 23:00"), hours(4)) == at("2026-11-27 23:00")
+
+
+@pytest.mark.parametrize(
+    ("hours", "moment", "opens"),
+    [
+        ((("22:00", "02:00"),), "2026-11-24 12:00", "2026-11-24 22:00"),
+        ((("22:00", "02:00"),), "2026-11-24 01:00", "2026-11-24 01:00"),
+        ((("22:00", "02:00"),), "2026-11-24 03:00", "2026-11-24 22:00"),
+        ((("22:00", "02:00"),), "2026-11-28 03:00", "2026-11-30 22:00"),  # Saturday
+        ((("20:00", "23:00"), ("23:30", "03:00")), "2026-11-24 23:10", "2026-11-24 23:10"),
+        ((("20:00", "23:30"), ("00:30", "03:00")), "2026-11-24 12:00", "2026-11-24 20:00"),
+        ((("09:00", "12:00"), ("13:30", "18:30")), "2026-11-24 12:30", "2026-11-24 12:30"),
+        ((("09:00", "12:00"), ("13:30", "18:30")), "2026-11-24 19:00", "2026-11-25 09:00"),
+    ],
+)
+def test_only_a_pause_of_the_workday_is_no_night(hours, moment, opens):
+    """At noon people who work from ten in the evening on were taken to be at lunch."""
+    spans = tuple((time.fromisoformat(a), time.fromisoformat(b)) for a, b in hours)
+
+    assert opening_of(at(moment), WorkCalendar(SHANGHAI, hours=spans)) == at(opens)
+
+
 def test_nobody_can_work_in_a_calendar_without_hours():
     with pytest.raises(ValueError, match="needs hours"):
         WorkCalendar(SHANGHAI, hours=())
@@ -235,6 +266,7 @@ calendars = st.sampled_from(
         ALWAYS,
         WorkCalendar(SHANGHAI, hours=((time(0), time(0)),), workdays=(1, 2, 3, 4, 5, 6, 7)),
         WorkCalendar(SHANGHAI, hours=((time(20), time(4)),), workdays=(6, 7)),
+        WorkCalendar(SHANGHAI, hours=((time(9), time(12)), (time(22), time(2)))),
         WorkCalendar(SHANGHAI, holidays=frozenset({date(2025, 6, n) for n in range(1, 30)})),
     ]
 )

@@ -96,6 +96,8 @@ def _mine(lead: Lead, view: View) -> Card:
         return _done(lead, view)
     if lead.offered:
         return _offer(lead, view)
+    if lead.left_alone:
+        return _alone(lead, view)
     if lead.waits:
         return _to_call(lead, view)
     return _working(lead, view)
@@ -105,7 +107,7 @@ def _offer(lead: Lead, view: View) -> Card:
     at = accept_by(lead, view.rules.limits, view.rules.calendar)
     return Card(
         title=f"新线索 {_who(lead)}",
-        note=f"{until(at, view.now, view.rules.zone)}接受，过时换人" if at else "",
+        note=f"{until(at, view.now, view.rules.zone)}接受，过时换人" if at else LEFT_ALONE,
         rows=_facts(lead),
         quote=_words(lead),
         why=_came(lead),
@@ -117,13 +119,28 @@ def _offer(lead: Lead, view: View) -> Card:
     )
 
 
+def _alone(lead: Lead, view: View) -> Card:
+    """Nothing is to be done but to close it, and nothing happens by itself."""
+    return Card(
+        title=f"要求不再联系 {_who(lead)}",
+        note="不用再打了，没有时限，记一笔就结束",
+        rows=_with_last(_facts(lead), view),
+        quote=_words(lead),
+        why=_came(lead),
+        buttons=(
+            Button("记为流失", f"/流失 {lead.id} {LEFT_ALONE}", primary=True),
+            _back_or_apart(lead),
+            Button("查看", f"/线索 {lead.id} 详情"),
+        ),
+    )
+
+
 def _to_call(lead: Lead, view: View) -> Card:
     again = lead.accepted_at is not None and lead.asked_at > lead.accepted_at
     again = again or lead.called_at is not None
     again = again or lead.qualification == "won"  # a customer who came back
     at = respond_by(lead, view.rules.limits, view.rules.calendar)
     title = f"又来咨询 {_who(lead)}" if again else f"请联系 {_who(lead)}"
-    title = f"要求不再联系 {_who(lead)}" if lead.left_alone else title
     note = f"{'请回电' if again else '首次联系'} {until(at, view.now, view.rules.zone)}"
     if lead.late_at and view.overseen:
         note += "，已请主管看"
@@ -186,9 +203,7 @@ def _next_step(lead: Lead, view: View) -> tuple[str, str, tuple[Button, ...]]:
     """Title, note and the first two buttons: what somebody does after the last contact."""
     title, note = f"{lead.stage.label} {_who(lead)}", _appointment(lead, view)
     again = lead.asked_at > max(lead.followed_at or lead.asked_at, lead.placed_at)
-    if lead.left_alone:
-        title = f"要求不再联系 {_who(lead)}"
-    elif again:
+    if again:
         return (
             f"又来咨询 {_who(lead)}",
             note,
@@ -336,7 +351,7 @@ def _in_marketing(lead: Lead, reader: Member, view: View) -> Card:
         )
     return Card(
         title=f"已转市场培育 {_who(lead, reader)}",
-        note=f"{dated(lead.placed_at, view.now, view.rules.zone)}{_because(reason)}",
+        note=f"{dated(lead.placed_at, view.now, view.rules.zone)}{_because(reason, lead)}",
         rows=_facts_for(lead, reader)[:2],
         buttons=((Button("查看", f"/线索 {lead.id} 详情"),) if reader.manages else (POOL_BUTTON,)),
     )
@@ -420,7 +435,9 @@ def _came(lead: Lead) -> str:
     return f"怎么来的：{lead.why}" if lead.why else ""
 
 
-def _because(reason: str) -> str:
+def _because(reason: str, lead: Lead) -> str:
+    if lead.left_alone:
+        return f" 起，{LEFT_ALONE}"
     return f" 退回，{reason}" if reason else " 起"
 
 

@@ -127,7 +127,9 @@ def today_card(leads: Sequence[Lead], view: View) -> Card:
 
 def _state(lead: Lead, view: View) -> str:
     limits, calendar = view.rules.limits, view.rules.calendar
-    if lead.offered:
+    if lead.left_alone:
+        what = "要求不再联系"
+    elif lead.offered:
         what = f"等你接受 {_by(accept_by(lead, limits, calendar), view)}"
     elif lead.waits:
         what = f"待联系 {_by(respond_by(lead, limits, calendar), view)}"

@@ -13,6 +13,7 @@ from handlers.nurture import nurture
 from handlers.phones import put_for
 from handlers.profiles import keep_profiles
 from store.db import Tx
+from store.domain.consent import put_aside
 from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
 from store.domain.pools import Bar, distributors, may_give, overseers, staffed
@@ -50,6 +51,9 @@ async def record(tx: Tx, *changes: Change) -> Sequence[Lead]:
     Several changes of one lead build on each other: the last one is how it is
     now. Returns the leads as stored. Raises Stale.
     """
+    last = {change.lead.id: change for change in changes}.values()
+    aside = (put_aside(change, tx.now) for change in last)
+    changes = (*changes, *(change for change in aside if change is not None))
     planned = [planned_change(tx, change) for change in changes]
     await tx.leads.save(planned)
     for change in planned:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from handlers import todos
 from handlers.announce import announce, planned_change
 from handlers.assign import Dispatcher
 from handlers.doubts import ask_about
@@ -13,7 +14,7 @@ from handlers.lines import propose
 from handlers.nurture import nurture
 from handlers.score import happened
 from store.db import Tx
-from store.domain.consent import LEFT_ALONE, withdraws
+from store.domain.consent import put_aside, withdraws
 from store.domain.custom import checked
 from store.domain.enquiry import (
     ask_again,
@@ -25,7 +26,7 @@ from store.domain.enquiry import (
     withdraw,
 )
 from store.domain.gates import brought
-from store.domain.lead import CONSENT, SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
+from store.domain.lead import SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.lines import line_of
 from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
@@ -278,7 +279,7 @@ def _likely(lead: Lead, model: Model | None, new: NewLead) -> Lead:
 async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
     """Everybody without an owner is given one, former owner first."""
     moved = [s for s in slots if s.events and (s.calls or s.quiet) and s.lead.open]
-    moved = [s for s in moved if s.lead.owner is None or s.customer]
+    moved = [s for s in moved if s.lead.owner is None or s.customer or s.quiet]
     if not moved:
         return
     dispatcher = await Dispatcher.open(tx)
@@ -303,9 +304,9 @@ async def _dispatch(tx: Tx, slots: Sequence[_Slot]) -> None:
 
 def _spare(slot: _Slot, at: datetime) -> None:
     """A manager may still give it; nobody is sent to call who said not to."""
-    lead = slot.lead
-    if lead.owner is None and (lead.hold, lead.why) != (CONSENT, LEFT_ALONE):
-        slot.take(lead.wait(CONSENT, LEFT_ALONE, at))
+    aside = put_aside(Change(slot.lead, slot.events[-1]), at)
+    if aside is not None:
+        slot.take(aside)
 
 
 def _stays(dispatcher: Dispatcher, slot: _Slot) -> bool:
@@ -338,7 +339,7 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await nurture(tx, [*known, *begun])
     await announce(tx, [*known, *begun])
     await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
-    await propose(tx, [(s.lead, s.asked_for) for s in old if s.asked_for])
+    await propose(tx, [(s.lead, s.asked_for) for s in old if s.asked_for and not s.quiet])
     return numbers
 
 
@@ -348,6 +349,7 @@ async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, L
         for event in slot.hushed:
             await tx.consents.withdrawn(slot.lead, event.text)
             await hush(tx, slot.lead.id)
+            await todos.settle(tx, slot.lead)
             linked = await tx.leads.many(slot.lead.linked, lock=True)
             await leave_alone(tx, linked, event.text)
 

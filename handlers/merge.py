@@ -18,7 +18,6 @@ from handlers.reply import Reply
 from handlers.score import happened
 from store.db import Tx
 from store.domain import merge as rules
-from store.domain.consent import withdraws
 from store.domain.errors import BadCommand, NotFound, Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId, Place
 from store.domain.match import keys
@@ -222,7 +221,6 @@ async def _release(tx: Tx, kept: Lead, last: Joined, by: Member) -> Lead:
     new = rules.enquiry(last.undo)
     split = Event(kind=Kind.SPLIT, by=by.id, at=tx.now, text=f"从 #{kept.id} 分出来")
     like = {"parted_at": await tx.contacts.parted_at(new.external_userid)}
-    like |= {"opted_out_at": last.at} if withdraws(new.message) else {}
     other = await alone(tx, new, split, like)
     await tx.consents.move(new, last.at, kept.id, other.id)
     return other
@@ -262,7 +260,7 @@ async def _as_wanted(tx: Tx, back: Lead, kept: Lead, last: Joined) -> Lead:
     ]
     await tx.consents.also(said, back)
     outs = [entry.at for entry in said] + ([back.opted_out_at] if back.opted_out_at else [])
-    return replace(back, opted_out_at=min(outs, default=None))
+    return replace(back, opted_out_at=max(outs, default=None))
 
 
 def _asked(past: Past) -> bool:

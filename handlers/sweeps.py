@@ -94,6 +94,7 @@ async def reminders(tx: Tx) -> int:
     await tx.reminders.rung([r.id for r in ringing])
     mornings: dict[int, list[Reminder]] = {}
     alive = [r for r in ringing if leads[r.lead_id].open or r.kind in OCCASIONS]
+    alive = [r for r in alive if r.stands(leads[r.lead_id])]
     wanted = await _rightful(tx, alive, leads)
     many = await _crowded(tx, wanted)
     for reminder in wanted:

@@ -119,7 +119,8 @@ async def keep_occasions(tx: Tx, leads: Iterable[Lead]) -> None:
     """The owner is reminded of birthdays and anniversaries, whoever that is by now."""
     for lead in leads:
         if DATED & lead.fields.keys() or lead.stage == Stage.WON:
-            await _keep(tx, lead, occasions(lead, tx.now, tx.rules.calendar))
+            coming = [] if lead.left_alone else occasions(lead, tx.now, tx.rules.calendar)
+            await _keep(tx, lead, coming)
 
 
 async def _keep(tx: Tx, lead: Lead, coming: list[Occasion]) -> None:

@@ -14,7 +14,7 @@ SETTLES = frozenset(
         Kind.FOLLOWED, Kind.WON, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED,
         Kind.RECLAIMED, Kind.LEFT, Kind.IDLE, Kind.TRANSFERRED, Kind.DECLINED, Kind.LAPSED,
         Kind.ASSIGNED, Kind.CLAIMED, Kind.REMINDER, Kind.MERGED, Kind.SPLIT,
-        Kind.STAGE, Kind.CORRECTED, Kind.UNDONE, Kind.DATED,
+        Kind.STAGE, Kind.CORRECTED, Kind.UNDONE, Kind.DATED, Kind.OPTED_OUT,
     }
 )  # fmt: skip
 """After these it is looked what is still to be done. A reminder that rang is: nobody called yet."""
@@ -25,7 +25,7 @@ async def settle(tx: Tx, lead: Lead) -> None:
     if not tx.rules.todo:
         return
     team = await tx.members.all()
-    coming = await tx.reminders.of(lead.id) if lead.open else ()
+    coming = [r for r in await tx.reminders.of(lead.id) if r.stands(lead)] if lead.open else ()
     puts = [_put(tx, lead, reminder, team.get(reminder.member_id)) for reminder in coming]
     wanted = {put.key: put for put in puts if put is not None}
     there = await tx.outbox.of_lead(lead.id, Channel.DINGTALK_TODO)

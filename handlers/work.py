@@ -1,6 +1,8 @@
 """What a rep does with a lead."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from cards.follow import asked_card
 from cards.lead import dialled
@@ -15,7 +17,7 @@ from handlers.nurture import begin
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.asking import deal
-from store.domain.deadlines import extendable, extension, hard_end, reclaim_at
+from store.domain.deadlines import Limits, extendable, extension, hard_end, reclaim_at
 from store.domain.errors import BadCommand, Refused
 from store.domain.lead import (
     REASONS,
@@ -24,6 +26,7 @@ from store.domain.lead import (
     Kind,
     Lead,
     LeadId,
+    Place,
     Stage,
     reason_code,
     spelled,
@@ -75,8 +78,8 @@ async def delete(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     lead = await tx.leads.get(lead_id)
     change = lead.release(by, tx.now, "删除")
     await tasks.let_go(tx, change.lead, by.id)
-    await record(tx, change)
-    return Reply(text=f"#{lead_id} 不删，进了公海，历史都在", told=True)
+    [after] = await record(tx, change)
+    return Reply(text=f"#{lead_id} 不删，进了{_put(after)}，历史都在", told=True)
 
 
 async def move(tx: Tx, by: Member, about: About) -> Reply:
@@ -181,8 +184,13 @@ async def release(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     lead = await tx.leads.get(lead_id)
     change = lead.release(by, tx.now)
     await tasks.let_go(tx, change.lead, by.id)
-    await record(tx, change)
-    return Reply(text=f"#{lead_id} 已放回公海，历史都在", told=True)
+    [after] = await record(tx, change)
+    return Reply(text=f"#{lead_id} 已放回{_put(after)}，历史都在", told=True)
+
+
+def _put(lead: Lead) -> str:
+    """Where it lies now."""
+    return f"市场（{lead.why}）" if lead.place == Place.MARKETING else "公海"
 
 
 async def transfer(tx: Tx, by: Member, about: About) -> Reply:
@@ -243,6 +251,13 @@ async def extend(tx: Tx, by: Member, lead_id: LeadId) -> Reply:
     return Reply(text=f"#{lead_id} 已延期 {spelled(span)}，{until}，只能延一次", told=True)
 
 
+def _most(lead: Lead, limits: Limits, last: datetime) -> str:
+    """How long it is kept at most, and what of the time until ``last`` has not counted."""
+    plain = hard_end(replace(lead, owner=None, opted_out_at=None), limits)
+    span = spelled(plain - lead.contacted_at) if plain and lead.contacted_at else ""
+    return span if plain == last else f"{span}（请假的日子不算）"
+
+
 def _why_no_later(tx: Tx, lead: Lead) -> str:
     """Why an extension would change nothing, and until when it is kept."""
     limits = tx.rules.limits
@@ -251,8 +266,7 @@ def _why_no_later(tx: Tx, lead: Lead) -> str:
         return f"#{lead.id} 现在不会被回收，不用延期"
     until, last = dated(reclaim[0], tx.now, tx.rules.zone), hard_end(lead, limits)
     if last is not None and reclaim[0] >= last:
-        most = spelled(last - lead.contacted_at) if lead.contacted_at else ""
-        return f"#{lead.id} 首次联系后最长 {most}，{until} 到期，不能再延，谈不成就先「退回 {lead.id}」"
+        return f"#{lead.id} 首次联系后最长 {_most(lead, limits, last)}，{until} 到期，不能再延，谈不成就先「退回 {lead.id}」"
     if lead.extended:
         return f"#{lead.id} 已经延期过一次，{until} 到期，跟进一次也能留住它"
     return f"#{lead.id} 能留到 {until}，现在延期不会更晚"

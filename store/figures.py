@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import RowMapping, func, or_, select
+from sqlalchemy import RowMapping, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -17,7 +17,7 @@ from store.domain.rules import Rules
 from store.domain.shares import Distribution, Share, Step, Steps
 from store.domain.team import Role
 from store.domain.undo import WINDOW
-from store.leads import lead_of, open_loads
+from store.leads import LEFT_ALONE, lead_of, open_loads
 from store.members import Members
 
 CHANGES = (
@@ -231,6 +231,7 @@ class FiguresQuery:
                 t.leads.c.owner_id.is_not(None),
                 t.leads.c.stage.not_in(list(CLOSED)),
                 or_(t.leads.c.called_at.is_(None), t.leads.c.called_at < t.leads.c.asked_at),
+                func.coalesce(LEFT_ALONE, false()).is_(False),
             )
         )
         team = await self.members.all()

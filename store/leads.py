@@ -57,6 +57,8 @@ from store.members import Members
 from store.upsert import upsert
 
 OPEN = t.leads.c.stage.not_in(list(CLOSED))
+LEFT_ALONE = t.leads.c.opted_out_at >= t.leads.c.asked_at
+"""``Lead.left_alone``; null, not false, for who has never said so."""
 BY_HAND = case({"A": 0, "B": 1, "D": 3}, value=t.leads.c.importance, else_=2)
 BEST = (BY_HAND, t.leads.c.chance.desc().nulls_last(), t.leads.c.score.desc())
 COLUMNS = [f.name for f in fields(Lead) if f.name not in {"owner", "id"}]
@@ -300,7 +302,8 @@ class Leads:
         called = t.leads.c.called_at
         waits = or_(called.is_(None), called < t.leads.c.asked_at)
         due = or_(waits, t.leads.c.next_at < until, t.leads.c.due_at < until)
-        query = select(t.leads).where(t.leads.c.owner_id == by.id, OPEN, due)
+        mine = and_(t.leads.c.owner_id == by.id, func.coalesce(LEFT_ALONE, false()).is_(False))
+        query = select(t.leads).where(mine, OPEN, due)
         return await self._read(query.order_by(t.leads.c.id))
 
     async def conversion(self, since: datetime) -> Mapping[str, tuple[int, int]]:

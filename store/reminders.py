@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
-from store.domain.lead import LeadId
+from store.domain.lead import Lead, LeadId
 from store.domain.team import MemberId
 
 
@@ -22,7 +22,13 @@ class Reminder:
     kind: str
     date_only: bool
     due_at: datetime
+    made_at: datetime
     every: str = ""  # how often, in the words it was asked with
+
+    def stands(self, lead: Lead) -> bool:
+        """Whether it rings: not if ``lead``'s person has wanted to be left alone since."""
+        said = lead.opted_out_at if lead.left_alone else None
+        return said is None or self.made_at > said
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,5 +152,6 @@ def _reminder(row: Any) -> Reminder:
         kind=row.kind,
         date_only=row.date_only,
         due_at=row.due_at,
+        made_at=row.made_at,
         every=row.every or "",
     )

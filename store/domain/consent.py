@@ -1,6 +1,17 @@
-"""What people say when they want to be left alone."""
+"""
+Who wants to be left alone: how people say it, and what follows.
+
+- It earns no points, begins nothing, and is not what they want.
+- It is offered to nobody: what has no owner, or only somebody who has yet to accept, lies
+  with marketing, which is told why, and goes into no pool. A manager may still give it.
+- Who has accepted it keeps it and closes it. No clock of theirs runs and nothing reminds of
+  it until the person asks again; the time until then counts for nothing (``deadlines``).
+"""
 
 import re
+from datetime import datetime
+
+from store.domain.lead import CONSENT, Change, Kind
 
 _LEAVE_ALONE = re.compile(
     r"(?:别|不要|请勿|勿|不用|不必|不想|不准|禁止)(?:再|继续)?(?:来|给我|跟我|和我|向我|被|被你们|你们)?"
@@ -12,6 +23,20 @@ _LEAVE_ALONE = re.compile(
     re.IGNORECASE,
 )
 LEFT_ALONE = "客户要求不再联系"
+
+
+SAID = frozenset({Kind.OPTED_OUT, Kind.MERGED})
+"""Lines by which a lead becomes one of somebody who wants to be left alone."""
+
+
+def put_aside(change: Change, at: datetime) -> Change | None:
+    """What follows from ``change``: nobody is to find in a pool, or accept, who may not be called."""
+    lead = change.lead
+    nobodys = lead.owner is None or (lead.offered and change.event.kind in SAID)
+    there = (lead.hold, lead.why) == (CONSENT, LEFT_ALONE)
+    if not (lead.left_alone and lead.open and nobodys) or there:
+        return None
+    return lead.wait(CONSENT, LEFT_ALONE, at)
 
 
 def withdraws(text: str) -> bool:

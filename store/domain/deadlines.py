@@ -103,7 +103,7 @@ def _respond(lead: Lead, span: timedelta, calendar: WorkCalendar) -> datetime:
 
 def accept_by(lead: Lead, limits: Limits, calendar: WorkCalendar) -> datetime | None:
     """When the offer moves on; an offer does not wait for somebody who goes on leave meanwhile."""
-    if lead.owner is None or not lead.offered:
+    if lead.owner is None or not lead.offered or lead.left_alone:
         return None
     leaves = lead.owner.leaves_at(lead.placed_at)
     lapses = calendar.add(lead.placed_at, limits.accept)
@@ -114,13 +114,30 @@ def _away(lead: Lead) -> tuple[Away, ...]:
     return lead.owner.away if lead.owner else ()
 
 
+def _days(at: datetime, span: timedelta, lead: Lead) -> datetime:
+    """``span`` of plain time after ``at``, of which the owner's leave is none."""
+    end = at + span
+    for start, back in _away(lead):
+        if at < back and start < end:
+            end += back - max(start, at)
+    return end
+
+
+def _since(lead: Lead, at: datetime) -> datetime:
+    """``at``, or when the person asked again: before that nobody was to call."""
+    return max(at, lead.back_at or at)
+
+
 def reclaim_at(lead: Lead, limits: Limits, calendar: WorkCalendar) -> tuple[datetime, str] | None:
-    """When an owned lead goes back to the pool, and why; None while nothing threatens it."""
+    """When an owned lead goes back to the pool, and why; None while nothing threatens it.
+
+    Neither its owner's leave counts nor the time while its person wanted to be left alone.
+    """
     own = _own(lead, limits)
-    if lead.owner is None or not lead.open or own is None:
+    if lead.owner is None or not lead.open or lead.left_alone or own is None:
         return None
     at, why = min(_threats(lead, own, calendar))
-    at += own.extend if lead.extended else NOTHING
+    at = _days(at, own.extend, lead) if lead.extended else at
     last = hard_end(lead, limits)
     if last is not None and last < at:
         at, why = last, UNCONVERTED
@@ -136,7 +153,7 @@ def hard_end(lead: Lead, limits: Limits) -> datetime | None:
     own = _own(lead, limits)
     if own is None or lead.contacted_at is None:
         return None
-    return lead.contacted_at + own.hard_max
+    return _days(_since(lead, lead.contacted_at), own.hard_max, lead)
 
 
 def extension(lead: Lead, limits: Limits, calendar: WorkCalendar) -> timedelta:
@@ -154,24 +171,35 @@ def extendable(lead: Lead, limits: Limits, calendar: WorkCalendar) -> bool:
 def _threats(lead: Lead, limits: Limits, calendar: WorkCalendar) -> Sequence[tuple[datetime, str]]:
     """Everything that takes a lead back, but for the hard maximum."""
     if lead.called_at is None:
-        due = calendar.add(lead.placed_at, limits.no_contact, _away(lead)), "没有及时联系"
+        due = calendar.add(_held(lead), limits.no_contact, _away(lead)), "没有及时联系"
         return [due, *_unconverted(lead, limits)]
     # Never followed up is not followed up when it came, not stale for ever.
-    last = max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at)))
-    quiet = max(last + limits.no_follow_up, _protected(lead, limits) or last)
+    last = _last(lead)
+    quiet = max(_days(last, limits.no_follow_up, lead), _protected(lead, limits) or last)
     return [(quiet, "太久没有跟进"), *_unconverted(lead, limits)]
+
+
+def _held(lead: Lead) -> datetime:
+    """Since when its owner could have called."""
+    return _since(lead, lead.placed_at)
+
+
+def _last(lead: Lead) -> datetime:
+    """When something was last done with it, its being given included."""
+    return _since(lead, max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at))))
 
 
 def _unconverted(lead: Lead, limits: Limits) -> Sequence[tuple[datetime, str]]:
     if lead.contacted_at is None:
         return ()
-    first = lead.contacted_at
-    return [(max(first + limits.no_conversion, _protected(lead, limits) or first), UNCONVERTED)]
+    first = _since(lead, lead.contacted_at)
+    late = _days(first, limits.no_conversion, lead)
+    return [(max(late, _protected(lead, limits) or first), UNCONVERTED)]
 
 
 def _protected(lead: Lead, limits: Limits) -> datetime | None:
     """Until when the last follow-up that said something keeps the lead."""
-    return lead.followed_at + limits.protect if lead.followed_at else None
+    return _days(lead.followed_at, limits.protect, lead) if lead.followed_at else None
 
 
 def threatened(lead: Lead, now: datetime, limits: Limits, calendar: WorkCalendar) -> bool:
@@ -199,7 +227,8 @@ def scope_of(lead: Lead, limits: Limits) -> str:
 
 
 def _moments(lead: Lead, limits: Limits, calendar: WorkCalendar) -> list[tuple[datetime, Due]]:
-    if not lead.open or lead.place == Place.MARKETING:
+    asleep = lead.owner is not None and lead.left_alone
+    if not lead.open or lead.place == Place.MARKETING or asleep:
         return []
     if lead.hold == NIGHT:
         return [(opening_of(lead.placed_at, calendar), Due.DISPATCH)]
@@ -237,10 +266,9 @@ def _warnings(lead: Lead, at: datetime, limits: Limits, calendar: WorkCalendar) 
     own = _own(lead, limits) or limits
     moments = [_before(at, span, calendar, _away(lead)) for span in limits.warn_before]
     if lead.called_at is None:
-        half = calendar.add(lead.placed_at, own.no_contact / 2, _away(lead))
+        half = calendar.add(_held(lead), own.no_contact / 2, _away(lead))
         moments.append(min(calendar.opens(half), at - MINUTE))
-    base = max(filter(None, (lead.followed_at, lead.contacted_at, lead.placed_at)))
-    return [moment for moment in moments if base < moment < at]
+    return [moment for moment in moments if _last(lead) < moment < at]
 
 
 def _before(

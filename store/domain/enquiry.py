@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from store.domain.channels import class_of, rule_for
+from store.domain.consent import withdraws
 from store.domain.lead import (
     CLOSED,
     NAMING,
@@ -29,21 +30,23 @@ BLANKS = (
     "name", "phone", "email", "wechat", "external_userid", "company", "title", "region",
     "industry", "product", "keyword", "campaign", "channel", "external_id", "rep",
 )  # fmt: skip
+INSTANT = timedelta(microseconds=1)
 FRESH = LeadId(0)
 """The number of a lead that is not stored yet."""
 
 
 def start(new: NewLead, at: datetime, rules: Rules) -> Change:
-    """A person nobody knew."""
+    """A person nobody knew. Whose first words are to be left alone wants nothing and did nothing."""
+    leaves = withdraws(new.message)
     lead = Lead(
         **{name: getattr(new, name) for name in BLANKS},
         id=FRESH,
         phone_sure=new.phone_sure,
-        message=new.message,
+        message="" if leaves else new.message,
         source=new.source,
         consent_text=new.consent_text,
         consent_at=new.consent_at,
-        opted_out_at=None,
+        opted_out_at=at if leaves else None,
         utm=dict(new.utm),
         fields=dict(new.fields),
         stage=Stage.NEW,
@@ -74,6 +77,8 @@ def start(new: NewLead, at: datetime, rules: Rules) -> Change:
         version=1,
     )
     did = _raw(new)
+    if leaves:
+        did.pop("event", None)
     # Rules may ask for the channel: it has to be known before the points are counted.
     lead = rated(told_apart(lead, rules), signals(Kind.CAPTURED, at, did), at, rules.scale)
     data = {"score": lead.score, "why": [[p.rule, p.points] for p in lead.points], **did}
@@ -107,6 +112,8 @@ def ask_again(lead: Lead, new: NewLead, at: datetime) -> Change:
         _filled(lead, new),
         message=new.message or lead.message,
         asked_at=at,
+        # In one batch the last word counts, though both are of one instant.
+        opted_out_at=min(lead.opted_out_at, at - INSTANT) if lead.opted_out_at else None,
         late_at=None,
         grace_at=None,
     )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from store.domain.calendar import WorkCalendar, opening_of
 from store.domain.conditions import value_of
+from store.domain.consent import LEFT_ALONE
 from store.domain.lead import CONSENT, FIELDS, NIGHT, SCORE, Lead
 from store.domain.routing import Choice
 from store.domain.rules import Gates
@@ -32,6 +33,8 @@ def closed(
 
     ``mql``: the points that open the gate of the score, however many it asks for.
     """
+    if lead.left_alone:
+        return Gate(CONSENT, LEFT_ALONE)
     missing = [LABELS.get(name, name) for name in gates.required if not value_of(name, lead)]
     if missing:
         return Gate(FIELDS, f"等资料：{'、'.join(missing)}")

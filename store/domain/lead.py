@@ -397,12 +397,18 @@ class Lead:
     def waits(self) -> bool:
         """Its owner has yet to call: for the first time, or since the person asked again."""
         mine = self.owner is not None and self.accepted_at is not None and self.open
+        mine = mine and not self.left_alone
         return mine and (self.called_at is None or self.called_at < self.asked_at)
 
     @property
     def left_alone(self) -> bool:
         """The person wants no more contact, and has not asked again since."""
         return self.opted_out_at is not None and self.opted_out_at >= self.asked_at
+
+    @property
+    def back_at(self) -> datetime | None:
+        """When the person asked again after having wanted to be left alone."""
+        return self.asked_at if self.opted_out_at and not self.left_alone else None
 
     def owned_by(self, by: Member) -> bool:
         return self.owner is not None and self.owner.id == by.id
@@ -501,20 +507,29 @@ class Lead:
         self._must_be_open()
         if not waiting:
             self._must_be_owned()
+        spare = self._spared(at)
         moved = replace(
             self._placed(to, at),
             accepted_at=at,
             contacted_at=self.contacted_at,
             followed_at=self.followed_at,
-            spare_at=self.spare_at,
+            spare_at=spare,
             extended=self.extended,
             experts={n: ask for n, ask in self.experts.items() if n != str(to.id)},
             why=f"{by.name} {'接手' if by.id == to.id else '转交'}",
             stage=Stage.ASSIGNED if self.stage == Stage.NEW else self.stage,
         )
-        data = {"to": to.id, "from": self.owner.id if self.owner else None}
+        data: dict[str, Any] = {"to": to.id, "from": self.owner.id if self.owner else None}
+        data |= {"spare": spare.isoformat()} if spare and spare != self.spare_at else {}
         event = Event(kind=Kind.TRANSFERRED, by=by.id, at=at, text=f"给 {to.name}", data=data)
         return Change(moved, event)
+
+    def _spared(self, at: datetime) -> datetime | None:
+        """Not reclaimed before, when given on ``at``: the owner's leave was kept for it."""
+        spans = self.owner.away if self.owner else ()
+        gone = (min(end, at) - max(start, self.placed_at) for start, end in spans)
+        kept = sum((span for span in gone if span > timedelta(0)), timedelta(0))
+        return max(self.spare_at or at, at + kept) if kept else self.spare_at
 
     def wait(self, gate: str, why: str, at: datetime) -> Change:
         """A gate keeps it: the night's leads lie in the pool until the opening, others at marketing."""
@@ -709,6 +724,8 @@ class Lead:
     def _why_not_waiting(self, owner: str) -> str:
         if not self.open:
             return "已经结束了"
+        if self.left_alone:
+            return "客户要求不再联系"
         return f"{owner} 还没接，不接会转给下一位" if self.offered else f"{owner} 已经联系了"
 
     def check_fills(self, by: Member) -> None:
@@ -779,12 +796,14 @@ class Lead:
 
     def opt_out(self, at: datetime, how: str) -> Change:
         return Change(
-            replace(self, opted_out_at=self.opted_out_at or at),
+            replace(self, opted_out_at=self.opted_out_at if self.left_alone else at, next_at=None),
             Event(kind=Kind.OPTED_OUT, at=at, text=how),
         )
 
     def click(self, at: datetime, what: str) -> Change:
-        return Change(replace(self, asked_at=at), Event(kind=Kind.CLICKED, at=at, text=what))
+        """In a letter; who wants to be left alone has not asked again by it."""
+        asked_at = self.asked_at if self.left_alone else at
+        return Change(replace(self, asked_at=asked_at), Event(kind=Kind.CLICKED, at=at, text=what))
 
     def speak(self, at: datetime) -> Change:
         """The first words of a customer who came by a 获客 link."""

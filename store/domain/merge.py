@@ -141,9 +141,9 @@ def _joined(kept: Lead, other: Lead) -> Lead:
 
 
 def strictest(one: Lead, two: Lead) -> dict[str, Any]:
-    """Who has opted out anywhere has opted out: the earliest withdrawal holds for the person."""
+    """Who has opted out anywhere has opted out: the latest withdrawal is the person's last word."""
     outs = [lead.opted_out_at for lead in (one, two) if lead.opted_out_at is not None]
-    return {"opted_out_at": min(outs, default=None)}
+    return {"opted_out_at": max(outs, default=None)}
 
 
 def own_opt_out(
@@ -157,7 +157,7 @@ def own_opt_out(
     said_there = bool(undo.get("new")) and withdraws(undo["new"]["message"])
     theirs = said_there and back.opted_out_at == at
     kept = [] if theirs or back.opted_out_at is None else [back.opted_out_at]
-    return replace(back, opted_out_at=min([*kept, *withdrawn], default=None))
+    return replace(back, opted_out_at=max([*kept, *withdrawn], default=None))
 
 
 def whose(said: Sequence[Key], left: Collection[Key], stays: Collection[Key]) -> bool:

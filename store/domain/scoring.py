@@ -157,7 +157,7 @@ def rated(lead: Lead, did: Iterable[Signal], at: datetime, scale: Scale) -> Lead
 
 def earned(lead: Lead, at: datetime, scale: Scale) -> Change | None:
     """The score alone makes a marketing lead of it."""
-    if not lead.open or lead.qualification != "UQL" or lead.score < scale.mql:
+    if not lead.open or lead.left_alone or lead.qualification != "UQL" or lead.score < scale.mql:
         return None
     return lead.qualify("MQL", at, f"{lead.score} 分，过了 {scale.mql} 分")
 

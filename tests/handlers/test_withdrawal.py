@@ -6,12 +6,22 @@ import pytest
 from sqlalchemy import select
 
 from handlers.capture import capture
+from handlers.journeys import clicked, opt_out
+from handlers.people import leave
+from jobs.scheduler import Clockwork
 from store import tables as t
-from store.domain.lead import Kind, Place, Stage
+from store.domain.deadlines import reclaim_at
+from store.domain.lead import Due, Kind, Place, Stage
+from store.domain.team import Platform
 from tests.handlers.people import answers, captured, enquiry, lead, says
 
 PHONE = "19912345678"
 WORDS = "别再联系我了"
+
+
+@pytest.fixture
+def beat(store):
+    return Clockwork(store, lambda: None).beat
 
 
 async def history(store, lead_id):
@@ -44,18 +54,14 @@ async def test_a_withdrawal_is_in_the_history_with_its_words_and_is_no_enquiry(s
     assert (after.id, after.opted_out_at) == (before.id, clock())
 
 
-async def test_a_withdrawal_gives_no_points_and_restarts_no_clock(store, clock):
-    """It gave twenty points, and the owner half an hour more for the first call."""
+async def test_a_withdrawal_gives_no_points_and_ends_the_clocks(store, clock):
+    """It gave twenty points, and the owner was driven to call: warned, late, without the lead."""
     before = await owned(store, clock, message="")
 
     after = await captured(store, phone=PHONE, message=WORDS, fields={"event": "form"})
 
     assert (after.score, after.points) == (before.score, before.points)
-    assert (after.asked_at, after.due_at, after.due) == (
-        before.asked_at,
-        before.due_at,
-        before.due,
-    )
+    assert (after.asked_at, after.due_at, after.due) == (before.asked_at, None, Due.NONE)
     assert (after.owner, after.accepted_at) == (before.owner, before.accepted_at)
 
 
@@ -70,6 +76,159 @@ async def test_the_owner_of_a_withdrawal_reads_what_is_wanted_and_hears_it(store
     assert "客户要求不再联系" in str(card.payload)
     assert "又来咨询" not in str(card.payload)
     assert "请联系" not in str(card.payload)
+
+
+async def test_nothing_happens_to_who_has_a_lead_that_is_to_be_left_alone(store, clock, beat):
+    """Half an hour later the managers were asked why nobody had called."""
+    before = await owned(store, clock)
+    await says(store, "lilei", f"提醒 {before.id} 明天9点 打电话")
+    await captured(store, phone=PHONE, message=WORDS)
+    told = len(await history(store, before.id))
+
+    for _ in range(60):
+        clock.tick(days=1)
+        await beat()
+
+    after = await lead(store, before.id)
+    assert (after.owner, after.late_at) == (before.owner, None)
+    assert len(await history(store, before.id)) == told
+    assert not [key for key in await answers(store) if key.startswith(("remind:", "morning:"))]
+
+
+async def test_what_the_owner_asks_for_after_the_withdrawal_does_remind(store, clock, beat):
+    before = await owned(store, clock)
+    await captured(store, phone=PHONE, message=WORDS)
+    clock.tick(minutes=1)
+    await says(store, "lilei", f"提醒 {before.id} 明天9点 道个歉")
+
+    clock.tick(days=1)
+    await beat()
+
+    assert [key for key in await answers(store) if key.startswith("remind:")]
+
+
+async def test_the_owners_card_of_a_withdrawal_offers_to_end_it_and_names_no_time(store, clock):
+    """It said 首次联系 until then, and its first button was 打通了."""
+    before = await owned(store, clock)
+
+    await captured(store, phone=PHONE, message=WORDS)
+
+    card = str((await answers(store))[f"lead:{before.id}/{before.owner.id}"].payload)
+    assert "不用再打" in card
+    assert f"/流失 {before.id} 客户要求不再联系" in card
+    assert not [word for word in ("首次联系", "打通了", "还剩") if word in card]
+    today = await says(store, "lilei", "今日")
+    assert "今天没有待办" in today
+
+
+async def test_an_offer_of_who_withdraws_is_taken_back(store, clock, beat):
+    """It went on to the next rep, who had five minutes to accept it."""
+    offered = await captured(store, phone=PHONE, rep="李雷")
+
+    held = await captured(store, phone=PHONE, message=WORDS)
+    clock.tick(hours=1)
+    await beat()
+
+    after = await lead(store, offered.id)
+    assert (held.owner, held.place, held.why) == (None, Place.MARKETING, "客户要求不再联系")
+    assert (after.owner, after.place) == (None, Place.MARKETING)
+    card = (await answers(store))[f"lead:{offered.id}/{offered.owner.id}"]
+    assert "客户要求不再联系" in str(card.payload)
+
+
+@pytest.mark.parametrize("verb", ["放回 {}", "删除 {}", "退回 {} 不归我跟", "退回 {} 未到时机"])
+async def test_what_its_owner_gives_up_goes_into_no_pool(store, clock, verb):
+    """Colleagues found it in the pool, or were offered it, and called."""
+    before = await owned(store, clock)
+    await captured(store, phone=PHONE, message=WORDS)
+
+    said = await says(store, "lilei", verb.format(before.id))
+
+    after = await lead(store, before.id)
+    assert (after.owner, after.place, after.why) == (None, Place.MARKETING, "客户要求不再联系")
+    assert "公海" not in said
+    assert "市场" in said or "客户要求不再联系" in said
+
+
+async def test_a_leavers_lead_of_who_withdrew_goes_into_no_pool(store, clock):
+    before = await owned(store, clock)
+    await captured(store, phone=PHONE, message=WORDS)
+
+    async with store.begin() as tx:
+        await leave(tx, Platform.WECOM, "lilei")
+
+    after = await lead(store, before.id)
+    assert (after.owner, after.place) == (None, Place.MARKETING)
+
+
+async def test_a_letter_that_is_ended_ends_the_clocks_as_words_do(store, clock):
+    before = await owned(store, clock)
+    async with store.begin() as tx:
+        token = await tx.links.make(before.id, "optout", "brand")
+
+    async with store.begin() as tx:
+        await opt_out(tx, token, "邮件退订")
+
+    after = await lead(store, before.id)
+    assert (after.owner, after.due) == (before.owner, Due.NONE)
+
+
+async def test_an_old_link_that_is_clicked_starts_nothing_again(store, clock):
+    """The owner was told to call back who had only opened the letter once more."""
+    before = await owned(store, clock)
+    async with store.begin() as tx:
+        token = await tx.links.make(before.id, "track", "brand")
+    await captured(store, phone=PHONE, message=WORDS)
+    clock.tick(minutes=1)
+
+    async with store.begin() as tx:
+        await clicked(tx, token)
+
+    after = await lead(store, before.id)
+    assert (after.left_alone, after.due) == (True, Due.NONE)
+
+
+async def test_who_asks_again_is_called_and_the_rep_has_the_whole_time(store, clock):
+    before = await owned(store, clock)
+    await captured(store, phone=PHONE, message=WORDS)
+    clock.tick(days=30)
+
+    after = await captured(store, phone=PHONE, message="还是想了解一下")
+
+    assert (after.owner, after.due) == (before.owner, Due.NUDGE)
+    reclaim, _ = reclaim_at(after, store.rules.limits, store.rules.calendar)
+    assert store.rules.calendar.between(clock(), reclaim) == store.rules.limits.no_contact
+
+
+async def test_a_first_word_to_be_left_alone_is_no_need_and_earns_nothing(store):
+    """It earned the points of 说了需求 and 急, was quoted as what they want, and made it hot."""
+    facts = {"company": "云栖", "product": "CRM", "title": "总经理", "email": "w5@example.com"}
+
+    new = await captured(
+        store, phone=PHONE, message="别再联系我，不要报价", fields={"event": "form"}, **facts
+    )
+
+    other = facts | {"email": "w6@example.com"}
+    silent = await captured(store, phone="19912345679", message="", **other)
+    assert (new.message, new.score) == ("", silent.score)
+    assert not {"说了需求", "急"} & {part.rule for part in new.points}
+    assert (new.qualification, new.owner, new.due) == ("UQL", None, Due.NONE)
+    assert new.place == Place.MARKETING
+    lines = [(line.kind, line.text) for line in await history(store, new.id)]
+    assert (Kind.OPTED_OUT, "别再联系我，不要报价") in lines
+    assert Kind.ASSIGNED not in dict(lines)
+
+
+async def test_a_manager_may_give_it_all_the_same_and_no_clock_runs(store, clock):
+    new = await captured(store, phone=PHONE, message=WORDS)
+
+    await says(store, "chenzg", f"分配 {new.id} 李雷")
+
+    after = await lead(store, new.id)
+    assert (after.owner.name, after.due) == ("李雷", Due.NONE)
+    assert "客户要求不再联系" in str(
+        (await answers(store))[f"lead:{new.id}/{after.owner.id}"].payload
+    )
 
 
 async def test_a_title_calls_again_when_the_person_has_asked_again_since(store, clock):
@@ -140,7 +299,8 @@ async def test_a_withdrawal_that_arrives_with_an_enquiry_is_the_last_word(store)
     )
 
     assert {one.id for one in again} == {left.id, asked.id}
-    assert [line.kind for line in await history(store, left.id)][-1] == Kind.OPTED_OUT
+    kinds = [line.kind for line in await history(store, left.id)]
+    assert kinds[-2:] == [Kind.OPTED_OUT, Kind.HELD]
     assert (await lead(store, asked.id)).owner is not None
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from store.domain.lead import STAGES, Kind, Stage
 from store.domain.team import Member, Role
-from tests.scenarios.company import POOLS, Pool, may_give
+from tests.scenarios.company import LEAVE, POOLS, Pool, may_give
 
 OVER = frozenset({Stage.WON, Stage.LOST, Stage.INVALID, Stage.MERGED})
 UNDO_WINDOW = timedelta(minutes=10)
+INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Folded:
     spare_at: datetime | None = None
     extended: bool = False
     hold: str = ""
+    opted_out_at: datetime | None = None
     grab: bool = False
     experts: frozenset[int] = frozenset()
     left: bool = False
@@ -58,6 +60,11 @@ class Folded:
     @property
     def open(self) -> bool:
         return self.stage not in OVER
+
+    @property
+    def alone(self) -> bool:
+        """Its person wants no more contact, and has not asked again since."""
+        return self.opted_out_at is not None and self.opted_out_at >= self.asked_at
 
 
 ALL = tuple(f.name for f in fields(Folded))
@@ -86,10 +93,13 @@ class Book:
     """Every lead as its history tells it.
 
     ``team`` and ``pools``: how everybody, and whose every lead was, when the last lines came.
+    ``outs``: since when its person wants to be left alone, where no line says so: of two who
+    were taken apart the ledger of consents knows who it was.
     """
 
     team: Mapping[int, Member] = field(default_factory=dict)
     pools: Mapping[int, Pool] = field(default_factory=dict)
+    outs: Mapping[int, datetime | None] = field(default_factory=dict)
     steps: dict[int, list[Step]] = field(default_factory=dict)
 
     def now(self, lead_id: int) -> Folded:
@@ -112,7 +122,13 @@ class Book:
             assert line.kind == Kind.CAPTURED, f"a history begins with {line}"
             at = line.at
             return Folded(
-                stage=Stage.NEW, place="pool", owner=None, placed_at=at, asked_at=at, swept_at=at
+                stage=Stage.NEW,
+                place="pool",
+                owner=None,
+                placed_at=at,
+                asked_at=at,
+                swept_at=at,
+                opted_out_at=at if line.text == LEAVE else None,
             )
         return RULES.get(line.kind, Book._nothing)(self, was, line)
 
@@ -126,7 +142,11 @@ class Book:
 
     def _asks(self, was: Folded, line: Line) -> Folded:
         """The first-response clock restarts; what was over is new, a customer stays whose it was."""
-        woken = replace(was, asked_at=line.at, late_at=None, grace_at=None)
+        said = was.opted_out_at
+        woken = replace(
+            was, asked_at=line.at, late_at=None, grace_at=None,
+            opted_out_at=min(said, line.at - INSTANT) if said else None,
+        )  # fmt: skip
         if was.open:
             return woken
         return self._again(woken, line.at, was.owner if was.stage == Stage.WON else None)
@@ -159,6 +179,7 @@ class Book:
             placed_at=line.at,
             asked_at=was.asked_at,
             swept_at=line.at,
+            opted_out_at=was.opted_out_at,
         )
 
     def _given(self, was: Folded, line: Line, owner: int) -> Folded:
@@ -184,7 +205,7 @@ class Book:
             accepted_at=line.at,
             contacted_at=was.contacted_at,
             followed_at=was.followed_at,
-            spare_at=was.spare_at,
+            spare_at=_at(line.data.get("spare")) or was.spare_at,
             extended=was.extended,
             experts=was.experts - {line.data["to"]},
         )
@@ -266,18 +287,21 @@ class Book:
 
     def _retimed(self, was: Folded, line: Line) -> Folded:
         """The rules of time have changed; it is kept at least so long."""
-        spare = line.data.get("spare")
-        return replace(was, spare_at=datetime.fromisoformat(spare)) if spare else was
+        return replace(was, spare_at=_at(line.data.get("spare")) or was.spare_at)
 
     def _grace(self, was: Folded, line: Line) -> Folded:
         return replace(was, grace_at=line.at, late_at=None)
 
     def _clicked(self, was: Folded, line: Line) -> Folded:
+        """A link in an old letter is no word of who wants to be left alone."""
+        return was if was.alone else replace(was, asked_at=line.at)
+
+    def _spoke(self, was: Folded, line: Line) -> Folded:
         return replace(was, asked_at=line.at)
 
     def _left_alone(self, was: Folded, line: Line) -> Folded:
         """Nothing begins anew, and what is over stays over."""
-        return was
+        return replace(was, opted_out_at=was.opted_out_at if was.alone else line.at)
 
     def _assisted(self, was: Folded, line: Line) -> Folded:
         return replace(was, experts=was.experts | {line.data["to"]})
@@ -295,12 +319,18 @@ class Book:
         last = self.steps[line.data["other"]][-1]
         # Either of the two lines may be the first.
         other = (last.before or last.after) if "into" in last.line.data else last.after
+        outs = [one.opted_out_at for one in (was, other) if one.opted_out_at]
+        was = replace(was, opted_out_at=max(outs, default=None))
         if was.stage == Stage.WON and other.open:
             owner = was.owner if was.owner is not None else other.owner
             return self._again(was, line.at, owner)
         return was
 
     def _split(self, was: Folded, line: Line) -> Folded:
+        apart = self._apart(was, line)
+        return replace(apart, opted_out_at=self.outs.get(line.lead_id))
+
+    def _apart(self, was: Folded, line: Line) -> Folded:
         if was.stage == Stage.MERGED:
             return self._restored(was, line)
         if "of" not in line.data:
@@ -323,6 +353,10 @@ class Book:
         into = next(s for s in reversed(steps) if s.line.kind == Kind.MERGED)
         assert into.before is not None
         return replace(back(was, into.before, into.after, NAMES), swept_at=line.at)
+
+
+def _at(told: str | None) -> datetime | None:
+    return datetime.fromisoformat(told) if told else None
 
 
 def back(now: Folded, before: Folded, after: Folded, names: Any) -> Folded:
@@ -365,7 +399,7 @@ RULES: Mapping[Kind, Callable[[Book, Folded, Line], Folded]] = {
     Kind.GRACE: Book._grace,
     Kind.RETIMED: Book._retimed,
     Kind.CLICKED: Book._clicked,
-    Kind.SPOKE: Book._clicked,
+    Kind.SPOKE: Book._spoke,
     Kind.OPTED_OUT: Book._left_alone,
     Kind.ASSISTED: Book._assisted,
     Kind.UNDONE: Book._undone,

@@ -864,6 +864,7 @@ class Machine(RuleBasedStateMachine):
         self.leads = dict(sorted((self.leads | fresh).items()))
         if self.verb in STAFF:
             self._meet()
+        self.book.outs = {number: lead.opted_out_at for number, lead in self.leads.items()}
         self.last_event = max((line.id for line in new), default=self.last_event)
         return new, changed, {row.key: row for row in rows}
 
@@ -1047,6 +1048,8 @@ class Machine(RuleBasedStateMachine):
             elif line.kind == Kind.CAPTURED:
                 assert lead.line == wanted, f"#{lead.id} is of {lead.line!r}, asked for {wanted}"
             elif line.kind == Kind.ASKED_AGAIN and wanted and lead.line != wanted:
+                if lead.left_alone:
+                    continue  # in the same breath they wanted nothing any more
                 self._check_proposed(lead, wanted, shown)
 
     def _check_proposed(self, lead: Lead, wanted: str, shown: Mapping[str, Any]) -> None:

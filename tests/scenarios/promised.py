@@ -50,9 +50,18 @@ def worked(at: datetime, span: timedelta, works: Works, away: Sequence[Away] = (
     raise AssertionError
 
 
+def passed(at: datetime, span: timedelta, away: Sequence[Away]) -> datetime:
+    """When so much time has passed since ``at`` in which the owner was not on leave."""
+    for start, end in _without(at, at + 900 * DAY, away):
+        if span <= end - start:
+            return start + span
+        span -= end - start
+    raise AssertionError
+
+
 def due(told: Folded, score: int, works: Works, away: Sequence[Away]) -> Moment | None:
     """The next thing the clock does to the lead; None: nothing, for ever."""
-    if not told.open or told.place == "marketing":
+    if not told.open or told.place == "marketing" or (told.owner and told.alone):
         return None
     if told.hold == "hours":
         return opening(told.placed_at, works), "dispatch"
@@ -98,16 +107,18 @@ def _taken(told: Folded, works: Works, away: Sequence[Away]) -> Iterator[Moment]
     if told.stage == EXEMPT:
         return
     spare = [told.spare_at] if told.spare_at else []
-    at = _reclaim(told, works, away) + (7 * DAY if told.extended else 0 * DAY)
+    at = _reclaim(told, works, away)
+    if told.extended:
+        at = passed(at, 7 * DAY, away)
     if told.contacted_at is not None:
-        at = min(at, told.contacted_at + 20 * DAY)
+        at = min(at, passed(_since(told, told.contacted_at), 20 * DAY, away))
     at = max([at, *spare, *_graced(told, works, away)])
     yield at, "reclaim"
     warnings = [_before(at, span, works, away) for span in (DAY, 2 * HOUR)]
     if told.called_at is None:
-        half = worked(told.placed_at, 12 * HOUR, works, away)
+        half = worked(_since(told, told.placed_at), 12 * HOUR, works, away)
         warnings.append(min(next(open_spans(half, works, ()))[0], at - MINUTE))
-    since = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
+    since = _since(told, told.followed_at, told.contacted_at, told.placed_at)
     for warning in warnings:
         if since < warning < at:
             yield warning, "warn"
@@ -127,15 +138,22 @@ def _before(at: datetime, span: timedelta, works: Works, away: Sequence[Away]) -
     raise AssertionError
 
 
+def _since(told: Folded, *moments: datetime | None) -> datetime:
+    """The last of them; after a time in which nobody was to call, when the person asked again."""
+    asked = told.asked_at if told.opted_out_at else None
+    return max(filter(None, (*moments, asked)))
+
+
 def _reclaim(told: Folded, works: Works, away: Sequence[Away]) -> datetime:
     """24 working hours without a call; 15 days of silence; 14 without a deal."""
-    protected = [told.followed_at + 10 * DAY] if told.followed_at else []
+    protected = [passed(told.followed_at, 10 * DAY, away)] if told.followed_at else []
     ends = []
     if told.called_at is None:
-        ends.append(worked(told.placed_at, 24 * HOUR, works, away))
+        ends.append(worked(_since(told, told.placed_at), 24 * HOUR, works, away))
     else:
-        last = max(filter(None, (told.followed_at, told.contacted_at, told.placed_at)))
-        ends.append(max([last + 15 * DAY, *protected]))
+        last = _since(told, told.followed_at, told.contacted_at, told.placed_at)
+        ends.append(max([passed(last, 15 * DAY, away), *protected]))
     if told.contacted_at is not None:
-        ends.append(max([told.contacted_at + 14 * DAY, *protected]))
+        begun = _since(told, told.contacted_at)
+        ends.append(max([passed(begun, 14 * DAY, away), *protected]))
     return min(ends)

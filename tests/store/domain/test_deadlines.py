@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +19,10 @@ from store.domain.deadlines import (
 from store.domain.followup import read_follow_up
 from store.domain.lead import Due, Place, Stage
 from tests.store.domain.leads import CALENDAR_NOW as NOW
-from tests.store.domain.leads import LI, RULES, lead
+from tests.store.domain.leads import CHEN, HAN, LI, RULES, lead
 
 LIMITS, CALENDAR = RULES.limits, RULES.calendar
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def planned(one):
@@ -119,11 +120,12 @@ def test_a_warning_leaves_two_working_hours_also_first_thing_in_the_morning():
 
 def test_a_warning_comes_before_the_leave_in_which_it_would_be_too_late():
     week = away(NOW + 11 * DAY, NOW + 18 * DAY)
-    worked = lead(owner=week, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    begun = NOW - 3 * DAY + HOUR
+    worked = lead(owner=week, accepted=True, contacted=True, stage=Stage.FOLLOWING, at=begun)
 
     told = warnings_of(worked)
 
-    assert reclaim_at(worked, LIMITS, CALENDAR)[0] == NOW + 14 * DAY
+    assert reclaim_at(worked, LIMITS, CALENDAR)[0] == NOW + 18 * DAY + HOUR
     assert len(told) == 2
     assert all(moment < NOW + 11 * DAY for moment in told)
 
@@ -206,6 +208,87 @@ def test_a_deadline_in_working_time_skips_the_owners_leave():
 
     assert gone - here == DAY
     assert CALENDAR.between(NOW, gone) == LIMITS.no_contact + timedelta(hours=8)
+
+
+@pytest.mark.parametrize(
+    ("more", "days"),
+    [
+        ({"called_at": NOW}, 15),  # never followed up
+        ({"contacted_at": NOW, "called_at": NOW}, 14),  # no deal
+        ({"contacted_at": NOW, "called_at": NOW, "followed_at": NOW + 4 * DAY}, 14),
+        ({"contacted_at": NOW, "called_at": NOW, "followed_at": NOW + 5 * DAY}, 15),
+        (
+            {
+                "contacted_at": NOW,
+                "called_at": NOW,
+                "followed_at": NOW + 5 * DAY,
+                "extended": True,
+            },
+            20,
+        ),
+        ({"called_at": NOW, "extended": True}, 22),
+    ],
+)
+def test_no_day_of_leave_counts_for_the_number_shown_and_enforced(more, days):
+    """Who was on leave for a week came back to a pool with their leads in it."""
+    week = away(NOW + 6 * DAY, NOW + 13 * DAY)
+    here = lead(owner=LI, accepted=True, stage=Stage.FOLLOWING, **more)
+    gone = replace(here, owner=week)
+
+    at, _ = reclaim_at(gone, LIMITS, CALENDAR)
+    swept = planned(replace(gone, swept_at=at))
+
+    assert reclaim_at(here, LIMITS, CALENDAR)[0] == NOW + days * DAY
+    assert at == NOW + (days + 7) * DAY
+    assert (swept.due, swept.due_at) == (Due.RECLAIM, at)
+
+
+def test_who_takes_over_from_somebody_on_leave_has_the_time_that_was_kept():
+    """What the leave had kept was reclaimed the moment somebody else had it."""
+    month = away(NOW + 2 * DAY, NOW + 32 * DAY)
+    worked = lead(owner=month, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    after = NOW + 25 * DAY
+
+    change = worked.transfer(CHEN, HAN, after)
+
+    assert reclaim_at(change.lead, LIMITS, CALENDAR)[0] == after + 23 * DAY
+    assert change.event.data["spare"] == (after + 23 * DAY).isoformat()
+
+
+def test_nothing_is_due_of_who_wants_to_be_left_alone_while_somebody_has_them():
+    """The rep was told to call, warned and robbed of the lead for not having called."""
+    for one in (
+        lead(owner=LI),
+        lead(owner=LI, accepted=True),
+        lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING),
+    ):
+        left = planned(one.opt_out(NOW, "别再联系").lead)
+
+        assert (left.due, left.due_at, left.waits) == (Due.NONE, None, False)
+        assert accept_by(left, LIMITS, CALENDAR) is None
+        assert reclaim_at(left, LIMITS, CALENDAR) is None
+
+
+def test_the_time_in_which_nobody_was_to_call_counts_for_nothing():
+    """A month after the withdrawal they asked again, and the lead was reclaimed at once."""
+    month = NOW + 30 * DAY
+    left = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
+    left = left.opt_out(NOW + DAY, "别再联系").lead
+
+    again = replace(left, asked_at=month)
+
+    assert reclaim_at(again, LIMITS, CALENDAR)[0] == month + 14 * DAY
+    assert respond_by(again, LIMITS, CALENDAR) > month
+
+
+def test_the_last_of_several_withdrawals_counts():
+    """Who had asked again after the first one was called after the second."""
+    first = lead(owner=LI, accepted=True).opt_out(NOW, "别再联系").lead
+    asked = replace(first, asked_at=NOW + DAY)
+
+    again = asked.opt_out(NOW + 2 * DAY, "说了别再联系").lead
+
+    assert (asked.left_alone, again.left_alone) == (False, True)
 
 
 def test_the_response_target_waits_for_who_is_away():

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from store.domain.calendar import opening_of
-from store.domain.consent import LEFT_ALONE, withdraws
 from store.domain.enquiry import start
-from store.domain.gates import Gate, brought, closed, keeps
+from store.domain.gates import Gate, closed, keeps
 from store.domain.lead import CONSENT, FIELDS, NIGHT, SCORE, Lead
 from store.domain.newlead import NewLead
 from store.domain.routing import Choice, Desk, choose, sit
@@ -79,8 +78,6 @@ class _Trial:
             self._give(number, lead, choice, opens)
 
     def _gate(self, lead: Lead, at: datetime) -> Gate | None:
-        if withdraws(lead.message) and not brought(lead):
-            return Gate(CONSENT, LEFT_ALONE)
         rules = self.rules
         return closed(lead, rules.gates, rules.calendar, at, rules.scale.mql)
 

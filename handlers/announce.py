@@ -16,7 +16,7 @@ from store.db import Tx
 from store.domain.consent import put_aside
 from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
-from store.domain.pools import Bar, distributors, may_give, overseers, staffed
+from store.domain.pools import Bar, distributors, may_give, overseers, staffed, takes_own
 from store.domain.quota import Rank
 from store.domain.routing import fits
 from store.domain.team import Channel, Member, Role, off_duty
@@ -219,7 +219,7 @@ def _view(
         rules=replace(tx.rules, limits=staffed(tx.rules.limits, pasts.team.values())),
         last=logs[-1].log.text if logs else "",
         missed=len(tries) if logs and logs[-1].log.missed else 0,
-        suggested=_suited(loads, lead) if _gives(tx, reader) else (),
+        suggested=_suited(_others(tx, loads, reader, lead), lead) if _gives(tx, reader) else (),
         undo=last is not None and undoable(last, reader.id, tx.now),
         bar=pasts.bars.get((reader.id, lead.id)),
         overseen=bool(overseers(pasts.team.values(), lead)),
@@ -302,6 +302,13 @@ async def _suggestions(tx: Tx, audiences: Sequence[Audience]) -> Sequence[tuple[
 
 def _gives(tx: Tx, reader: Member) -> bool:
     return may_give(reader, tx.rules.limits)
+
+
+def _others(
+    tx: Tx, loads: Sequence[tuple[int, Member]], reader: Member, lead: Lead
+) -> Sequence[tuple[int, Member]]:
+    """To whom ``reader`` may give ``lead``: the admin of its pool does not keep it."""
+    return [one for one in loads if not takes_own(reader, one[1], lead, tx.rules.limits)]
 
 
 def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:

@@ -26,6 +26,7 @@ LEADS = 100
 """Of one transaction."""
 BY_SCORE = frozenset({"min_score", "grade"})
 """Conditions that hold no longer when nothing but time has passed."""
+WHOLE_DAY = frozenset({"", "全天", "一天", "整天", "一整天", "调休", "全体", "大家", "公司"})
 WEEKS = 9
 """What 日历 looks ahead: over the next long holiday in most of the year."""
 
@@ -135,12 +136,15 @@ def _read(tx: Tx, words: str) -> tuple[date, bool]:
     told = re.fullmatch(r"(.+?)\s*(上班|上课|补班|休息|放假|休|on|off)", words.strip())
     example = "这样写：日历 2027-02-06 上班，或 日历 2027-02-05 休息"
     today = tx.now.astimezone(tx.rules.zone).date()
-    phrase = read_date(squeeze(normalise(told[1].strip())).text, 0, today) if told else None
+    words = squeeze(normalise(told[1].strip())).text if told else ""
+    phrase = read_date(words, 0, today)
     if told is None or phrase is None:
         raise BadCommand(example)
+    if words[phrase.end :].strip(" 的要,") not in WHOLE_DAY:
+        raise BadCommand(f"一次写一整天，几天就分几次发。{example}")
     days = next((days for days in phrase.days if days.last >= today), phrase.days[-1])
     if days.first != days.last or days.first < today:
-        raise BadCommand(f"一次写一天，从今天起的。{example}")
+        raise BadCommand(f"一次写一整天，从今天起的。{example}")
     return days.first, told[2] in {"上班", "上课", "补班", "on"}
 
 

@@ -12,7 +12,7 @@ from handlers.work import colleague
 from store.db import Tx
 from store.domain.errors import Refused
 from store.domain.lead import Change, Lead, LeadId
-from store.domain.pools import check_distribute, staffed
+from store.domain.pools import check_distribute, staffed, takes_own
 from store.domain.routing import Choice, Desk, choose, fits
 from store.domain.rules import RoutingRule
 from store.domain.team import Member, Role
@@ -101,6 +101,8 @@ class _Order:
         Raises Refused: asking somebody again would only give them the time again.
         """
         check_not_theirs(lead, to)
+        if takes_own(self.by, to, lead, self.dispatcher.tx.rules.limits):
+            raise Refused(f"「{lead.scope}」由你分配，自己不领：分配 {lead.id} 同事的姓名")
         over = in_the_way(self.dispatcher.desks[to.id])
         if lead.owner is not None and lead.accepted_at is not None:
             change = lead.transfer(self.by, to, self.dispatcher.tx.now)
@@ -129,7 +131,7 @@ async def assign(tx: Tx, by: Member, wanted: Give) -> Reply:
         return await _several(tx, leads, order)
     await _check(tx, by, leads[0])
     if not order.people:
-        return await _ask(tx, leads[0], order.dispatcher)
+        return await _ask(tx, leads[0], order)
     return await _one(tx, leads[0], order.people[0], order)
 
 
@@ -167,12 +169,13 @@ async def _order(tx: Tx, by: Member, wanted: Give) -> _Order:
     )
 
 
-async def _ask(tx: Tx, lead: Lead, dispatcher: Dispatcher) -> Reply:
+async def _ask(tx: Tx, lead: Lead, asked: _Order) -> Reply:
     """Whom to choose from: the reps, and where there are none, whoever manages."""
-    desks = [desk for desk in dispatcher.desks.values() if desk.member.phone]
+    desks = [desk for desk in asked.dispatcher.desks.values() if desk.member.phone]
     if not desks:
         managers = [m for m in await tx.members.active(Role.MANAGER) if m.phone]
-        desks = [dispatcher.seat(m) for m in managers]
+        desks = [asked.dispatcher.seat(m) for m in managers]
+    desks = [d for d in desks if not takes_own(asked.by, d.member, lead, tx.rules.limits)]
     order = sorted(desks, key=lambda desk: _unsuited(desk, lead))
     rows = [(d.member, d.load, d.off or ("满了" if d.full else "")) for d in order]
     return Reply(card=assign_card(lead, rows), asks=True, private=True)

@@ -113,6 +113,12 @@ def check_distribute(member: Member, lead: Lead, limits: Limits) -> None:
     )
 
 
+def takes_own(by: Member, to: Member, lead: Lead, limits: Limits) -> bool:
+    """Whether giving ``lead`` to ``to`` would be the claim that the admin of its pool has not."""
+    lies = lead.place == Place.POOL and lead.owner is None
+    return lies and by.id == to.id and by.name in scope_named(lead.scope, limits).admins
+
+
 def may_claim(member: Member, lead: Lead, limits: Limits) -> bool:
     """Whether ``lead`` would lie in a pool ``member`` claims from."""
     scope = scope_named(scope_of(lead, limits), limits)

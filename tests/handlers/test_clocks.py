@@ -90,6 +90,24 @@ async def test_a_day_that_is_none_is_answered_with_how_to_write_it(store, line):
     assert "日历 2027-02-06 上班" in await says(store, "chenzg", line)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "日历 3月7日到3月9日 休息",
+        "日历 3月7日、3月8日 休息",
+        "日历 今天下午 休息",
+        "日历 下周 休息",
+    ],
+)
+async def test_of_several_days_or_half_a_day_none_is_declared_silently(store, line):
+    """Only the first day was declared, or the whole one."""
+    said = await says(store, "chenzg", line)
+
+    assert "一次写一整天" in said
+    async with store.read() as tx:
+        assert await tx.clocks.days() == {}
+
+
 async def test_reps_do_not_declare_days(store):
     assert "主管" in await says(store, "lilei", "日历 2026-03-07 上班")
 
@@ -158,7 +176,10 @@ async def test_what_fell_due_by_old_rules_is_looked_at_by_the_new_ones_first(sto
     from jobs.scheduler import Clockwork  # noqa: PLC0415
 
     number = await working(store)
-    clock.tick(days=14)
+    clock.tick(days=13, hours=23)
+    await Clockwork(store, lambda: None).beat()
+    assert (await lead(store, number)).due == Due.RECLAIM
+    clock.tick(hours=1)
     longer = with_limits(store, no_conversion=30 * DAY, hard_max=60 * DAY, no_follow_up=40 * DAY)
 
     await Clockwork(longer, lambda: None)._sweep()  # before the change has reached this lead

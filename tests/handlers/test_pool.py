@@ -124,13 +124,14 @@ async def test_two_claims_have_one_winner(store):
     assert any(f"已被 {owner} 领取" in answer for answer in said)
 
 
-async def test_claim_return_claim_does_not_evade_the_daily_limit(store):
+async def test_claim_return_claim_does_not_evade_the_daily_limit(store, clock):
     few = under(store, daily_claims=2, cooldown="0s")
     number = await pooled(few)
 
     for _ in range(2):
         assert "已领取" in await says(few, "lilei", f"领取 {number}")
         await says(few, "lilei", f"放回 {number}")
+        clock.tick(hours=3)
 
     assert "今天已领 2 条" in await says(few, "lilei", f"领取 {number}")
 
@@ -390,6 +391,19 @@ async def test_the_admin_of_a_pool_distributes_and_does_not_claim(store):
     assert "由韩梅分配" in await says(scoped, "chenzg", f"分配 {east} 李雷")
     assert "已给 李雷" in await says(scoped, "hanmei", f"分配 {east} 李雷")
     assert "分配 42 李雷" in await says(scoped, "hanmei", "帮助")
+
+
+async def test_the_admin_of_a_pool_does_not_give_its_leads_to_themselves(store):
+    """What 领取 refused, 分配 with their own name did."""
+    scoped = under(store, scope=[EAST])
+    one, two = await pooled(scoped, region="上海"), await pooled(scoped, region="上海")
+
+    assert f"/分配 {one} 韩梅" not in await card_of(scoped, one, 2)
+    for line in (f"分配 {one} 韩梅", f"分配 {one} 韩梅 照给", f"分配 {one} {two} 韩梅"):
+        assert "由你分配，自己不领" in await says(scoped, "hanmei", line)
+    assert "韩梅" not in await says(scoped, "hanmei", f"分配 {one}")
+    assert (await lead(scoped, one)).owner is None
+    assert (await lead(scoped, two)).owner is None
 
 
 async def test_a_released_lead_goes_to_the_pool_of_its_scope(store):

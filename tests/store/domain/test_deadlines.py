@@ -358,6 +358,18 @@ def test_never_followed_is_not_stale_for_ever():
     )  # fmt: skip
 
 
+def test_never_followed_is_not_stale_since_it_was_captured():
+    """Who is given a lead of last quarter and calls has the whole time for the next talk."""
+    old = lead(
+        owner=LI, accepted=True, contacted_at=NOW, called_at=NOW, stage=Stage.FOLLOWING,
+        captured_at=NOW - 90 * DAY, asked_at=NOW - 90 * DAY,
+    )  # fmt: skip
+
+    assert reclaim_at(old, replace(LIMITS, no_conversion=99 * DAY, hard_max=99 * DAY), CALENDAR) == (
+        NOW + 15 * DAY, "太久没有跟进",
+    )  # fmt: skip
+
+
 def test_a_protection_longer_than_the_follow_up_limit_holds():
     worked = lead(owner=LI, accepted=True, contacted=True, stage=Stage.FOLLOWING)
 

@@ -10,10 +10,13 @@ from store.domain.custom import FieldRule, said
 from store.domain.emails import masked_email
 from store.domain.lead import NAMING, Lead, Place, may_see
 from store.domain.names import SURNAMES, masked_name
-from store.domain.phones import masked
+from store.domain.phones import masked, spelled_digits
 from store.domain.team import Member
 
 NUMBER = re.compile(r"[+＋]?[\d０-９](?:[\s\-—()（）.]?[\d０-９]){6,}")
+_DIGIT = r"[\d０-９〇零幺一二三四五六七八九①-⑨]"
+SPACED = re.compile(rf"{_DIGIT}(?:[\s\-—–－_·•./*()（）]{{0,3}}{_DIGIT}){{10,}}")
+"""A mobile number whose writer meant to be read by people only: 138 - 0013 - 8000, 一三八零零…"""
 NO_NAME = "想|要|需|买|咨询|了解|打|来|去|在|说|问|的|了|是|有|没|电话|手机|微信|公司|报价"
 INTRODUCED = re.compile(
     rf"(?P<by>我是|我叫|叫我|姓名|名字|联系人)(?P<mark>\s*[:：是叫]?\s*)"
@@ -54,6 +57,7 @@ def names_told(story: Iterable[Said]) -> set[str]:
 def redacted(text: str, lead: Lead, names: Iterable[str] = ()) -> str:
     """``text`` without what says who or how to reach them; ``names``: what else they were called."""
     text = NUMBER.sub(lambda found: masked(found[0]), text)
+    text = SPACED.sub(lambda found: masked(spelled_digits(found[0])), text)
     text = INTRODUCED.sub(_introduced, text)
     text = ADDRESS.sub(lambda found: masked_email(found[0]), text)
     for secret in (lead.email, lead.wechat):

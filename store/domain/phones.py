@@ -144,6 +144,11 @@ def masked(text: str) -> str:
     return _masked_number(text) if len(digits(text)) >= 5 else masked_name(text)
 
 
+def spelled_digits(text: str) -> str:
+    """``一三八零零`` with the digits it means: ``13800``."""
+    return text.translate(_SPELLED)
+
+
 def digits(text: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKC", text) if char in "0123456789")
 
@@ -168,7 +173,7 @@ def _plain(text: str) -> str:
         text = number[1]
     if _GROUPED.fullmatch(text):
         text = text.replace(",", "")
-    return _SPOKEN.sub(lambda spoken: spoken[0].translate(_SPELLED), text.strip())
+    return _SPOKEN.sub(lambda spoken: spelled_digits(spoken[0]), text.strip())
 
 
 def _has_letters_inside(text: str) -> bool:

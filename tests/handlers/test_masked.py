@@ -358,3 +358,17 @@ def test_a_number_is_masked_before_the_words_are_cut():
     shown = lead_card(a_lead(message=said), CHEN, View(now=CALENDAR_NOW, rules=RULES))
 
     assert "19912" not in shown.quote
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "138 - 0013 - 8000", "一三八零零一三八零零零", "138零零138000", "138_0013_8000",
+        "138·0013·8000", "138/0013/8000", "①③⑧00138000", "１３８　-　００１３　-　８０００",
+    ],
+)  # fmt: skip
+def test_a_number_is_masked_however_its_digits_are_kept_apart(written):
+    """In the pool everybody read 138 - 0013 - 8000, and so does a person."""
+    words = redacted(f"打 {written}，要三百套，预算 10-20 万", a_lead())
+
+    assert words == "打 138****8000，要三百套，预算 10-20 万"

@@ -27,6 +27,7 @@ from bot.versions import held, ruled
 from bot.wiring import rules, team
 from handlers.capture import Captured, capture
 from store.db import Clock, Store, open_store, utcnow
+from store.domain.custom import FieldRule
 from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import BadFields, read_fields
 from store.domain.lead import Lead
@@ -277,13 +278,14 @@ async def _write(
     *,
     unmasked: bool,
 ) -> int:
-    rows = [[*HEADINGS]]
+    own = store.rules.fields
+    rows = [[*HEADINGS, *(neutralise(rule.name) for rule in own)]]
     after = 0
     while True:
         async with store.read() as tx:
             leads = await tx.leads.page(None, after, PAGE, conditions)
         wanted = [lead for lead in leads if start is None or lead.captured_at >= start]
-        rows += [_cells(lead if unmasked else hidden(lead)) for lead in wanted]
+        rows += [_cells(lead if unmasked else hidden(lead, own), own) for lead in wanted]
         if len(leads) < PAGE:
             break
         after = leads[-1].id
@@ -291,13 +293,13 @@ async def _write(
     return len(rows) - 1
 
 
-def _cells(lead: Lead) -> list[Any]:
+def _cells(lead: Lead, own: Sequence[FieldRule]) -> list[Any]:
     values = {
         **{name: getattr(lead, name) for name in HEADINGS if name != "owner"},
         "owner": lead.owner.name if lead.owner else "",
         "captured_at": lead.captured_at.isoformat(),
     }
-    cells = (values[name] for name in HEADINGS)
+    cells = [values[name] for name in HEADINGS] + [lead.fields.get(rule.name) for rule in own]
     return [neutralise(cell) if isinstance(cell, str) else cell for cell in cells]
 
 

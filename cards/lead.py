@@ -529,8 +529,12 @@ def _missed(lead: Lead) -> Button:
 
 
 def _onward(lead: Lead, stages: Sequence[Stage]) -> Button:
-    """The next stage after this one; from the last one, the deal."""
-    later = stages[stages.index(lead.stage) + 1 :] if lead.stage in stages else stages[:1]
+    """The next stage after this one; from the last one, the deal.
+
+    A stage nobody uses any more was work all the same.
+    """
+    begun = stages.index(lead.stage) + 1 if lead.stage in stages else 1
+    later = stages[0 if lead.stage in {Stage.NEW, Stage.ASSIGNED} else begun :]
     if not later:
         return Button("成交了", f"/成交 {lead.id}")
     caption = "有意向" if later[0] == Stage.INTENT else later[0].label

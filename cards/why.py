@@ -59,6 +59,7 @@ def why_text(lead: Lead, story: Sequence[Line], asked: Asked) -> str:
         *(_worth(lead, story, asked.rules, asked.now) if sees else ()),
         *(asked.chance if sees else ()),
         *_person(lead, given, asked.reader, asked.team),
+        _judged(lead, asked.rules),
     ]
     text = "\n".join(filter(None, lines))
     return text if whole else redacted(text, lead)
@@ -80,6 +81,13 @@ def _worth(lead: Lead, story: Sequence[Line], rules: Rules, now: datetime) -> It
             who = f"{line.by.name} " if line.by else ""
             to = line.data["qualification"][1]
             yield f"{to}：{dated(line.at, now, rules.zone)} {who}{line.text.partition('：')[2] or line.text}"
+
+
+def _judged(lead: Lead, rules: Rules) -> str:
+    """By which version of the rules, where there have been others since."""
+    if not lead.rules:
+        return ""
+    return f"按第 {lead.rules} 版规则" + ("" if lead.rules == rules.version else "，之后改过")
 
 
 def _bent(lead: Lead, story: Sequence[Line]) -> Iterator[str]:

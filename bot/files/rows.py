@@ -111,11 +111,28 @@ def _rows(sheet: Sheet, first: int, columns: _Columns) -> Iterator[Row]:
 
 
 def _heading_row(sheet: Sheet) -> int | None:
-    """Where the headings are: the first row that names columns and a way to reach somebody."""
-    for at, row in enumerate(sheet.rows[:LOOK_DOWN]):
-        if is_heading(row) and any((found := column(c)) and found[0] in REACH for c in row):
+    """Where the headings are: the first row that names columns and a way to reach somebody.
+
+    A table of many columns of its own is known by the numbers or mailboxes below a heading.
+    """
+    top = sheet.rows[:LOOK_DOWN]
+    ways = [[at for at, cell in enumerate(row) if _reaches_by(cell)] for row in top]
+    for at, row in enumerate(top):
+        if ways[at] and is_heading(row):
             return at
-    return None
+    below = (sheet.rows[at + 1 : at + LOOK_DOWN] for at in range(len(top)))
+    reached = (at for at, rows in enumerate(below) if _reached(rows, ways[at]))
+    return next(reached, None)
+
+
+def _reaches_by(heading: Cell) -> bool:
+    found = column(heading)
+    return found is not None and found[0] in REACH
+
+
+def _reached(rows: Iterable[Sequence[Cell]], ways: Sequence[int]) -> bool:
+    cells = (_text(row[at]) for row in rows for at in ways if at < len(row))
+    return any(_is_phone(cell) or _is_email(cell) for cell in cells)
 
 
 def _nothing_known(sheet: Sheet) -> ValueError:

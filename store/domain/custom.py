@@ -15,6 +15,7 @@ WRITTEN = re.compile(
     rf"(?:(?P<year>(?:19|20)\d\d)[-/.年])?(?P<month>{NUMERAL})[-/.月](?P<day>{NUMERAL})[日号]?"
 )
 LONGEST = 200  # characters
+MINUS = frozenset({"-", "−", "负"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ def read(rule: FieldRule, value: object, today: date) -> str | int | float:
 
     3月15日 is the next one from ``today``.
     """
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise ValueError(f"要写成{KINDS[rule.type]}")  # noqa: TRY004 - told like every other reason
     text = str(value).strip()
     if rule.type == NUMBER:
         return _number(text)
@@ -47,8 +50,10 @@ def read(rule: FieldRule, value: object, today: date) -> str | int | float:
 
 
 def _number(text: str) -> int | float:
+    written = normalise(text.rstrip("元")).strip()
+    bare, sign = (written[1:], -1) if written[:1] in MINUS else (written, 1)
     try:
-        found = number(normalise(text.rstrip("元")))
+        found = sign * number(bare)
     except (ValueError, ArithmeticError):
         raise ValueError("要写成数字，像 20 或 1.5万") from None
     return int(found) if found == int(found) else float(found)

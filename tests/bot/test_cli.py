@@ -21,6 +21,17 @@ from tests.conftest import _make_database
 IMPORTS = Path(__file__).parents[2] / "../shared/data/imports"
 TEAM = '[calendar]\nalways_open = true\n[[team]]\nname = "李雷"\nwecom = "lilei"\n'
 
+# Nobody in the team: what comes in lies in the pool.
+OWN_FIELDS = """[calendar]
+always_open = true
+[[field]]
+name = "预算"
+type = "number"
+[[field]]
+name = "暗号"
+hidden = true
+"""
+
 
 def leadbot(*args: object, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith("LEADBOT_")}
@@ -163,6 +174,26 @@ def test_a_folder_that_is_not_there_is_told_in_a_line(run):
 
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert done.stderr.startswith("database: ")
+
+
+def test_fields_of_ones_own_come_in_with_a_file_and_go_out_with_one(run, place):
+    # An export had none of them.
+    (place / "leadbot.toml").write_text(OWN_FIELDS, encoding="utf-8")
+    (place / "in.csv").write_text(
+        "姓名,手机,预算,暗号,星级\n张三,13800138000,20万,天王盖地虎,五\n", encoding="utf-8"
+    )
+
+    taken = run("import", "in.csv", "--source", "expo")
+    run("export", "out.csv")
+    run("export", "whole.csv", "--unmasked")
+
+    told, whole = (
+        list(csv.reader((place / name).read_text(encoding="utf-8-sig").splitlines()))
+        for name in ("out.csv", "whole.csv")
+    )
+    assert "新线索 1 条" in taken.stdout
+    assert (told[0][-2:], told[1][-2:]) == (["预算", "暗号"], ["200000", ""])
+    assert whole[1][-2:] == ["200000", "天王盖地虎"]
 
 
 def test_an_older_postgresql_has_to_be_migrated_first(run, postgres):

@@ -306,6 +306,15 @@ def test_a_number_that_can_be_read_is_preferred_to_one_that_cannot():
     assert row.values["phone"] == "0755-86013388"
 
 
+def test_a_table_with_many_columns_of_its_own_is_one_of_leads():
+    # "没有找到表头", with 手机 in the first row: fewer than half of the columns were known.
+    rows = of("名单,,,,,\n姓名,手机,预算,上线日,用途,星级\n张三,13800138000,20万,5月1日,自用,五\n")
+
+    assert [(row.values["name"], row.values["fields"]["预算"]) for row in rows] == [
+        ("张三", "20万")
+    ]
+
+
 def test_what_no_column_takes_is_kept_under_its_heading():
     [row] = of("手机,客户级别,,Email,Email\n13800138000,VIP,甲,a@x.cn,b@x.cn\n")
 

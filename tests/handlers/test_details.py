@@ -53,6 +53,8 @@ async def store(database, clock):
         (FieldRule(name="d", type="date"), "20260305", "2026-03-05"),
         (FieldRule(name="d", type="date"), "3月15日", "2027-03-15"),
         (FieldRule(name="d", type="date"), "十二月一号", "2026-12-01"),
+        (FieldRule(name="n", type="number"), -5, -5),  # was no number
+        (FieldRule(name="n", type="number"), "-1.5万元", -15000),
     ],
 )
 def test_a_value_is_kept_as_its_type(rule, written, kept):
@@ -70,6 +72,11 @@ def test_a_value_is_kept_as_its_type(rule, written, kept):
         (FieldRule(name="d", type="date"), "2026年2月30日", "写成日期"),
         (FieldRule(name="c", type="choice", choices=("自用", "代理")), "都行", "只能是自用、代理"),
         (FieldRule(name="t"), "长" * 201, "最多 200 个字"),
+        (FieldRule(name="t"), ["a"], "要写成文字"),  # was kept as ['a'], brackets and all
+        (FieldRule(name="t"), {"a": 1}, "要写成文字"),
+        (FieldRule(name="t"), True, "要写成文字"),
+        (FieldRule(name="n", type="number"), "--5", "写成数字"),
+        (FieldRule(name="n", type="number"), "负", "写成数字"),
     ],
 )
 def test_a_value_of_another_type_is_told_what_to_write(rule, written, why):

@@ -104,9 +104,12 @@ async def test_a_lead_in_a_stage_that_was_dropped_can_go_on(store, database, clo
     fewer = parse(team(database={"url": database}, stage=[STAGES[0], STAGES[2]]))
     later = open_store(database, rules(fewer), clock)
 
+    card = await onward(later, await lead(later, one.id))
     said = await says(later, "lilei", f"阶段 {one.id} 谈判")
     await later.close()
 
+    # The card offered to go back to 跟进中.
+    assert (card[0].split()[0], f"/阶段 {one.id} 谈判" in card[1]) == ("演示", True)
     assert "已到「谈判」" in said
 
 

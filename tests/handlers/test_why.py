@@ -42,6 +42,20 @@ async def test_points_per_rule_with_what_has_faded(rated, clock):
     assert "归你：客户指名找 李雷" in said
 
 
+async def test_the_version_of_the_rules_that_judged_it_is_told(rated):
+    new = await captured(replace(rated, rules=replace(rated.rules, version=3)))
+
+    same = await says(
+        replace(rated, rules=replace(rated.rules, version=3)), "lilei", f"为什么 {new.id}"
+    )
+    later = await says(
+        replace(rated, rules=replace(rated.rules, version=4)), "lilei", f"为什么 {new.id}"
+    )
+
+    assert same.endswith("按第 3 版规则")
+    assert later.endswith("按第 3 版规则，之后改过")
+
+
 async def test_why_this_person_and_why_not_the_others(rated):
     await says(rated, "wangqiang", "请假 今天", "dingtalk")
     await captured(rated, rep="李雷")

@@ -37,6 +37,8 @@ async def log(tx: Tx, by: Member, about: About) -> Reply:
         raise BadCommand(f"聊了什么？例如：跟进 {lead.id} 电话 聊了报价 下周三下午3点再约")
     follow_up = _timed(tx, read_follow_up(about.words, tx.now, tx.rules.zone))
     change = lead.follow(by, follow_up, tx.now)
+    if change.lead.stage != lead.stage:
+        change = change._replace(lead=await tasks.enter(tx, change.lead))
     by_rule = None if follow_up.question else tasks.rhythm(tx, change.lead)
     if by_rule is not None:
         change = change._replace(lead=replace(change.lead, next_at=by_rule[0]))

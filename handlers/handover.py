@@ -44,7 +44,7 @@ async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
     to = await colleague(tx, wanted.to, example) if wanted.to else None
     if to is not None:
         _fit_to_take(tx, to, leaver, anyway=wanted.anyway)
-    leads = await _held(tx, leaver)
+    leads, more = await _held(tx, leaver)
     if not leads:
         raise Refused(f"{leaver.name} 手上没有在跟的线索")
     await tx.lock("dispatch")
@@ -56,7 +56,8 @@ async def hand_over(tx: Tx, by: Member, wanted: HandOver) -> Reply:
     await tx.journeys.stop_all(given, "assigned")
     await record(tx, *changes)
     await remember(tx, by, LABEL, scene)
-    return Reply(text=_outcome(leaver, leads, changes, to), told=True)
+    again = f"。一次最多 {MOST} 条，没完，请再发一次" if more else ""
+    return Reply(text=_outcome(leaver, leads, changes, to) + again, told=True)
 
 
 def _fit_to_take(tx: Tx, to: Member, leaver: Member, *, anyway: bool) -> None:
@@ -80,11 +81,12 @@ async def _person(tx: Tx, name: str) -> Member:
     return found
 
 
-async def _held(tx: Tx, leaver: Member) -> Sequence[Lead]:
-    """What the person has, and what already waits because they left."""
-    owned = await tx.leads.left_behind([leaver.id], MOST)
-    waiting = await tx.leads.waiting_for(f"{leaver.name} {HANDED_OVER}", MOST)
-    return [*owned, *waiting][:MOST]
+async def _held(tx: Tx, leaver: Member) -> tuple[Sequence[Lead], bool]:
+    """What the person has, and what already waits because they left; whether there is more."""
+    owned = await tx.leads.left_behind([leaver.id], MOST + 1)
+    waiting = await tx.leads.waiting_for(f"{leaver.name} {HANDED_OVER}", MOST + 1)
+    held = [*owned, *waiting]
+    return held[:MOST], len(held) > MOST
 
 
 async def _to_one(

@@ -707,7 +707,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{MONTH}(?P<day>{N})(?:[日号]|{NO_DAY})", day_of_month),
     _rule(
-        rf"(?<![路街道巷弄第])(?<![\d{CN}十]月)(?P<day>{N})[日号]{NO_HOUSE}",
+        rf"(?<![路街道巷弄第])(?<![\d{CN}十元个上下本这当]月)(?P<day>{N})[日号]{NO_HOUSE}",
         day_of_month,
         again=True,
     ),

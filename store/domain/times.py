@@ -179,6 +179,7 @@ LISTED = re.compile(
     rf"(?:(?P<to>[-~—–]+|到|至)|、|/|或者?|和|跟)(?P<two>{N})(?=[日号]{NO_HOUSE})[日号]"
 )
 SHORT_RUN = 7  # days; 5-6号 may be two days or a date, 5-26号 is a date
+DAY_OF_MONTH = re.compile(rf"{MONTH}{N}[日号]{NO_HOUSE}")
 WEEKDAY = rf"(?:[上下这本]*一?个?{SEVEN}[一二三四五六日天末])"
 KINDS = tuple(map(re.compile, (WEEKDAY, r"(?:今|明|后|大后)[天日]", rf"{N}[日号]")))
 AND = re.compile(r"\s*(?:和|跟|与|及|以及|,)?\s*")
@@ -228,7 +229,16 @@ def _at(text: str, start: int, now: datetime) -> Found | None:
     """What begins exactly here."""
     if INSIDE_NUMBER.search(text, max(0, start - 1), start + 1):
         return None
-    readers = (_shortly, _english_shortly, _vaguely, _listed, _dated, _clock_first, _clock_alone)
+    readers = (
+        _shortly,
+        _english_shortly,
+        _vaguely,
+        _no_such_day,
+        _listed,
+        _dated,
+        _clock_first,
+        _clock_alone,
+    )
     readings = [found for read in readers if (found := read(text, start, now))]
     return max(readings, key=lambda found: found.end, default=None)
 
@@ -340,6 +350,21 @@ def _vaguely(text: str, start: int, now: datetime) -> Found | None:
     end, question = vague
     at = datetime.combine(now.date() + 3 * DAY, MORNING, now.tzinfo).astimezone(UTC)
     return Found(at, True, start, end, question, vague=True)
+
+
+def _no_such_day(text: str, start: int, now: datetime) -> Found | None:
+    """下个月31号, when that month has thirty days."""
+    match = DAY_OF_MONTH.match(text, start)
+    if match is None or (
+        match["month"] and match["month"].isdecimal() and int(match["month"]) > 12
+    ):
+        return None
+    phrase = read_date(text, start, now.date())
+    if phrase is not None and phrase.end >= match.end():
+        return None
+    at = datetime.combine(now.date() + 3 * DAY, MORNING, now.tzinfo).astimezone(UTC)
+    doubt = f"没有{match[0]}，改到哪一天？"
+    return Found(at, True, start, match.end(), doubt, vague=True)
 
 
 def _unless_over(found: Found, now: datetime) -> Found:

@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 
 from bot.dispatch import hear
 from bot.incoming import ContactAdded
+from handlers import handover
 from handlers.sweeps import deadlines
 from store import tables as t
 from tests.handlers.people import answers, captured, lead, says
@@ -74,6 +75,19 @@ async def test_everything_of_a_leaver_goes_to_one_person_with_one_line(store):
         now = await lead(store, number)
         assert (now.owner.name, now.stage) == ("韩梅", "quoted")
         assert {r[2] for r in (await live(store, number))[0]} == {now.owner.id}
+
+
+async def test_more_than_one_line_can_take_is_said(store, monkeypatch):
+    # The rest stayed where it was, and the answer named those that went only.
+    monkeypatch.setattr(handover, "MOST", 2)
+    for _ in range(3):
+        await captured(store, rep="李雷")
+
+    first = await says(store, "chenzg", "交接 李雷 韩梅")
+    second = await says(store, "chenzg", "交接 李雷 韩梅")
+
+    assert ("韩梅 2 条" in first, "再发一次" in first) == (True, True)
+    assert ("韩梅 1 条" in second, "再发一次" in second) == (True, False)
 
 
 async def test_or_is_spread_by_the_rules(store):

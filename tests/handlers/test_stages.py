@@ -22,7 +22,10 @@ STAGES = [{"name": "跟进中"}, {"name": "演示"}, {"name": "谈判", "exempt"
 
 @pytest.fixture
 async def store(database, clock):
-    tasks = [{"stage": "演示", "after": "1d", "text": "问问演示怎么样"}]
+    tasks = [
+        {"stage": "演示", "after": "1d", "text": "问问演示怎么样"},
+        {"stage": "跟进中", "after": "2d", "text": "发资料"},
+    ]
     settings = parse(team(database={"url": database}, stage=STAGES, task=tasks))
     store = open_store(settings.database.url, rules(settings), clock)
     async with store.begin() as tx:
@@ -58,6 +61,19 @@ async def test_a_lead_goes_through_them_in_their_order(store):
     assert "提醒你问问演示怎么样" in said
     assert (second[0].split()[0], f"/阶段 {one.id} 谈判" in second[1]) == ("演示", True)
     assert (last[0].split()[0], f"/成交 {one.id}" in last[1]) == ("谈判", True)
+
+
+async def test_the_first_follow_up_enters_a_stage_too(store):
+    one = await followed(store)  # had no task
+
+    async with store.read() as tx:
+        assert [(r.kind, r.text) for r in await tx.reminders.of(one.id)] == [("task", "发资料")]
+    assert one.next_at is not None
+
+    await says(store, "lilei", f"跟进 {one.id} 电话 又聊了聊方案")
+
+    async with store.read() as tx:
+        assert len(await tx.reminders.of(one.id)) == 1
 
 
 async def test_a_stage_that_is_not_used_here_is_refused_with_those_that_are(store):

@@ -116,6 +116,8 @@ ASKED = """
 25/26号 = 是25号，还是26号？
 25号和26号 = 是25号，还是26号？
 5-6号 = 是5号到6号，还是5月6号？
+2月30日 = 没有2月30日，改到哪一天？
+4月31号 = 没有4月31号，改到哪一天？
 十来天后 = 具体哪一天？可以写「周四」或「3天后」
 一个月后的25号 = 日期和星期对不上，以哪个为准？
 节后 = 是哪个节？可以写「元旦后」或「春节后」
@@ -211,3 +213,9 @@ def test_money_of_two_figures_is_no_date():
     log = read_follow_up("报价10-15w，可谈", NOW, SHANGHAI)  # was 15 October, and no money
 
     assert (log.amount, log.next_at) == (100_000, None)
+
+
+def test_a_day_the_next_month_does_not_have_is_no_day_of_another_month():
+    april = find_time("下个月31号", datetime(2026, 3, 31, 18, tzinfo=SHANGHAI), SHANGHAI)
+
+    assert april.ambiguous == "没有下个月31号，改到哪一天？"  # was 31 May

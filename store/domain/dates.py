@@ -486,6 +486,8 @@ def quantity(match: re.Match[str]) -> float:
 
 def days_away(match: re.Match[str], today: date) -> Iterator[Days]:
     count, unit = quantity(match), match["unit"]
+    if unit == "日" and match["back"] and match["n"].isdecimal() and 0 < -count <= 31:
+        raise ValueError("25日前 is before the 25th")
     if unit in WORKDAY_UNITS:
         return one(_workdays_on(today, int(count)))
     if unit in {"天", "日", "周", "星期", "礼拜"}:
@@ -731,7 +733,10 @@ RULES: tuple[Rule, ...] = (
         rf"{YEAR}第(?P<nth>[\d一二三四五六七八九十]+)个?{SEVEN}(?![一二三四五六日天])",
         week_of_year,
     ),
-    _rule(rf"(?:{YEAR}|年)(?P<part>初|中|底|末|{TAIL}|伊始|第一天|最后一天)", part_of_year),
+    _rule(
+        rf"(?:{YEAR}|年)(?P<part>初|中|底|末|终(?!奖|总|审|会)|{TAIL}|伊始|第一天|最后一天)",
+        part_of_year,
+    ),
     _rule(rf"(?<![\d几半{CN}十两每上下这本今明去])(?P<unit>[年周])内(?![部容])", within),
     _rule(
         r"(?:(?P<year>\d{4}|[零〇一二三四五六七八九]{4})年"

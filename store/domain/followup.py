@@ -299,6 +299,7 @@ def _inside(one: Found, start: int) -> list[tuple[int, int]]:
 
 def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
     """The date beside 再, 约, 回访 …; else the last day ahead that is not told as over."""
+    text = normalise(text)
     ahead = [one for one in times if not one.past]
     named = [one for one in ahead if _is_step(text, one)]
     named = [one for one in named if not one.vague] or named

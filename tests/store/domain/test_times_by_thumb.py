@@ -37,6 +37,7 @@ READ = """
 元月 = 01-01
 元月5号 = 01-05
 年尾 = 12-31
+明年年终 = 12-31
 12月尾 = 12-31
 年内 = 12-31
 周内 = 11-22
@@ -197,6 +198,8 @@ def test_what_only_looks_like_a_time_is_none(text):
         ("明天上午9、10点再约", "11-22 09:00"),
         ("周三五个人来参观", "11-25 09:00"),
         ("周三三点再约", "11-25 15:00"),
+        ("25日前给答复", "11-25 09:00"),  # was 25 days ago, and lost
+        ("月中前后再联系", "12-15 09:00"),
         ("元月5号再约", "01-05 09:00"),  # was 5 December
         ("周三、李总再约", "11-25 09:00"),
         ("下周三下午3点演示，回头发资料", "11-25 15:00"),
@@ -219,3 +222,11 @@ def test_a_day_the_next_month_does_not_have_is_no_day_of_another_month():
     april = find_time("下个月31号", datetime(2026, 3, 31, 18, tzinfo=SHANGHAI), SHANGHAI)
 
     assert april.ambiguous == "没有下个月31号，改到哪一天？"  # was 31 May
+
+
+def test_a_follow_up_may_be_written_in_traditional_characters():
+    log = read_follow_up("電話 聊了報價 12萬 嫌貴 下週三下午3點再約，週五發合同", NOW, SHANGHAI)
+
+    assert (log.method, log.outcome, log.amount) == ("电话", "接通", 120_000)  # was no call
+    assert (log.objection, log.question) == ("价格", "")
+    assert f"{log.next_at.astimezone(SHANGHAI):%m-%d %H:%M}" == "11-25 15:00"

@@ -294,7 +294,9 @@ def senders(
                 _noting(store, alarms.sound),
             ),
             Channel.WECOM_GROUP: GroupSender(wecom),
-            Channel.WECOM_MASS: MassSender(wecom, gone, _noting(store, contacts.doubted)),
+            Channel.WECOM_MASS: MassSender(
+                wecom, gone, _noting(store, contacts.doubted), store.clock
+            ),
             Channel.WECOM_CONTACT: ContactLookup(wecom, _remember(store), gone),
             Channel.WECOM_WELCOME: WelcomeSender(
                 wecom, store.clock, _noting(store, contacts.greeted)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from bot.platforms.named import named, nonce
 from bot.platforms.oncemore import once_more
 from bot.platforms.wecom.client import Answer, WeComClient, WeComError
@@ -28,10 +30,14 @@ from bot.platforms.wecom.errcodes import (
     alarm_key,
     is_refused,
 )
+from bot.platforms.wecom.masstasks import already_made
 from bot.platforms.wecom.pictures import Uploads
 from cards import wecom
+from store.db import utcnow
 from store.domain.errors import Alarm, Anew, Later, Undeliverable
 from store.outbox import Due, unspent
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 RECALLABLE = timedelta(hours=23, minutes=50)  # 24 h (D:94867), less the same
 MAX_TASK_ID = 128  # bytes (D:90236)
@@ -287,7 +293,8 @@ def unreachable(code: int, account: str) -> Alarm | None:
 class GroupSender:
     """The managers' group, through the robot's webhook; 20 messages a minute (D:99110).
 
-    One after the other: the digest's picture would come before its text else.
+    The robot takes no id against repeats and answers no questions: a message whose answer
+    got lost comes twice rather than never. One after the other: the digest's picture would come before its text else.
     """
 
     client: WeComClient
@@ -302,19 +309,22 @@ class GroupSender:
 class MassSender:
     """A 企业群发 task for one contact; nothing is sent before the member confirms it (D:92135).
 
-    WeCom has no key against repeats here: an answer that gets lost means a second task,
-    which the member sees and can leave alone.
+    WeCom has no key against repeats here: after an answer that got lost it is asked whether
+    the task is there, and only then is one made.
     """
 
     client: WeComClient
     gone: Gone
     doubted: Gone
+    clock: Callable[[], datetime] = utcnow
 
     async def show(self, due: Due) -> Ref:
         """Raises Undeliverable when the contact is gone, which is noted (84061), or may be.
 
         41048, or being named in fail_list, can have other reasons: WeCom is asked.
         """
+        if due.unsure and (made := await self._already_made(due)):
+            return {"msgid": made}
         who = (due.account, str(due.payload.get("sender", "")))
         body = {"chat_type": "single", "external_userid": [due.account], **due.payload}
         try:
@@ -329,6 +339,16 @@ class MassSender:
             await self.doubted(*who)
             raise Undeliverable("the member cannot write to this contact")
         return {"msgid": answer.get("msgid", "")}
+
+    async def _already_made(self, due: Due) -> str:
+        """A second task, which the member can leave alone, is better than none."""
+        try:
+            return await already_made(self.client, due, self.clock())
+        except WeComError as error:
+            if isinstance(error, Later):
+                raise
+            log.warning("wecom_mass_task_unknown", key=due.key, code=error.code)
+            return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class WeCom:
             ("message/update_template_card", self.messages.update),
             ("message/recall", self.messages.recall),
             ("externalcontact/add_msg_template", self.contacts.add_template),
+            ("externalcontact/get_groupmsg_list_v2", self.contacts.sent_list),
             ("externalcontact/get_groupmsg_task", self.contacts.task),
             ("externalcontact/get_groupmsg_send_result", self.contacts.result),
             ("externalcontact/batch/get_by_user", self.contacts.of_members),

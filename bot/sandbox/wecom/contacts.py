@@ -28,6 +28,9 @@ REMARKS = {  # D:92115: what it is called in externalcontact/get, and its charac
 UNSENT, SENT, NOT_A_FRIEND, HAD_ANOTHER = 0, 1, 2, 3
 
 
+MONTH = 31 * 86400  # seconds that a list of tasks may span
+
+
 @dataclass(slots=True, kw_only=True)
 class Task:
     """A 企业群发 of one member: goes out when the member confirms it."""
@@ -39,6 +42,7 @@ class Task:
     message: Message
     sent_at: int = 0
     status: dict[str, int]
+    created_at: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -218,6 +222,7 @@ class Contacts:
             text=text,
             message=self._state.show(chat_of(self._state, sender), "task", body),
             status=dict.fromkeys(customers, UNSENT),
+            created_at=int(self._state.clock().timestamp()),
         )
         self._tasks[task.msgid] = task
         return task
@@ -256,6 +261,31 @@ class Contacts:
             for who, status in task.status.items()
         ]
         return {"send_list": sent, "next_cursor": ""}
+
+    def sent_list(self, call: Call) -> dict[str, Any]:
+        """get_groupmsg_list_v2 (D:93338): a month at most; by a call is by nobody."""
+        body = call.body
+        start, end, limit = (body.get(n, 50) for n in ("start_time", "end_time", "limit"))
+        if not all(isinstance(n, int) for n in (start, end, limit)) or not start <= end:
+            raise No(40058, "invalid Request Parameter: start_time or end_time")
+        if end - start > MONTH or body.get("filter_type", 2) not in (0, 1, 2):
+            raise No(40058, "invalid Request Parameter: more than a month, or filter_type")
+        made = [] if body.get("filter_type") == 1 else list(self._tasks.values())
+        within = [task for task in made if start <= task.created_at <= end]
+        cursor = str(body.get("cursor") or "")
+        begin = int(cursor) if cursor.isdecimal() else 0
+        until = begin + (limit if 0 < limit <= MOST_LISTED else 50)
+        listed = [
+            {
+                "msgid": task.msgid,
+                "create_time": str(task.created_at),
+                "create_type": 0,
+                "text": {"content": task.text},
+                "attachments": [],
+            }
+            for task in within[begin:until]
+        ]
+        return {"group_msg_list": listed, "next_cursor": str(until) * (until < len(within))}
 
     def task(self, call: Call) -> dict[str, Any]:
         task = self._task(call.body)

@@ -10,6 +10,13 @@ WECOM = {
     "message/update_template_card": {"userids": ["lilei"], "agentid": 0, "response_code": "x"},
     "message/recall": {"msgid": "x"},
     "externalcontact/add_msg_template": {"external_userid": ["wm"], "text": {"content": "x"}},
+    "externalcontact/get_groupmsg_list_v2": {
+        "start_time": 1,
+        "end_time": 2,
+        "filter_type": 0,
+        "limit": 1,
+        "cursor": "",
+    },
     "externalcontact/get_groupmsg_task": {"msgid": "x"},
     "externalcontact/get_groupmsg_send_result": {"msgid": "x"},
     "externalcontact/send_welcome_msg": {"welcome_code": "x", "text": {"content": "x"}},

@@ -1,6 +1,14 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+
+from bot.config import WeCom
+from bot.platforms.wecom.client import WeComClient
+from bot.platforms.wecom.sender import MassSender
+from store.domain.errors import Lost
+from store.domain.team import Channel
+from store.outbox import Due
 
 
 @pytest.fixture
@@ -64,6 +72,40 @@ async def test_a_mass_message_waits_for_the_member_to_confirm(product, state, co
     assert before == []
     assert wechat(state, contact) == ["新版本上线了"]
     assert result["send_list"][0]["status"] == 1
+
+
+async def test_a_mass_message_whose_answer_was_lost_makes_one_task(product, state, contact):
+    """The member had the task twice."""
+    words = {"sender": "lilei", "text": {"content": "新版本上线了"}}
+    due = Due(
+        key="nurture:1", channel=Channel.WECOM_MASS, account=contact.external_userid,
+        payload=words, version=1, attempts=1, ring=True, ref=None, put_at=product.clock(),
+    )  # fmt: skip
+    client = WeComClient(product.session, WeCom(**product.settings["wecom"]), product.clock)
+    mass = MassSender(client, nobody, nobody, product.clock)
+    product.sandbox.faults.on("wecom", "lost", after=1)  # the token comes
+
+    with pytest.raises(Lost):
+        await mass.show(due)
+    ref = await mass.show(replace(due, unsure=True))
+
+    assert len(state.chats["wecom:lilei"]) == 1
+    listed = await product.wecom("externalcontact/get_groupmsg_task", **ref)
+    assert listed["task_list"] == [{"userid": "lilei", "status": 0}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"start_time": "x"}, {"end_time": 0}, {"start_time": 0, "end_time": 40 * 86400}],
+)
+async def test_a_list_of_tasks_of_more_than_a_month_is_refused(product, wrong):
+    asked = {"chat_type": "single", "start_time": 100, "end_time": 200, **wrong}
+
+    assert (await product.wecom("externalcontact/get_groupmsg_list_v2", **asked))["errcode"]
+
+
+async def nobody(*_who):
+    raise AssertionError
 
 
 async def test_a_customer_gets_one_mass_message_a_day(product, state, contact, mass):

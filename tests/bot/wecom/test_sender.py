@@ -468,7 +468,7 @@ def noting(noted, what):
 
 @pytest.fixture
 def mass(client, noted):
-    return MassSender(client, noting(noted, "gone"), noting(noted, "doubted"))
+    return MassSender(client, noting(noted, "gone"), noting(noted, "doubted"), lambda: NOON)
 
 
 async def test_a_mass_message_becomes_a_task_of_the_owner(mass, gateway):
@@ -502,6 +502,85 @@ async def test_a_contact_who_is_gone_is_noted(mass, gateway, noted):
         await mass.show(due(account="wmEXAMPLE", payload=MASS))
 
     assert noted == [("gone", "wmEXAMPLE", "wangwu")]
+
+
+LISTED, RESULT = "externalcontact/get_groupmsg_list_v2", "externalcontact/get_groupmsg_send_result"
+OURS = {"msgid": "msg1", "create_type": 0, "text": MASS["text"]}
+FOR_HIM = {"errcode": 0, "send_list": [{"external_userid": "wmEXAMPLE", "status": 0}]}
+
+
+def unanswered():
+    return due(account="wmEXAMPLE", payload=MASS, unsure=True, put_at=NOON)
+
+
+async def test_a_task_that_was_made_without_an_answer_is_found_and_not_made_again(mass, gateway):
+    """The member had two of them, and the customer the same words twice."""
+    gateway.answers(LISTED, {"errcode": 0, "group_msg_list": [OURS]})
+    gateway.answers(RESULT, FOR_HIM)
+
+    assert await mass.show(unanswered()) == {"msgid": "msg1"}
+
+    assert gateway.bodies(CREATE) == []
+    assert gateway.bodies(RESULT) == [{"msgid": "msg1", "userid": "wangwu"}]
+    [asked] = gateway.bodies(LISTED)
+    assert asked["start_time"] <= NOON.timestamp() <= asked["end_time"]
+    assert (asked["chat_type"], asked["filter_type"]) == ("single", 0)
+
+
+@pytest.mark.parametrize(
+    ("listed", "result"),
+    [
+        ([], FOR_HIM),
+        ([OURS | {"text": {"content": "别的话"}}], FOR_HIM),
+        ([OURS], {"errcode": 0, "send_list": [{"external_userid": "wmOTHER", "status": 0}]}),
+        ([OURS], refusal(41047)),
+    ],
+)
+async def test_a_task_that_is_another_one_does_not_stand_for_it(mass, gateway, listed, result):
+    gateway.answers(LISTED, {"errcode": 0, "group_msg_list": listed})
+    gateway.answers(RESULT, result)
+    gateway.answers(CREATE, {"errcode": 0, "fail_list": [], "msgid": "msg2"})
+
+    assert await mass.show(unanswered()) == {"msgid": "msg2"}
+
+
+async def test_the_list_of_tasks_is_read_to_its_end(mass, gateway):
+    gateway.answers(
+        LISTED,
+        {"errcode": 0, "group_msg_list": [], "next_cursor": "c1"},
+        {"errcode": 0, "group_msg_list": [OURS]},
+    )
+    gateway.answers(RESULT, FOR_HIM)
+
+    assert await mass.show(unanswered()) == {"msgid": "msg1"}
+
+    assert [body.get("cursor") for body in gateway.bodies(LISTED)] == [None, "c1"]
+
+
+async def test_a_task_that_is_being_dispatched_is_asked_about_later(mass, gateway):
+    gateway.answers(LISTED, {"errcode": 0, "group_msg_list": [OURS]})
+    gateway.answers(RESULT, refusal(41063))
+
+    with pytest.raises(Later) as later:
+        await mass.show(unanswered())
+
+    assert later.value.after == timedelta(seconds=10)
+    assert gateway.bodies(CREATE) == []
+
+
+async def test_a_list_of_tasks_that_is_refused_keeps_nobody_from_being_written_to(mass, gateway):
+    gateway.answers(LISTED, refusal(40058))
+    gateway.answers(CREATE, {"errcode": 0, "fail_list": [], "msgid": "msg2"})
+
+    assert await mass.show(unanswered()) == {"msgid": "msg2"}
+
+
+async def test_a_first_try_asks_nothing(mass, gateway):
+    gateway.answers(CREATE, {"errcode": 0, "fail_list": [], "msgid": "msg1"})
+
+    await mass.show(due(account="wmEXAMPLE", payload=MASS))
+
+    assert gateway.bodies(LISTED) == []
 
 
 LOOKUP = "externalcontact/get"

@@ -15,11 +15,10 @@ from bot.config import Settings
 from bot.doctor.check import Check, bad, good
 from bot.wiring import rules
 from cards.alarms import name
-from cards.pictures import NoFont, funnel
+from cards.pictures import NoFont, try_font
 from cards.quota import amount
 from handlers.quota import counted
 from store.db import Store, open_store
-from store.domain.figures import Figures
 from store.domain.quota import Level
 from store.members import CONFIG
 from store.migrate import is_current
@@ -182,7 +181,7 @@ async def _calendar(store: Store) -> Check:
 
 def _font() -> Check:
     try:
-        funnel(Figures(day=datetime.now(UTC).date()))
+        try_font()
     except (NoFont, OSError) as error:
         do = "重新安装 pylopdf-fonts-zh-cn，没有它日报只有文字"
         return bad("字体", f"画不了中文（{error}）", do)

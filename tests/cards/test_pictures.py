@@ -141,3 +141,13 @@ def test_without_a_font_the_error_says_which(tmp_path, content):
 
     with pytest.raises(NoFont, match=r"missing\.ttf"):
         funnel(DAY, font)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a font"])
+def test_a_font_that_cannot_be_read_fails_the_trial(tmp_path, monkeypatch, content):
+    font = tmp_path / "broken.ttf"
+    font.write_bytes(content)
+    monkeypatch.setattr(pictures, "_installed", lambda: font)
+
+    with pytest.raises(NoFont, match=r"broken\.ttf"):
+        pictures.try_font()

@@ -17,10 +17,6 @@ from statistics import mean
 
 from rich.console import Console
 from rich.table import Table
-from sklearn.feature_extraction import DictVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from jobs.learning import Outcome, auc, calibration, fit
 from store.domain.learned import measured
@@ -91,6 +87,12 @@ def asked(fitted: Sequence[Outcome], other: Sequence[Outcome]) -> tuple[float, f
 
 def plainly(fitted: Sequence[Outcome], other: Sequence[Outcome]) -> float:
     """The AUC of a logistic regression: numbers as they are, a column for each word."""
+    # A second for each process that collects the tests, and only this needs it.
+    from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
     regression = make_pipeline(
         DictVectorizer(), StandardScaler(with_mean=False), LogisticRegression(max_iter=2000)
     )

@@ -252,7 +252,7 @@ def test_a_very_long_text_costs_little():
 
     read("电话 聊了报价 12万 下周三下午3点再约，" * 500)
 
-    assert process_time() - began < 1
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize(

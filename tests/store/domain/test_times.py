@@ -226,7 +226,7 @@ def test_a_long_text_costs_little(piece):
 
     list(find_times(piece * 3000, NOW, SHANGHAI))
 
-    assert process_time() - began < 1
+    assert process_time() - began < 5
 
 
 def test_nobody_works_on_the_lunar_festivals_of_the_published_years():

@@ -758,12 +758,22 @@ async def test_an_older_schema_is_told_on_both_databases(store, settings):
     assert "表结构不是这个版本的" in found["数据库"].line
 
 
+UNHURRIED = """
+from aiohttp import ClientTimeout
+from bot.__main__ import main
+from bot.doctor import dingtalk, wecom
+
+dingtalk.PATIENCE = wecom.PATIENCE = ClientTimeout(60)
+main()
+"""
+
+
 async def test_the_command_prints_the_lines_and_fails_when_one_does(demo, tmp_path):
     async def doctor():
         command = [
             sys.executable,
-            "-m",
-            "bot",
+            "-c",
+            UNHURRIED,
             "doctor",
             "--config",
             str(tmp_path / "leadbot.toml"),

@@ -7,6 +7,7 @@ would wait for: something to appear.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -311,10 +312,12 @@ class World:
         return int(float(found[1])) if found else -1
 
     async def quiet(self, seconds: float = PATIENCE) -> None:
-        """Until nothing is on its way to a phone."""
-        late = time.monotonic() + seconds
-        while await self.waiting():
-            assert time.monotonic() < late, f"{await self.waiting()} messages still wait"
+        """Until nothing is on its way to a phone; fails when for so long none has gone out."""
+        late, least = time.monotonic() + seconds, math.inf
+        while left := await self.waiting():
+            if left < least:
+                late, least = time.monotonic() + seconds, left
+            assert time.monotonic() < late, f"{left} messages still wait"
             await asyncio.sleep(0.02)
 
     def calls(self, path: str) -> list[dict]:

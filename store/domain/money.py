@@ -19,13 +19,15 @@ LARGEST = Decimal(10**13)  # yuan; a longer row of digits is an account or a ser
 
 FOREIGN = (
     r"(?:美元|美金|美刀|(?<=\d\d\d)刀|(?<=[kw万千])刀|港元|港币|新台币|台币|日元|日币|日圆|欧元|英镑|韩元|韩币|澳元|澳币|加元|加币"
-    r"|新元|新币|卢布|泰铢|法郎|usd|hkd|eur|jpy|gbp"
+    r"|新元|新币|(?<=[\d万千kw])欧(?![派莱美式洲普])|(?<=[\d万千kw])镑|(?<=\d\d\d)u(?![a-z])|卢布|泰铢|法郎|usd|hkd|eur|jpy|gbp"
     r"|(?:us|hk|nt|sg|au|ca|[asc])?\$|€|£|dollars?|bucks|euros?|pounds?(?![a-z]))"
 )
 MARK = r"(?:人民币|rmb|cny|¥)"
 YUAN = r"(?:元|圆|块|人民币|rmb|cny)"
-FIRST = "零一二三四五六七八九壹贰叁肆伍陆柒捌玖两俩十拾"  # 千万别 and 万一 are words, not numbers
-DATED = r"(?![\d月日号点天年周个:/小分折])"  # 5万12月付: the 12 belongs to the month
+FIRST = (
+    "零一二三四五六七八九壹贰叁肆伍陆柒捌玖两俩十拾廿卅"  # 千万别 and 万一 are words, not numbers
+)
+DATED = r"(?![\d月日号点天年周个:/小分折套台件条张次辆])"  # 5万12月付: the 12 belongs to the month
 EACH = r"(?![套个台年月天期次人])"  # 12万一套: the 一 belongs to the set
 # The loop is possessive: a long row of numerals must not be tried in every division.
 RUN = (
@@ -49,7 +51,7 @@ BIG = re.compile(r"[千仟万亿wk]")
 COUNTED = re.compile(  # 5万人, 3千个客户, 4k屏: counted, not paid
     r"[多余]?\s*(?:多|余)?(?:人|个|家|台|件|条|次|套|名|位|户|吨|米|平|公里|字|步|粉|份|张|辆|枚|只|亩|度|点|年|月|天|小时|分钟|屏|分辨|显示|号|级|用户|客户|并发|条|行|夜|[a-z%])"
 )
-ABOUT = re.compile(r"[多余来]|左右|上下|以[内上下]|起|\+")
+ABOUT = re.compile(r"[多余来]|左右|上下|出头|不到|以[内上下]|起|\+")
 NEARLY = re.compile(
     r"(?:不到|最多|至多|最少|至少|起码|将近|接近|近|大约|大概|约|差不多|超过|上|过|小)[^\S\n]?$"
 )
@@ -71,8 +73,11 @@ APART = (
 UNSURE = re.compile(
     r"(?<![\d/:.\-#])\d{1,3} \d{1,4}(?:\.\d+)? ?(?:[万千亿元块]|[wk](?![a-z0-9]))"
     r"|\d+[。] ?\d+ ?(?:[万千亿]|[wk](?![a-z0-9]))"
-    r"|(?<![\d.,])\d{1,2}[,、] ?\d{1,2} ?(?:[万千亿]|[wk](?![a-z0-9]))|\d+w\d+k(?![a-z0-9])|半个?亿"
+    r"|(?<![\d.,])(?:\d{1,2}[,、] ?\d{1,2}|[一二两三四五六七八九十]、[二三四五六七八九十]) ?(?:[万千亿]|[wk](?![a-z0-9]))|\d+w\d+k(?![a-z0-9])|半个?亿"
     r"|(?<![一二两三四五六七八九\d])(?:百八十|百十来?|千八百)[块元万]"
+    # 三点五万 is 3.5万 or an hour and 5万.
+    r"|[\d一二两三四五六七八九十]+点[\d一二三四五六七八九]+个?[万亿千]|(?<!\d)\d+几[万千亿]|[\d.]+[万千亿][零0]\d[百千]?"
+    r"|[\d一二两三四五六七八九十]万[一二三四五六七八九十]万"
     r"|(?:预算|报价|金额|总价)[ :]?\d{1,3} \d{3}(?![\d万千个台套人])"
     r"|[万千百]把[块元万]|[一二两三四五六七八九十\d]位数|[大好]几[十百千万亿]+[块元]?"
 )

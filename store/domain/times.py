@@ -120,7 +120,7 @@ DOTTED = re.compile(rf"(?P<hour>1\d|2[0-3]|\d)\.(?P<minute>[0-5]\d)(?!\d|{NO_PRI
 PART_ALONE = re.compile(rf"(?P<part>{PART})")
 WORD_ALONE = re.compile(rf"(?<![天日上])(?P<part>{ALONE})(?!好)")
 NOT_A_CLOCK = re.compile(
-    r"[点时]\s*(?:意见|要求|建议|问题|原因|需求|想法|疑问|顾虑|内容|说明|优势|不足|好处|儿|以上|是)"
+    r"点[\d一二三四五六七八九]+个?[万亿千]|[点时]\s*(?:意见|要求|建议|问题|原因|需求|想法|疑问|顾虑|内容|说明|优势|不足|好处|儿|以上|是)"
 )
 LESS = re.compile(
     rf"(?:还?差)(?:(?P<minute>{MINUTE}|[一二两三四五六七八九])分钟?|(?P<quarter>[一二三123])刻钟?)(?:就?到)?"
@@ -552,7 +552,7 @@ def _fewer(match: re.Match[str]) -> int:
 
 def _chinese_clock(text: str, start: int) -> Clock | None:
     match = CLOCK.match(text, start)
-    if match is None or NOT_A_CLOCK.search(text, match.start("hour"), match.end() + 3):
+    if match is None or NOT_A_CLOCK.search(text, match.start("hour"), match.end() + 4):
         return None
     hour, minute = value(match["from"] or match["hour"]), _minute(match)
     apart = match["next"] and value(match["hour"]) != hour + 1  # 9、10点, but not 12、3点

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
 
@@ -7,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cards.words import money
+from store.domain.followup import read_follow_up
 from store.domain.money import doubts, find_amount, find_amounts
 
+NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
 
 
@@ -50,6 +53,9 @@ CORPUS = Path(__file__).parents[3] / "../shared/data/zh_money.jsonl"
         ("壹拾贰万元整", 120_000),
         ("一口价99999", 99_999),
         ("月费3000", 3_000),
+        ("卅五万", 350_000),  # was 5万
+        ("廿万", 200_000),
+        ("12万3套", 120_000),
     ],
 )
 def test_an_amount_is_read_as_people_type_it(text, yuan):
@@ -305,6 +311,14 @@ def test_what_is_only_about_an_amount_is_known(text, exact):
         ("15，6万", "15，6万"),  # was 156万
         ("预算百八十万", "百八十万"),  # was 80万
         ("1w2k", "1w2k"),
+        ("三点五万", "三点五万"),  # was 5万
+        ("3点5万", "3点5万"),
+        ("三点五个亿", "三点五个亿"),
+        ("七、八万", "七、八万"),  # was 8万
+        ("十万八万", "十万八万"),  # was 18万
+        ("10几万", "10几万"),
+        ("2万欧", "2万欧"),  # was 20000 yuan
+        ("5000U", "5000U"),
         ("半个亿", "半个亿"),
         ("预算 12 000", "预算 12 000"),
         ("报价5万美元", "5万美元"),
@@ -313,3 +327,11 @@ def test_what_is_only_about_an_amount_is_known(text, exact):
 def test_money_nobody_can_book_is_asked_about(text, words):
     assert find_amount(text) is None
     assert [doubt.words for doubt in doubts(text)] == [words]
+
+
+def test_a_price_with_a_spoken_point_is_no_hour():
+    log = read_follow_up("报价三点五万，周五再约", NOW, NOW.tzinfo)  # was 5万 at three o'clock
+
+    assert log.amount is None
+    assert log.next_date_only
+    assert [d.words for d in doubts(log.text)] == ["三点五万"]

@@ -76,7 +76,7 @@ UNSURE = re.compile(
     r"|(?<![\d.,])(?:\d{1,2}[,、] ?\d{1,2}|[一二两三四五六七八九十]、[二三四五六七八九十]) ?(?:[万千亿]|[wk](?![a-z0-9]))|\d+w\d+k(?![a-z0-9])|半个?亿"
     r"|(?<![一二两三四五六七八九\d])(?:百八十|百十来?|千八百)[块元万]"
     # 三点五万 is 3.5万 or an hour and 5万.
-    r"|[\d一二两三四五六七八九十]+点[\d一二三四五六七八九]+个?[万亿千]|(?<!\d)\d+几[万千亿]|[\d.]+[万千亿][零0]\d[百千]?"
+    r"|[\d一二两三四五六七八九十]+点[\d一二三四五六七八九]+个?[万亿千]|(?<!\d)\d+几[万千亿]|[\d.]+[万千亿](?:零\d+|0\d(?!\d))[百千]?"
     r"|[\d一二两三四五六七八九十]万[一二三四五六七八九十]万"
     r"|(?:预算|报价|金额|总价)[ :]?\d{1,3} \d{3}(?![\d万千个台套人])"
     r"|[万千百]把[块元万]|[一二两三四五六七八九十\d]位数|[大好]几[十百千万亿]+[块元]?"
@@ -136,6 +136,8 @@ def doubts(text: str) -> Iterator[Doubt]:
     written = squeeze(normalise(text[:LONGEST]), *APART)
     found = [(*match.span(), False) for match in UNSURE.finditer(written.text)]
     for match in AMOUNT.finditer(written.text):
+        if any(match.start() < end and start < match.end() for start, end, _ in found):
+            continue
         if match["foreign"] or match["abroad"]:
             found.append((*match.span(), True))
         elif _is_yuan(written.text, match) and ((one := _read(match)) is None or one.vague):

@@ -10,7 +10,7 @@ from cards.model import Card
 from handlers import tasks, todos
 from handlers.claims import bars, taking
 from handlers.nurture import nurture
-from handlers.phones import put_for
+from handlers.phones import by_day, put_for
 from handlers.profiles import keep_profiles
 from store.db import Tx
 from store.domain.consent import put_aside
@@ -40,6 +40,8 @@ JUDGED = {
     Kind.CAPTURED, Kind.ASKED_AGAIN, Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE, Kind.RECLAIMED,
 }  # fmt: skip
 """What the rules decided: such an event names their version."""
+AT_ANY_HOUR = {Kind.ASSIGNED, Kind.GRAB, Kind.UNSUITABLE, Kind.REMINDED}
+"""What the gate of working time has let out, and what somebody wanted to be told then."""
 MANAGERS_SEE = {Kind.LATE, Kind.EXTENDED}
 TAKES_OVER = {Kind.ASSIGNED, Kind.CLAIMED, Kind.TRANSFERRED}
 SUGGESTED = 3
@@ -78,11 +80,16 @@ def planned_change(tx: Tx, change: Change) -> Change:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The readers of one lead's card, which of them are to notice it, and who did it."""
+    """The readers of one lead's card, which of them are to notice it, when, and who did it."""
 
     lead: Lead
     readers: Mapping[int, bool]
     actors: frozenset[int | None] = frozenset()
+    rings_at: datetime | None = None
+
+    def later(self, reader: int) -> datetime | None:
+        """When the card of ``reader`` rings; None: now, or never."""
+        return self.rings_at if self.readers[reader] else None
 
     def rank(self, reader: Member) -> Rank:
         """What matters most to ``reader``: what rings, then what they did themselves."""
@@ -105,11 +112,18 @@ async def announce(tx: Tx, changes: Sequence[Change]) -> None:
             lead,
             await _readers(tx, lead, events[lead.id], holders.get(lead.id, ())),
             frozenset(event.by for event in events[lead.id]),
+            _rings_at(tx, events[lead.id]),
         )
         for lead in leads.values()
     ]
     await _put_cards(tx, audiences, holders)
     await keep_profiles(tx, leads.values())
+
+
+def _rings_at(tx: Tx, events: Sequence[Event]) -> datetime | None:
+    """What happens by itself at night rings in the morning, and counts from when it happened."""
+    by_itself = all(e.by is None and e.kind not in AT_ANY_HOUR for e in events)
+    return by_day(tx.now, tx.rules.calendar) if by_itself else None
 
 
 async def refresh(tx: Tx, leads: Sequence[Lead]) -> None:
@@ -163,7 +177,7 @@ async def _put_cards(
     team = await tx.members.all()
     pasts = await _pasts(tx, _viewed(team, audiences))
     loads = await _suggestions(tx, audiences)
-    new: dict[int, list[Lead]] = {}
+    new: dict[int, list[Audience]] = {}
     puts: list[Put] = []
     for audience in audiences:
         for member_id, ring in audience.readers.items():
@@ -171,14 +185,20 @@ async def _put_cards(
             if reader is None or reader.phone is None or not reader.active:
                 continue
             if member_id not in holders.get(audience.lead.id, ()):
-                new.setdefault(member_id, []).append(audience.lead)
+                new.setdefault(member_id, []).append(audience)
             view = _view(tx, audience.lead, reader, pasts, loads)
             rank = audience.rank(reader)
-            puts.append(card_put(audience.lead, reader, view, ring=ring, rank=rank))
+            put = card_put(audience.lead, reader, view, ring=ring, rank=rank)
+            later = audience.later(member_id)
+            puts.append(replace(put, not_before=later) if later else put)
     recent = await tx.outbox.recent(tx.now - AT_ONCE) if new else Recent()
-    crowded = {m for m, leads in new.items() if len(leads) + recent.cards.get(m, 0) > MANY}
+    crowded = {m for m, some in new.items() if len(some) + recent.cards.get(m, 0) > MANY}
     kept = [p for p in puts if p.member_id not in crowded or _holds(holders, p)]
-    lists = [await _list_put(tx, team[m], again=m in recent.lists) for m in sorted(crowded)]
+    lists: list[Put] = []
+    for m in sorted(crowded):
+        put = await _list_put(tx, team[m], again=m in recent.lists)
+        when = [audience.later(m) for audience in new[m]]
+        lists.append(replace(put, not_before=when[0]) if all(when) else put)
     await tx.outbox.put([*kept, *lists])
 
 

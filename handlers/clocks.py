@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from cards.lists import calendar_card
 from cards.words import WEEKDAYS, dated
 from handlers.announce import record, refresh
-from handlers.phones import put_for
+from handlers.phones import by_day, put_for
 from handlers.reply import Reply
 from store.db import Tx
 from store.domain.blanks import squeeze
@@ -172,7 +172,11 @@ async def warn_of_year(tx: Tx) -> None:
         return
     people = await tx.members.active(Role.ADMIN) or await tx.members.active(Role.MANAGER)
     puts = [
-        replace(put_for(m, f"year:{year}/{m.id}", calendar_card(year)), member_id=m.id)
+        replace(
+            put_for(m, f"year:{year}/{m.id}", calendar_card(year)),
+            member_id=m.id,
+            not_before=by_day(tx.now, tx.rules.calendar),
+        )
         for m in people
         if m.phone
     ]

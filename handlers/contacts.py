@@ -10,7 +10,7 @@ from cards.lead import shown_name
 from cards.words import epoch_day
 from handlers.announce import record
 from handlers.capture import capture
-from handlers.phones import put_for
+from handlers.phones import by_day, put_for
 from handlers.score import happened
 from store.contacts import UNKNOWN
 from store.db import Tx
@@ -185,7 +185,8 @@ async def _tell_parted(tx: Tx, lead: Lead, member: Member | None, *, sure: bool)
             who = "你" if member is not None and reader.id == member.id else member_name(member)
             card = parted_card(lead, reader, who, sure=sure)
             puts.append(put_for(reader, f"parted:{lead.id}/{reader.id}", card))
-    await tx.outbox.put([replace(put, ring=True) for put in puts])
+    later = by_day(tx.now, tx.rules.calendar)
+    await tx.outbox.put([replace(put, ring=True, not_before=later) for put in puts])
 
 
 def member_name(member: Member | None) -> str:

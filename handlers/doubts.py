@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from cards.doubts import doubt_card, doubts_card
 from cards.lists import PAGE
-from handlers.phones import put_for
+from handlers.phones import by_day, put_for
 from store.db import Tx
 from store.domain.lead import Lead
 from store.domain.merge import may_merge
@@ -57,7 +57,8 @@ def _questions(
 
 
 def _question(tx: Tx, lead: Lead, alike: Sequence[Lead], reader: Member) -> Put:
-    return put_for(reader, key_of(lead.id, reader), doubt_card(lead, alike, reader))
+    put = put_for(reader, key_of(lead.id, reader), doubt_card(lead, alike, reader))
+    return replace(put, not_before=by_day(tx.now, tx.rules.calendar))
 
 
 async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
@@ -70,4 +71,5 @@ async def _put_lists(tx: Tx, readers: Sequence[Member]) -> None:
         put_for(reader, f"doubts:{day}/{reader.id}", doubts_card(asked, count, 1, reader))
         for reader in readers
     ]
-    await tx.outbox.put([replace(put, not_before=tx.now + GATHER) for put in puts])
+    later = by_day(tx.now, tx.rules.calendar) or tx.now + GATHER
+    await tx.outbox.put([replace(put, not_before=later) for put in puts])

@@ -1,9 +1,10 @@
 """Another business line is proposed, by a card with one press, to who has the lead."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cards.lines import line_card
-from handlers.phones import put_for
+from handlers.phones import by_day, put_for
 from store.db import Tx
 from store.domain.lead import Lead
 from store.domain.team import Role
@@ -20,4 +21,5 @@ async def propose(tx: Tx, asked: Sequence[tuple[Lead, str]]) -> None:
             if reader.phone is not None:
                 key = f"line:{lead.id}/{reader.id}/ask"
                 puts.append(put_for(reader, key, line_card(lead, line, reader)))
-    await tx.outbox.put(puts)
+    later = by_day(tx.now, tx.rules.calendar)
+    await tx.outbox.put([replace(put, not_before=later) for put in puts])

@@ -148,6 +148,9 @@ class Outbox:
         # reader or the reader asks for it, not for a silent change.
         heard = or_(insert.excluded.ring, insert.excluded.rank <= Rank.ASKED)
         listed = and_(table.listed_at.is_not(None), not_(heard))
+        # What is to ring in the morning is not sent, and heard, for a silent change at night.
+        silent = and_(not_(insert.excluded.ring), insert.excluded.rank > Rank.ASKED)
+        waits = and_(silent, table.ring, table.attempts == 0, table.due_at > self.now)
         await self.conn.execute(
             insert.on_conflict_do_update(
                 index_elements=[table.key],
@@ -173,6 +176,7 @@ class Outbox:
                     "due_at": case(
                         (
                             or_(
+                                waits,
                                 table.lease.is_not(None),
                                 table.due_at < insert.excluded.due_at,
                                 and_(listed, table.ref.is_(None)),

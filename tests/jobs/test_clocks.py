@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 
 from handlers.announce import record
 from jobs.scheduler import Clockwork
+from store import tables as t
 from store.db import open_store
 from store.domain.deadlines import Policy, reclaim_at
 from store.domain.lead import Change, Event, Kind, Place
@@ -381,3 +383,102 @@ async def test_an_edit_does_not_keep_a_lead_in_the_pool(store, clockwork, clock)
     await clockwork.beat()
 
     assert (await lead(store, number)).place == Place.MARKETING
+
+
+# -- nothing rings at night ------------------------------------------------------------
+
+EVENING = datetime(2026, 3, 16, 14, 0, tzinfo=UTC)  # Monday, 22:00 in Shanghai
+MORNING = datetime(2026, 3, 17, 1, 0, tzinfo=UTC)  # 09:00
+
+
+async def row(store, lead_id, member_id):
+    return (await answers(store))[f"lead:{lead_id}/{member_id}"]
+
+
+async def heard(store):
+    """What was to be shown so far has been."""
+    async with store.begin() as tx:
+        await tx.conn.execute(update(t.outbox).values(due_at=None, ring=False))
+
+
+async def reclaimed_at_night(store, clockwork, clock):
+    """It was called first late in an evening, fourteen days ago."""
+    number = await accepted(store)
+    clock.now = EVENING - timedelta(days=14)
+    await says(store, "lilei", f"跟进 {number} 电话 聊了报价和实施计划")
+    clock.now = EVENING - timedelta(minutes=1)
+    for _ in range(3):
+        await clockwork.beat()  # the warnings
+    await heard(store)
+    clock.now = EVENING
+    await clockwork.beat()
+    return number
+
+
+async def test_a_reclaim_at_night_is_on_time_and_rings_in_the_morning(store, clockwork, clock):
+    """The phone rang at ten in the evening."""
+    number = await reclaimed_at_night(store, clockwork, clock)
+
+    async with store.read() as tx:
+        last = (await tx.leads.history([number]))[number][-1]
+    put = await row(store, number, LEI)
+    assert (last.kind, last.at) == (Kind.RECLAIMED, EVENING)
+    assert (put.ring, put.due_at) == (True, MORNING)
+    assert "公海" in str(put.payload)
+
+
+async def test_what_rings_in_the_morning_is_not_rung_by_a_silent_change(store, clockwork, clock):
+    """A colleague claimed it that night, and the reclaim rang with that."""
+    number = await reclaimed_at_night(store, clockwork, clock)
+
+    await says(store, "hanmei", f"领取 {number}")
+
+    put = await row(store, number, LEI)
+    assert "已由 韩梅 接手" in str(put.payload)
+    assert (put.ring, put.due_at) == (True, MORNING)
+
+
+async def test_who_asks_at_night_is_answered_at_night(store, clockwork, clock):
+    number = await reclaimed_at_night(store, clockwork, clock)
+
+    await says(store, "lilei", f"线索 {number}")
+
+    assert (await row(store, number, LEI)).due_at == EVENING
+
+
+async def test_what_nobody_wanted_reaches_marketing_by_day(store, clockwork, clock):
+    """Eight cards rang on a Saturday, late in the evening."""
+    numbers = [await accepted(store) for _ in range(8)]
+    clock.now = datetime(2026, 3, 5, 14, 0, tzinfo=UTC)
+    for number in numbers:
+        await says(store, "lilei", f"放回 {number}")
+    clock.tick(days=30)
+
+    await clockwork.beat()
+
+    rows = {key: row for key, row in (await answers(store)).items() if row.account == "zhousc"}
+    assert {(await lead(store, number)).place for number in numbers} == {Place.MARKETING}
+    assert {row.due_at for row in rows.values()} == {datetime(2026, 4, 7, 1, 0, tzinfo=UTC)}
+
+
+async def test_who_asks_again_at_night_rings_when_somebody_is_there(store, clock):
+    """The owner was woken to call somebody in the morning."""
+    number = await accepted(store)
+    await heard(store)
+    phone = (await lead(store, number)).phone
+    clock.now = EVENING - timedelta(days=14)
+
+    await captured(store, phone=phone, message="什么时候能演示")
+
+    put = await row(store, number, LEI)
+    assert (put.ring, put.due_at) == (True, MORNING - timedelta(days=14))
+    assert "又来咨询" in str(put.payload)
+
+
+async def test_what_a_manager_gives_at_night_rings_at_night(store, clock):
+    clock.now = EVENING
+    number = (await captured(store)).id
+
+    await says(store, "chenzg", f"分配 {number} 李雷")
+
+    assert (await row(store, number, LEI)).due_at == EVENING

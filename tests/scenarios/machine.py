@@ -1057,7 +1057,7 @@ class Machine(RuleBasedStateMachine):
         assert wanted not in there.values(), (
             f"#{lead.id} heard of {wanted}, which is {there}\n{self._story(lead.id)}"
         )
-        owner = self.was_leads[lead.id].owner or lead.owner
+        owner = lead.owner  # whoever has it now; what was over may have gone to somebody else
         managers = [m for m in self.team.values() if m.active and m.role == Role.MANAGER]
         for reader in [owner] if owner else managers:
             key = f"line:{lead.id}/{reader.id}/ask"

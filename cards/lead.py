@@ -462,7 +462,7 @@ def _facts(
     reach = dialled(lead) or lead.wechat or lead.email
     label = "电话" if lead.phone else "微信" if lead.wechat else "邮箱"
     if not reach and lead.external_userid:
-        label, reach = "微信", "企业微信好友已删除" if lead.parted_at else "已加企业微信好友"
+        label, reach = "微信", "企业微信好友已删除" if lead.parted_at else _befriended(lead)
     rows = (
         (label, reach),
         ("同意", LEFT_ALONE if lead.opted_out_at else ""),
@@ -476,6 +476,12 @@ def _facts(
         ("疑似重复", _doubles(lead)),
     )
     return tuple((name, value if whole else _short(value)) for name, value in rows if value)[:6]
+
+
+def _befriended(lead: Lead) -> str:
+    """Whose contact it is, where that is not who has it."""
+    others = lead.source == "wecom" and lead.owner and lead.rep not in {"", lead.owner.name}
+    return f"{lead.rep} 的企业微信好友" if others else "已加企业微信好友"
 
 
 def _source(lead: Lead) -> str:

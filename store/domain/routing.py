@@ -130,13 +130,14 @@ def unable(desk: Desk, lead: Lead) -> str:
     return next((reason for reason, true in reasons if true), "")
 
 
-def _befriended(desk: Desk, lead: Lead) -> bool:
-    """Who has been added in WeCom has it, however full their hands: nobody else can write.
+def _only_they(desk: Desk, lead: Lead) -> bool:
+    """Whether a new contact in WeCom is of somebody whose hands are full.
 
-    That is so when the contact is made; whoever has worked on it is given it like any other.
+    They are there and nobody else can write: no colleague is given it, nor they more than
+    they may have. Who is on leave is passed over like for every other lead.
     """
     contact = bool(lead.external_userid) and lead.source == "wecom" and lead.stage == Stage.NEW
-    return contact and unable(desk, lead) in {"", "full", "off"}
+    return contact and desk.member.name == lead.rep and unable(desk, lead) == "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,10 @@ class _Turn:
     def _particular(self) -> Choice | None:
         """The one the prospect named, or who had the lead before."""
         for desk in self.desks:
+            if self.rule.assign == "named" and _only_they(desk, self.lead):
+                why = f"客户加的是 {desk.member.name} 的企业微信，他手上满了"
+                kept = _grouped(self.kept)
+                return Choice(to=None, why=why, rule=self.rule.name, skipped=kept)
             able = int(desk.member.id) not in self.kept
             told = not self.rule.to or desk.member.name in self.rule.to
             if told and (why := self._meant(desk, able=able)):
@@ -201,7 +206,7 @@ class _Turn:
     def _meant(self, desk: Desk, *, able: bool) -> str:
         lead, member = self.lead, desk.member
         if self.rule.assign == "named" and lead.rep == member.name:
-            return f"客户指名找 {lead.rep}" if able or _befriended(desk, lead) else ""
+            return f"客户指名找 {lead.rep}" if able else ""
         had = self.rule.assign == "former" and self.former == member.id
         return "之前就是你跟的" if had and able and fits(member, lead) else ""
 

@@ -260,14 +260,47 @@ async def test_a_customer_who_comes_back_is_called_by_the_same_rep(store, clock)
     assert "还要加购" in str(card.payload)
 
 
-async def test_who_has_the_contact_in_wecom_has_the_lead_however_full(store):
+CONTACT = NewLead(source="wecom", external_userid="wmNEW", rep="李雷")
+
+
+async def test_the_contact_of_somebody_full_is_the_managers_to_decide(store):
+    """It went over the cap without a word; and no colleague can write to who added 李雷."""
     for _ in range(50):
         await captured(store, rep="李雷")
 
-    new = NewLead(source="wecom", external_userid="wmNEW", rep="李雷")
-    [done] = await take(store, new)
+    [done] = await take(store, CONTACT)
+
+    new = await lead(store, done.id)
+    asked = next(
+        row
+        for key, row in (await answers(store)).items()
+        if key.startswith(f"lead:{new.id}/") and row.account == "chenzg"
+    )
+    assert (new.owner, new.why) == (None, "客户加的是 李雷 的企业微信，他手上满了")
+    assert asked.ring
+    assert new.why in str(asked.payload)
+
+
+async def test_the_manager_gives_the_contact_over_the_cap_with_a_word(store):
+    for _ in range(50):
+        await captured(store, rep="李雷")
+    [done] = await take(store, CONTACT)
+
+    await says(store, "chenzg", f"分配 {done.id} 李雷 照给")
 
     assert (await lead(store, done.id)).owner.name == "李雷"
+
+
+async def test_the_contact_of_somebody_on_leave_is_offered_like_every_lead(store):
+    """It was offered to who was on leave, and lay there until the leave was over."""
+    await says(store, "lilei", "请假 今天到周五")
+
+    [done] = await take(store, CONTACT)
+
+    new = await lead(store, done.id)
+    card = (await answers(store))[f"lead:{new.id}/{new.owner.id}"]
+    assert new.owner.name == "韩梅"
+    assert "李雷 的企业微信好友" in str(card.payload)
 
 
 async def test_who_says_not_to_call_is_given_to_nobody_and_the_card_says_so(store):

@@ -945,8 +945,8 @@ class Machine(RuleBasedStateMachine):
             self.loads[was] -= 1
             self.loads[owner] += 1
             stays = owner == self.book.now(step.line.lead_id).owner
-            if owner is None or owner == was or not stays or self._brought(step):
-                continue  # nobody else can write to a contact
+            if owner is None or owner == was or not stays:
+                continue
             load, cap = self.loads[owner], self.team[owner].capacity
             by = self.team.get(step.line.by_id or 0)
             assert load <= cap or manager_says(by, step, owner), (
@@ -965,12 +965,13 @@ class Machine(RuleBasedStateMachine):
                 assert names <= self._pool_of(self.leads[line.lead_id]).claim, f"{line} {names}"
             if line.kind == Kind.HELD and line.data["gate"] == "hours":
                 assert self._opening(line.at) > line.at, f"held while people are there: {line}"
-            if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED} or self._brought(step):
+            if line.kind not in {Kind.ASSIGNED, Kind.TRANSFERRED}:
                 continue
             away = off_duty(self.team[to], line.at)
             by = self.team.get(line.by_id or 0)
             assert not away or manager_says(by, step, to), f"{line} {away}"
-            assert by or self._opening(line.at) == line.at, f"given at night: {line}"
+            there = self._brought(step) or self._opening(line.at) == line.at
+            assert by or there, f"given at night: {line}"
 
     def _opening(self, at: datetime) -> datetime:
         return opening(at, self.rules.calendar.is_workday)

@@ -3,7 +3,7 @@
 import csv
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from handlers.capture import Captured, capture
 from store.db import Clock, Store, open_store, utcnow
 from store.domain.custom import FieldRule
 from store.domain.errors import ConfigError, LeadbotError
-from store.domain.intake import BadFields, read_fields
+from store.domain.intake import EXTENSION, OTHER_EMAILS, OTHER_PHONES, BadFields, read_fields
 from store.domain.lead import Lead
 from store.domain.masking import hidden
 from store.domain.newlead import NewLead
@@ -38,6 +38,8 @@ from store.migrate import migrate
 BATCH = 200
 PAGE = 500
 QUOTED = 20  # characters of a value that is told back
+ROW = "row-"
+"""Begins the number of a row that brings none of its own."""
 PREVIEW = 3  # rows of which a dry run shows how they were understood
 LABELS = {
     "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
@@ -92,7 +94,8 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
     if not source.strip() or len(source) > SOURCE_LIMIT or not source.isprintable():
         raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
     report = Report()
-    ready = list(_checked(_rows(file, report), source, report))
+    own = frozenset(one.name for one in settings.field)
+    ready = list(_checked(_rows(file, report, own), source, report))
     if dry_run:
         await _try_all(settings, ready, report)
         for line in report.preview:
@@ -106,7 +109,7 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
         typer.echo(line)
 
 
-def _rows(file: Path, report: Report) -> Iterator[tuple[str, Row]]:
+def _rows(file: Path, report: Report, own: Collection[str]) -> Iterator[tuple[str, Row]]:
     """Every row with the place by which a person finds it. Raises BadFile."""
     try:
         with file.open("rb") as content:
@@ -115,7 +118,7 @@ def _rows(file: Path, report: Report) -> Iterator[tuple[str, Row]]:
         report.read = [sheet.name for sheet in sheets]
         for sheet in sheets:
             within = f"工作表「{sheet.name}」" if len(sheets) > 1 else ""
-            for row in lead_rows(sheet):
+            for row in lead_rows(sheet, own):
                 yield f"{within}第 {row.number} 行", row
     except OSError as error:
         raise BadFile(f"{file}：{error.strerror or error}") from error
@@ -129,7 +132,7 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
             report.refused.append((place, row.problem))
             continue
         try:
-            new = read_fields(_numbered(row.values), source)
+            new = read_fields(_numbered(row.values), _source(row, source))
         except BadFields as bad:
             report.refused.append((place, "；".join(bad.problems.values())))
             continue
@@ -138,6 +141,11 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
         if len(report.preview) < PREVIEW:
             report.preview.append(f"{place} → {_read_as(new)}")
         yield new
+
+
+def _source(row: Row, given: str) -> str:
+    """Who handed in a row of our own export stays so; else it is what this import is called."""
+    return row.source if row.source and len(row.source) <= SOURCE_LIMIT else given
 
 
 def _short(value: object) -> str:
@@ -159,8 +167,8 @@ def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if values.get("external_id"):
         return values
-    said = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
-    return {**values, "external_id": f"row-{sha256(said.encode()).hexdigest()[:20]}"}
+    row = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
+    return {**values, "external_id": f"{ROW}{sha256(row.encode()).hexdigest()[:20]}"}
 
 
 def _opened(settings: Settings, url: str) -> Store:
@@ -232,7 +240,17 @@ def _clock(settings: Settings) -> Clock:
     return kept(settings.database.url) or utcnow
 
 
-HEADINGS = (*GIVEN, "stage", "score", "grade", "owner", "place", "captured_at")
+BESIDE = (EXTENSION, OTHER_PHONES, OTHER_EMAILS)
+"""What stood with the number or mailbox, in columns of their own."""
+LAST = (
+    "utm", "fields", "consent", "consent_at", "stage", "qualification", "score", "grade", "owner",
+    "place", "masked", "captured_at",
+)  # fmt: skip
+
+
+def headings(own: Iterable[FieldRule]) -> list[str]:
+    """A field that is called like another column goes with the rest, into ``fields``."""
+    return list(dict.fromkeys([*GIVEN, *BESIDE, *LAST, *(rule.name for rule in own)]))
 
 
 async def export_leads(
@@ -278,14 +296,18 @@ async def _write(
     *,
     unmasked: bool,
 ) -> int:
-    own = store.rules.fields
-    rows = [[*HEADINGS, *(neutralise(rule.name) for rule in own)]]
+    columns = headings(store.rules.fields)
+    rows: list[list[Any]] = [[neutralise(name) for name in columns]]
     after = 0
     while True:
         async with store.read() as tx:
             leads = await tx.leads.page(None, after, PAGE, conditions)
         wanted = [lead for lead in leads if start is None or lead.captured_at >= start]
-        rows += [_cells(lead if unmasked else hidden(lead, own), own) for lead in wanted]
+        masked = [lead if unmasked else hidden(lead, store.rules.fields) for lead in wanted]
+        rows += [
+            _cells(told, columns, masked=told is not lead)
+            for told, lead in zip(masked, wanted, strict=True)
+        ]
         if len(leads) < PAGE:
             break
         after = leads[-1].id
@@ -293,14 +315,32 @@ async def _write(
     return len(rows) - 1
 
 
-def _cells(lead: Lead, own: Sequence[FieldRule]) -> list[Any]:
-    values = {
-        **{name: getattr(lead, name) for name in HEADINGS if name != "owner"},
+def _cells(lead: Lead, columns: Sequence[str], *, masked: bool) -> list[Any]:
+    own = {name: value for name, value in lead.fields.items() if _is_cell(name, value, columns)}
+    rest = {name: value for name, value in lead.fields.items() if name not in own}
+    values = own | {
+        **{name: getattr(lead, name) for name in (*GIVEN, *LAST) if hasattr(lead, name)},
+        # A number that only says which row of which file it was is nobody's.
+        "external_id": "" if lead.external_id.startswith(ROW) else lead.external_id,
+        "utm": _json(lead.utm),
+        "fields": _json(rest),
+        "consent": lead.consent_text,
+        "consent_at": lead.consent_at.isoformat() if lead.consent_at else "",
         "owner": lead.owner.name if lead.owner else "",
+        "masked": "是" if masked else "",
         "captured_at": lead.captured_at.isoformat(),
     }
-    cells = [values[name] for name in HEADINGS] + [lead.fields.get(rule.name) for rule in own]
-    return [neutralise(cell) if isinstance(cell, str) else cell for cell in cells]
+    return [neutralise(values.get(name, "")) for name in columns]
+
+
+def _is_cell(name: str, value: object, columns: Sequence[str]) -> bool:
+    """Of a list, an object or a yes a cell would not come back as it was: told with the rest."""
+    plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return plain and name in columns and name not in (*GIVEN, *LAST)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False) if value else ""
 
 
 def _save(file: Path, rows: Sequence[Sequence[Any]]) -> None:

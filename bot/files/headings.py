@@ -52,6 +52,15 @@ NAMES: dict[str, str] = {
 }
 """Headings of each column, in the order in which they are preferred."""
 
+DERIVED = frozenset(
+    {"stage", "score", "grade", "owner", "place", "captured_at", "masked", "qualification"}
+)
+"""What our own export tells of a lead and an import does not take: it is worked out anew."""
+KEPT = frozenset({"source", "utm", "fields", "consent_at"})
+"""What is read in a file of our own only: elsewhere these words mean other things."""
+EXPORT = frozenset({"source", "stage", "score", "grade", "owner", "place", "captured_at"})
+"""The headings by which a file of our own is known."""
+
 COLUMNS = {
     heading: (column, rank)
     for column, headings in NAMES.items()

@@ -1,13 +1,23 @@
 """The leads of a table: each row as the values the intake reads."""
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from bot.files.headings import REACH, column, is_heading, is_hint, unique
-from bot.files.sheet import Cell, Sheet
+from bot.files.headings import (
+    DERIVED,
+    EXPORT,
+    KEPT,
+    REACH,
+    column,
+    is_heading,
+    is_hint,
+    unique,
+)
+from bot.files.sheet import Cell, Sheet, restored
 from store.domain.emails import read_email
 from store.domain.phones import read_phone
 
@@ -32,20 +42,26 @@ class Row:
 
     ``problem`` says why the row cannot be right although its values can be read.
     ``others`` are the cells of the other columns of numbers and mailboxes: Phone 2, 备用邮箱.
+    ``source`` is told by a file that was exported here: who handed the lead in.
     """
 
     number: int
     values: dict[str, Any]
     problem: str | None = None
     others: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Which cells hold which column, the preferred first, and every heading."""
+    """Which cells hold which column, the preferred first, and every heading.
+
+    ``exported``: the columns that only a file of our own has, by their headings.
+    """
 
     headings: list[str]
     at: dict[str, list[int]] = field(default_factory=dict)
+    exported: dict[str, int] = field(default_factory=dict)
 
 
 def lead_sheets(sheets: Iterable[Sheet]) -> tuple[list[Sheet], dict[str, str]]:
@@ -87,15 +103,15 @@ def _reaches(rows: Iterable[Row]) -> bool:
     )
 
 
-def lead_rows(sheet: Sheet) -> Iterator[Row]:
+def lead_rows(sheet: Sheet, own: Collection[str] = ()) -> Iterator[Row]:
     """Every row below the headings that says something.
 
-    Raises ValueError, in Chinese, when no row names a column that reaches anybody.
+    ``own``: fields of the company's own, whose columns mean nothing else. Raises ValueError, in Chinese, when no row names a column that reaches anybody.
     """
     first = _heading_row(sheet)
     if first is None:
         raise _nothing_known(sheet)
-    columns = _columns(sheet, first)
+    columns = _columns(sheet, first, own)
     return _rows(sheet, first, columns)
 
 
@@ -142,16 +158,29 @@ def _nothing_known(sheet: Sheet) -> ValueError:
     return ValueError(f"{found}没有找到表头：要有一行写着 {LOOKED_FOR} 里的至少一个")
 
 
-def _columns(sheet: Sheet, first: int) -> _Columns:
+def _columns(sheet: Sheet, first: int, own: Collection[str] = ()) -> _Columns:
     headings = unique(sheet.rows[first])
-    known = [(found, at) for at, cell in enumerate(sheet.rows[first]) if (found := column(cell))]
-    columns = _Columns(headings)
+    columns = _Columns(headings, exported=_exported(headings))
+    known = [
+        (found, at)
+        for at, cell in enumerate(sheet.rows[first])
+        if (found := column(cell))
+        and at not in columns.exported.values()
+        and (headings[at] not in own or found[0] in REACH)
+    ]
     for (name, _), at in sorted(known, key=lambda item: (item[0][1], item[1])):
         columns.at.setdefault(name, []).append(at)
     for at in list(columns.at.get("external_id", ())):
         if _counts_up([row[at] for row in sheet.rows[first + 1 :] if at < len(row)]):
             columns.at["external_id"].remove(at)
     return columns
+
+
+def _exported(headings: Sequence[str]) -> dict[str, int]:
+    at = {heading: at for at, heading in enumerate(headings)}
+    if not at.keys() >= EXPORT:
+        return {}
+    return {heading: at[heading] for heading in (DERIVED | KEPT) & at.keys()}
 
 
 def _counts_up(cells: Sequence[Cell]) -> bool:
@@ -164,17 +193,48 @@ def _counts_up(cells: Sequence[Cell]) -> bool:
 
 def _row(number: int, row: Sequence[Cell], columns: _Columns) -> Row:
     texts = [_text(cell) for cell in row]
+    if columns.exported:
+        texts = [restored(text) for text in texts]
     width = len(columns.headings)
     used, values = _values(texts, columns)
     more = {
         columns.headings[at] or f"第 {at + 1} 列": text
         for at, text in enumerate(texts[:width])
-        if text and at not in used
+        if text and at not in used and at not in columns.exported.values()
     }
     problem = "这一行比表头多出几格，可能是逗号或引号写错了" if any(texts[width:]) else None
     ways = {at for name in ("phone", "email") for at in columns.at.get(name, ())}
     others = tuple(texts[at] for at in sorted(ways - used) if at < len(texts) and texts[at])
-    return Row(number, values | ({"fields": more} if more else {}), problem, others)
+    values |= {"fields": more} if more else {}
+    read = Row(number, values, problem, others)
+    return _as_exported(read, texts, columns) if columns.exported else read
+
+
+MASKED = "公海里没人领的，导出时打了码，导不回来；要完整的，导出时加 --unmasked"
+
+
+def _as_exported(row: Row, texts: Sequence[str], columns: _Columns) -> Row:
+    """With what only a file of our own tells."""
+    told = {name: texts[at] for name, at in columns.exported.items() if at < len(texts)}
+    values = dict(row.values)
+    if told.get("consent_at") and "consent" in values:
+        values["consent"] = {**values["consent"], "at": told["consent_at"]}
+    try:
+        for name in ("utm", "fields"):
+            values[name] = {**_object(told.get(name, "")), **values.get(name, {})}
+    except ValueError:
+        return replace(row, problem="utm 或 fields 这一格改坏了，空着也可以")
+    problem = MASKED if told.get("masked") else row.problem
+    kept = {name: value for name, value in values.items() if value}
+    return replace(row, values=kept, problem=problem, source=told.get("source", ""))
+
+
+def _object(text: str) -> dict[str, Any]:
+    """Raises ValueError for what is no JSON object."""
+    value = json.loads(text or "{}")
+    if not isinstance(value, dict):
+        raise ValueError(text)  # noqa: TRY004 - the same to whoever reads it
+    return value
 
 
 @dataclass(slots=True)

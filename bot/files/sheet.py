@@ -1,5 +1,6 @@
 """A file's tables, whatever its name claims it to be."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
@@ -33,10 +34,14 @@ def read_tables(data: bytes) -> list[Sheet]:
     return [Sheet("csv", [list(row) for row in delimited.read(data)])]
 
 
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+
+
 def neutralise(cell: Cell) -> Cell:
     """The cell so that a spreadsheet shows it and never runs it as a formula."""
-    if isinstance(cell, str) and cell.startswith(
-        ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-    ):
-        return "'" + cell
-    return cell
+    return "'" + cell if isinstance(cell, str) and FORMULA.match(cell) else cell
+
+
+def restored(text: str) -> str:
+    """What was neutralised, as it was."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text

@@ -106,4 +106,4 @@ def missing(rules: Sequence[FieldRule], fields: Mapping[str, Any]) -> tuple[str,
 
 def said(fields: Mapping[str, Any], name: str) -> str:
     value = fields.get(name)
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)

@@ -41,6 +41,7 @@ async def store(database, clock):
     [
         (FieldRule(name="n", type="number"), "20万", 200000),
         (FieldRule(name="n", type="number"), "１.5", 1.5),
+        (FieldRule(name="n", type="number"), "-0.5", -0.5),  # was refused
         (FieldRule(name="d", type="date"), "2026/3/2".replace("/3/2", "/03/02"), "2026-03-02"),
         (FieldRule(name="c", type="choice", choices=("自用", "代理")), "代理", "代理"),
         (FieldRule(name="t"), "  随便  ", "随便"),

@@ -32,14 +32,12 @@ from store.domain.errors import ConfigError, LeadbotError
 from store.domain.intake import EXTENSION, OTHER_EMAILS, OTHER_PHONES, BadFields, read_fields
 from store.domain.lead import Lead
 from store.domain.masking import hidden
-from store.domain.newlead import NewLead
+from store.domain.newlead import ROW, NewLead
 from store.migrate import migrate
 
 BATCH = 200
 PAGE = 500
 QUOTED = 20  # characters of a value that is told back
-ROW = "row-"
-"""Begins the number of a row that brings none of its own."""
 PREVIEW = 3  # rows of which a dry run shows how they were understood
 LABELS = {
     "name": "姓名", "phone": "电话", "email": "邮箱", "wechat": "微信", "company": "公司",
@@ -131,12 +129,14 @@ def _checked(rows: Iterable[tuple[str, Row]], source: str, report: Report) -> It
         if row.problem:
             report.refused.append((place, row.problem))
             continue
+        by, digest = _source(row, source), _digest(row.values)
+        number = row.values.get("external_id") or f"{ROW}{digest}"
         try:
-            new = read_fields(_numbered(row.values), _source(row, source))
+            new = read_fields({**row.values, "external_id": number}, by)
         except BadFields as bad:
             report.refused.append((place, "；".join(bad.problems.values())))
             continue
-        new = replace(new, others=row.others, listed=True)
+        new = replace(new, others=row.others, listed=True, row=f"{by}:{digest}")
         report.places.append(place)
         if len(report.preview) < PREVIEW:
             report.preview.append(f"{place} → {_read_as(new)}")
@@ -160,15 +160,10 @@ def _read_as(new: NewLead) -> str:
     return "，".join(f"{label} {text}" for label, text in (*texts, *others) if text)
 
 
-def _numbered(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A row that brings no number of its own is recognised by what it says.
-
-    Otherwise importing the same file again would call everybody's owner again.
-    """
-    if values.get("external_id"):
-        return values
+def _digest(values: Mapping[str, Any]) -> str:
+    """What a row says, by which the same one is known when the file is imported again."""
     row = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
-    return {**values, "external_id": f"{ROW}{sha256(row.encode()).hexdigest()[:20]}"}
+    return sha256(row.encode()).hexdigest()[:20]
 
 
 def _opened(settings: Settings, url: str) -> Store:

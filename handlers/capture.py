@@ -19,7 +19,10 @@ from store.domain.custom import checked
 from store.domain.enquiry import (
     ask_again,
     enrich,
+    jotted,
     listed_again,
+    only_listed,
+    repeats,
     says_nothing_new,
     signalled,
     start,
@@ -29,7 +32,7 @@ from store.domain.gates import brought
 from store.domain.lead import SCORE, Change, Event, Kind, Lead, LeadId, Place, Stage
 from store.domain.learned import Model, traits
 from store.domain.lines import line_of
-from store.domain.match import Ask, Key, Known, Same, Verdict, decide, keys
+from store.domain.match import ROW_KEY, Ask, Key, Known, Same, Verdict, decide, keys
 from store.domain.merge import UNDO, enquiry_undo
 from store.domain.newlead import NewLead
 from store.domain.rules import Scale
@@ -104,6 +107,16 @@ class _Slot:
         if asked:
             self.quiet = False
             self.withdrawn.clear()
+
+    def had(self, new: NewLead) -> bool:
+        """Whether the very same row was handed in before."""
+        return bool(new.row) and Key(ROW_KEY, new.row) in self.held | self.keys
+
+    def jot(self, change: Change, scale: Scale) -> None:
+        """More is known, which calls nobody unless somebody is to be called already."""
+        called = bool(self.events) and self.calls
+        self.weigh(change, scale, asked=False)
+        self.calls = self.calls or called
 
     def leave(self, change: Change) -> None:
         """The person took their consent back, which is worth nothing and begins nothing."""
@@ -212,9 +225,11 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     if isinstance(verdict, Same):
         slot = _of_line(tx, book, book.slots[verdict.lead_id], new)
         # The same enquiry handed in twice is no second one: nobody is called again.
-        heard = verdict.by == "external" and says_nothing_new(slot.lead, new, slot.withdrawn)
-        if not heard or listed_again(slot.lead, new, tx.now):
-            _hear(tx, slot, new, wanted)
+        numbered = verdict.by == "external"
+        again = repeats(slot.lead, new, numbered=numbered)
+        known = (numbered or again) and says_nothing_new(slot.lead, new, slot.withdrawn)
+        if not (known or slot.had(new)) or listed_again(slot.lead, new, tx.now):
+            _hear(tx, slot, new, wanted, again=again)
             slot.news.append(new)
     else:
         slot = _fresh(tx, book, new, start(new, tx.now, tx.rules))
@@ -226,10 +241,16 @@ def _place(tx: Tx, book: _Book, new: NewLead, wanted: Sequence[Key]) -> tuple[_S
     return slot, isinstance(verdict, Same)
 
 
-def _hear(tx: Tx, slot: _Slot, new: NewLead, wanted: Iterable[Key]) -> None:
-    """Who is known asks again, was seen on a page, or wants to be left alone."""
+def _hear(
+    tx: Tx, slot: _Slot, new: NewLead, wanted: Iterable[Key], *, again: bool = False
+) -> None:
+    """Who is known asks again, was seen on a page, stands in a list, or wants to be left alone."""
     if withdraws(new.message):
         slot.leave(_joined(slot, new, wanted, withdraw(slot.lead, new, tx.now)))
+        return
+    if only_listed(slot.lead, new, tx.now, again=again):
+        if told := jotted(slot.lead, new, tx.now):
+            slot.jot(_joined(slot, new, wanted, told), tx.rules.scale)
         return
     seen = signalled(slot.lead, new, tx.now)
     change = seen or _joined(slot, new, wanted, ask_again(slot.lead, new, tx.now))

@@ -22,7 +22,7 @@ from store.domain.lead import (
 )
 from store.domain.learned import traits
 from store.domain.lines import line_of
-from store.domain.newlead import NewLead
+from store.domain.newlead import ROW, NewLead
 from store.domain.rules import Rules
 from store.domain.scoring import SIGNALS, rated, signals
 
@@ -170,7 +170,9 @@ def says_nothing_new(lead: Lead, new: NewLead, withdrawn: Collection[str] = ()) 
 
     ``withdrawn``: in which words the person took their consent back since they last asked.
     """
-    blanks = any(getattr(new, name) and not getattr(lead, name) for name in BLANKS)
+    # A list may number its rows, which tells nothing of anybody.
+    names = [name for name in BLANKS if not (new.listed and name == "external_id")]
+    blanks = any(getattr(new, name) and not getattr(lead, name) for name in names)
     return (
         not blanks
         and new.message in {"", lead.message, *withdrawn}
@@ -185,11 +187,44 @@ LISTED_AGAIN = timedelta(days=1)
 def listed_again(lead: Lead, new: NewLead, at: datetime) -> bool:
     """Whether a list that names the person once more wakes the lead: only one that sleeps.
 
-    Who wanted to be left alone is not woken by somebody else's list.
+    Who wanted to be left alone is not woken by somebody else's list, nor a wrong number by
+    being written down again, nor what somebody has just put to sleep.
     """
-    asleep = lead.owner is None if lead.open else lead.stage in {Stage.LOST, Stage.INVALID}
-    fresh = at - lead.asked_at < LISTED_AGAIN
+    asleep = lead.owner is None if lead.open else lead.stage == Stage.LOST
+    since = max(lead.asked_at, lead.placed_at, lead.closed_at or lead.placed_at)
+    fresh = at - since < LISTED_AGAIN
     return new.listed and asleep and not fresh and lead.opted_out_at is None
+
+
+def repeats(lead: Lead, new: NewLead, *, numbered: bool) -> bool:
+    """Whether a row was in the list before, edited perhaps: no enquiry, whatever it says now.
+
+    ``numbered``: the lead is known by the number of the row.
+    """
+    other = new.numbered and lead.external_id and not lead.external_id.startswith(ROW)
+    same = new.source == lead.source and not other
+    return new.listed and (numbered or (same and new.message in {"", lead.message}))
+
+
+def only_listed(lead: Lead, new: NewLead, at: datetime, *, again: bool) -> bool:
+    """Whether a list tells of somebody whom it may not wake; ``again``: it did before.
+
+    It calls nobody who wants to be left alone, no customer who said nothing, and restarts
+    no clock by being handed in again.
+    """
+    if not new.listed or listed_again(lead, new, at):
+        return False
+    silent = lead.stage == Stage.WON and new.message in {"", lead.message}
+    return again or silent or lead.opted_out_at is not None
+
+
+def jotted(lead: Lead, new: NewLead, at: datetime) -> Change | None:
+    """What a list knows of somebody whom it does not wake; None when it adds nothing."""
+    if says_nothing_new(lead, new):
+        return None
+    filled = naming(_filled(lead, new), [getattr(new, name) for name in NAMING])
+    event = Event(kind=Kind.ENRICHED, at=at, text=new.message, data=_raw(new))
+    return Change(filled, event)
 
 
 def enrich(lead: Lead, found: NewLead, at: datetime) -> Change | None:

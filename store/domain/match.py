@@ -95,13 +95,17 @@ class _Says(IntEnum):
     NOTHING = 3
 
 
+ROW_KEY = "row"
+
+
 def keys(new: NewLead) -> list[Key]:
     """What the enquiry can be recognised by, in the order in which it counts."""
     external = [Key("external", f"{new.source}:{new.external_id}")] if new.external_id else []
     beside = (new.fields.get(name) for name in (OTHER_PHONES, OTHER_EMAILS))
     texts = [*(text for text in beside if isinstance(text, str)), *new.others]
     others = [key for text in texts for key in _beside(text)]
-    return list(dict.fromkeys([*external, *_keys(new), *others]))
+    row = [Key(ROW_KEY, new.row)] if new.row else []
+    return list(dict.fromkeys([*external, *_keys(new), *others, *row]))
 
 
 def _beside(text: str) -> list[Key]:
@@ -200,6 +204,8 @@ def _says(key: Key, new: NewLead, known: Known) -> _Says:
             return _by_name(new, known, other=_Says.ASK)
         case "written":
             return _by_written(key.value, new, known)
+        case "row":  # it tells what was handed in before, and of nobody who they are
+            return _Says.NOTHING
         case "person":
             return _Says.NOTHING if _contradictions(new, known) > 1 else _Says.ASK
         case _:

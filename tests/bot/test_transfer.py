@@ -181,7 +181,9 @@ async def test_a_column_of_an_own_field_means_that_field(store, settings, elsewh
 
 async def test_a_cell_of_an_export_that_was_spoilt_is_named(elsewhere, tmp_path, capsys):
     head = "name,phone,email,company,source,fields,stage,score,grade,owner,place,captured_at\n"
-    (tmp_path / "in.csv").write_text(head + "张三,13800001111,,,官网,{坏,new,1,D,,pool,\n", "utf-8")
+    (tmp_path / "in.csv").write_text(
+        head + "张三,13800001111,,,官网,{坏,new,1,D,,pool,\n", "utf-8"
+    )
 
     await import_leads(elsewhere, tmp_path / "in.csv", "展会", dry_run=False)
 

@@ -3,7 +3,7 @@
 import csv
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -92,8 +92,7 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
     if not source.strip() or len(source) > SOURCE_LIMIT or not source.isprintable():
         raise ConfigError([f"--source: write a name of 1 to {SOURCE_LIMIT} characters"])
     report = Report()
-    own = frozenset(one.name for one in settings.field)
-    ready = list(_checked(_rows(file, report, own), source, report))
+    ready = list(_checked(_rows(file, report), source, report))
     if dry_run:
         await _try_all(settings, ready, report)
         for line in report.preview:
@@ -107,7 +106,7 @@ async def import_leads(settings: Settings, file: Path, source: str, *, dry_run: 
         typer.echo(line)
 
 
-def _rows(file: Path, report: Report, own: Collection[str]) -> Iterator[tuple[str, Row]]:
+def _rows(file: Path, report: Report) -> Iterator[tuple[str, Row]]:
     """Every row with the place by which a person finds it. Raises BadFile."""
     try:
         with file.open("rb") as content:
@@ -116,7 +115,7 @@ def _rows(file: Path, report: Report, own: Collection[str]) -> Iterator[tuple[st
         report.read = [sheet.name for sheet in sheets]
         for sheet in sheets:
             within = f"工作表「{sheet.name}」" if len(sheets) > 1 else ""
-            for row in lead_rows(sheet, own):
+            for row in lead_rows(sheet):
                 yield f"{within}第 {row.number} 行", row
     except OSError as error:
         raise BadFile(f"{file}：{error.strerror or error}") from error

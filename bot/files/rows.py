@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -103,15 +103,15 @@ def _reaches(rows: Iterable[Row]) -> bool:
     )
 
 
-def lead_rows(sheet: Sheet, own: Collection[str] = ()) -> Iterator[Row]:
+def lead_rows(sheet: Sheet) -> Iterator[Row]:
     """Every row below the headings that says something.
 
-    ``own``: fields of the company's own, whose columns mean nothing else. Raises ValueError, in Chinese, when no row names a column that reaches anybody.
+    Raises ValueError, in Chinese, when no row names a column that reaches anybody.
     """
     first = _heading_row(sheet)
     if first is None:
         raise _nothing_known(sheet)
-    columns = _columns(sheet, first, own)
+    columns = _columns(sheet, first)
     return _rows(sheet, first, columns)
 
 
@@ -158,15 +158,13 @@ def _nothing_known(sheet: Sheet) -> ValueError:
     return ValueError(f"{found}没有找到表头：要有一行写着 {LOOKED_FOR} 里的至少一个")
 
 
-def _columns(sheet: Sheet, first: int, own: Collection[str] = ()) -> _Columns:
+def _columns(sheet: Sheet, first: int) -> _Columns:
     headings = unique(sheet.rows[first])
     columns = _Columns(headings, exported=_exported(headings))
     known = [
         (found, at)
         for at, cell in enumerate(sheet.rows[first])
-        if (found := column(cell))
-        and at not in columns.exported.values()
-        and (headings[at] not in own or found[0] in REACH)
+        if (found := column(cell)) and at not in columns.exported.values()
     ]
     for (name, _), at in sorted(known, key=lambda item: (item[0][1], item[1])):
         columns.at.setdefault(name, []).append(at)

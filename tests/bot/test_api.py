@@ -437,13 +437,13 @@ NOBODY = [{"name": "陈主管", "wecom": "chenzg", "role": "manager"}]
 """A team in which a lead stays in the pool."""
 FIELDS = [
     {"name": "预算", "type": "number"},
-    {"name": "备注"},
+    {"name": "附注"},
     {"name": "家庭住址", "hidden": True},
 ]
 SECRET = {
     "name": "欧阳静", "phone": PHONE, "email": "ouyang@example.com", "wechat": "oyj888",
     "company": "云栖机密", "message": f"我是欧阳静，打 {PHONE}",
-    "fields": {"预算": 3000, "备注": f"找欧阳静 {PHONE}", "家庭住址": "文三路一号", "另外": "机密"},
+    "fields": {"预算": 3000, "附注": f"找欧阳静 {PHONE}", "家庭住址": "文三路一号", "另外": "机密"},
 }  # fmt: skip
 SECRETS = ("欧阳静", PHONE, "ouyang@", "oyj888", "云栖机密", "文三路", '"机密')
 
@@ -470,7 +470,7 @@ async def test_what_lies_in_the_pool_is_masked_for_another_key(nobody):
         assert (lead["place"], lead["masked"]) == ("pool", True)
         assert not [secret for secret in SECRETS if secret in json.dumps(lead, ensure_ascii=False)]
         assert (lead["phone"], lead["name"]) == ("138****5678", "欧阳*")
-        assert lead["fields"] == {"预算": 3000, "备注": "找欧阳* 138****5678"}
+        assert lead["fields"] == {"预算": 3000, "附注": "找欧阳* 138****5678"}
         assert lead["history"][0]["text"] == "我是欧阳*，打 138****5678"
 
 

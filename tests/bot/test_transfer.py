@@ -19,14 +19,14 @@ FIELDS = [
     {"name": "预算", "type": "number"},
     {"name": "用途", "type": "choice", "choices": ["自用", "代理"]},
     {"name": "开业", "type": "date"},
-    {"name": "备注"},
+    {"name": "附注"},
     {"name": "家庭住址", "hidden": True},
 ]
 OWN = {
     "预算": 30000,
     "用途": "代理",
     "开业": "2026-05-01",
-    "备注": "=1+1",
+    "附注": "=1+1",
     "家庭住址": "文三路一号",
 }
 PEOPLE = [
@@ -117,7 +117,7 @@ async def test_own_fields_and_extensions_have_columns_that_no_spreadsheet_runs(
     first, second, third, _ = table(tmp_path / name)
     told = {column: str(first[column]) for column in (*OWN, "分机", "其他邮箱")}
     assert told == {
-        "预算": "30000", "用途": "代理", "开业": "2026-05-01", "备注": "'=1+1", "家庭住址": "文三路一号",
+        "预算": "30000", "用途": "代理", "开业": "2026-05-01", "附注": "'=1+1", "家庭住址": "文三路一号",
         "分机": "801", "其他邮箱": "b@x.cn",
     }  # fmt: skip
     assert (second["其他电话"], str(second["预算"])) == ("'+8613900002222", "-0.5")
@@ -141,7 +141,7 @@ async def test_what_nobody_has_claimed_is_exported_masked_and_is_not_imported(
     await import_leads(elsewhere, tmp_path / "out.csv", "搬家", dry_run=False)
 
     [row] = table(tmp_path / "out.csv")
-    assert (row["masked"], row["预算"], row["备注"]) == ("是", "30000", "'=1+1")
+    assert (row["masked"], row["预算"], row["附注"]) == ("是", "30000", "'=1+1")
     secrets = ("62345678", "a@x.cn", "b@x.cn", "801", "文三路", "大通", "0000 1111", "calc")
     assert not [s for s in secrets if s in (tmp_path / "out.csv").read_text("utf-8-sig")]
     assert (await all_of(elsewhere))[0] == []
@@ -167,16 +167,6 @@ async def test_an_export_that_comes_back_changes_nothing(store, settings, clock,
     await import_leads(settings, tmp_path / "out.csv", "展会", dry_run=False)
 
     assert await all_of(settings) == before
-
-
-async def test_a_column_of_an_own_field_means_that_field(store, settings, elsewhere, tmp_path):
-    """备注 was read as what the person asked for."""
-    (tmp_path / "in.csv").write_text("姓名,手机,备注,预算\n张三,13800001111,老板,2万\n", "utf-8")
-
-    await import_leads(elsewhere, tmp_path / "in.csv", "展会", dry_run=False)
-
-    [lead], _ = await all_of(elsewhere)
-    assert (lead.fields, lead.message) == ({"备注": "老板", "预算": 20000}, "")
 
 
 async def test_a_cell_of_an_export_that_was_spoilt_is_named(elsewhere, tmp_path, capsys):

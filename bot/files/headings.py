@@ -74,6 +74,11 @@ _WHOSE = re.compile(
     r"(客户|联系人|联络人|线索|用户|学员|家长|个人|本人|您的|你的|主要|常用|备用|"
     r"customer|contact|client|lead|user|person|your|primary|main|other)s?(?=..)"
 )
+_WHICH = re.compile(
+    r"(第[一二三]|其[他它]|另外?|工作|私人|办公|家庭|备选|次要|"
+    r"secondary|second|alternate|alternative|alt|additional|work|business|office|personal|private|home|backup)"
+    r"(?=..)"
+)
 _COUNT = re.compile(r"\d+$|(?:no|num|number|号码?|地址|address)$")
 _LOOSE = REACH | {
     "name", "family", "given", "company", "title", "region", "province", "city", "industry",
@@ -113,7 +118,13 @@ def _named(bare: str) -> tuple[str, int] | None:
         return whole[0], whole[1] + _LOOSE_RANK
     if counted and counted[0] in REACH:
         return counted[0], counted[1] + _LOOSE_RANK
-    return None
+    return _one_more(bare) or _one_more(thing)
+
+
+def _one_more(thing: str) -> tuple[str, int] | None:
+    """A second way to reach somebody: Secondary Email, 工作邮箱."""
+    other = COLUMNS.get(_COUNT.sub("", _WHICH.sub("", thing))) if _WHICH.match(thing) else None
+    return (other[0], other[1] + 2 * _LOOSE_RANK) if other and other[0] in REACH else None
 
 
 def _either(parts: Sequence[str]) -> tuple[str, int] | None:

@@ -32,6 +32,7 @@ def all_emails(text: str) -> list[str]:
     None when it holds anything else: of ``zhang san@x.cn`` nobody knows what was meant.
     """
     plain = unicodedata.normalize("NFKC", clean(text, lines=True))
+    plain = re.sub(r"[^\S\n]*@[^\S\n]*", "@", plain)
     found = [read_email(piece) for piece in re.split(r"[;,、/|\s]+", plain) if piece]
     return list(dict.fromkeys(one for one in found if one)) if all(found) else []
 

@@ -240,8 +240,10 @@ def test_a_title_above_the_headings_is_passed_over():
         for known, headings in {
             "phone": "联系人电话|联系人手机|客户手机号|客户手机号码|手机号1|手机号2|号码|手機號碼|聯絡電話|"
             "行動電話|Mobile No.|Cell #|Lead Phone|user_mobile|Contact No|Customer's Phone Number|"
-            "Phone 3|手机/电话|联系人联系方式|用户手机|Primary Phone|ＭＯＢＩＬＥ|Tel.|Phone #2",
-            "email": "E-Mail Address|Lead Email|user_email|客户邮箱|電子郵件|Email 2|邮箱1|your e-mail",
+            "Phone 3|手机/电话|联系人联系方式|用户手机|Primary Phone|ＭＯＢＩＬＥ|Tel.|Phone #2|"
+            "Other Phone|Secondary Phone|Alternate Mobile|第二联系电话|私人手机",
+            "email": "E-Mail Address|Lead Email|user_email|客户邮箱|電子郵件|Email 2|邮箱1|your e-mail|"
+            "Secondary Email|Personal Email|Work E-mail|工作邮箱|其它邮箱",
             "wechat": "客户微信|联系人微信号|微信号1|WeChat ID|微信號",
             "either": "电话/微信|手机或微信|Phone / Email|手机号、微信号",
             "company": "客户公司|公司名稱|Lead Company",
@@ -258,7 +260,7 @@ def test_a_heading_is_known_however_it_is_written(heading, known):
 @pytest.mark.parametrize(
     "heading",
     ["user_id", "客户级别", "用户名", "产品2", "Lead Owner", "Contact Owner", "姓名/电话", "5", "",
-     "Column 1", "13800138000", "a@contact.com", "/", "电话回访记录", "微信昵称"],
+     "Column 1", "13800138000", "a@contact.com", "/", "电话回访记录", "微信昵称", "紧急联系电话", "Second Owner Email", "Work Address"],
 )  # fmt: skip
 def test_another_thing_is_not_taken_for_a_way_to_reach_somebody(heading):
     assert column(heading) is None

@@ -16,6 +16,7 @@ from store.domain.occasions import read_yearly
 from store.domain.recurrence import LONGEST, find_round
 from store.domain.team import Member
 from store.domain.times import find_time
+from store.domain.vague import with_example
 
 CANCEL = frozenset({"取消", "不用了", "停", "别提醒了", "cancel", "stop"})
 
@@ -73,7 +74,7 @@ def _asked(tx: Tx, lead: Lead, words: str) -> Asked:
     if found is None:
         raise BadCommand(f"什么时候提醒？{example}")
     if found.ambiguous or (found.past and not found.date_only):
-        raise BadCommand(f"{found.ambiguous or '这个时间已经过了。'}{example}")
+        raise BadCommand(with_example(found.ambiguous or "这个时间已经过了。", example))
     by = BY.match(words, found.end)
     end = by.end() if by else found.end
     at = tasks.moment(tx, found.at, date_only=found.date_only)

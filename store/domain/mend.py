@@ -18,6 +18,7 @@ from store.domain.followup import (
 from store.domain.money import find_amount
 from store.domain.numerals import normalise
 from store.domain.times import find_time
+from store.domain.vague import with_example
 
 NONE = re.compile(r"(?:无|没有|不要|清掉|取消|不提醒|none|no)$", re.IGNORECASE)
 FIELDS = ("时间", "方式", "结果", "金额", "标签", "异议", "痛点", "下一步")
@@ -54,7 +55,7 @@ def _at(log: FollowUp, words: str, now: datetime, zone: tzinfo) -> FollowUp:
     found = find_time(words, now, zone)
     if found is None or found.ambiguous or (found.past and not found.date_only):
         why = found.ambiguous if found else ""
-        raise BadCommand(f"{why or '什么时候？'}例如：时间 明天9点")
+        raise BadCommand(with_example(why or "什么时候？", "例如：时间 明天9点"))
     return replace(log, next_at=found.at, next_date_only=found.date_only)
 
 

@@ -379,7 +379,7 @@ def _dated(text: str, start: int, now: datetime) -> Found | None:
     phrase = read_date(text, every.end() if every else start, now.date())
     if phrase is None:
         return None
-    phrase, doubt = _agreeing(text, phrase, now.date())
+    phrase, doubt = _agreeing(text, every.end() if every else start, phrase, now.date())
     phrase = phrase if every else _from_then_on(text, phrase)
     clock = _same_time(text, phrase.end, now) or _clock_after(text, phrase.end)
     found = _timed(start, phrase, clock, now) if clock else _day(start, phrase, now)
@@ -404,7 +404,7 @@ def _same_time(text: str, end: int, now: datetime) -> Clock | None:
     return Clock(timedelta(hours=now.hour, minutes=now.minute), match.end()) if match else None
 
 
-def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, str]:
+def _agreeing(text: str, start: int, phrase: DatePhrase, today: date) -> tuple[DatePhrase, str]:
     """Read 下周三 11月25日 as one date, and ask when they are not the same day."""
     gap = TOUCHING.match(text, phrase.end)
     second = read_date(text, gap.end(), today) if gap else None
@@ -417,7 +417,8 @@ def _agreeing(text: str, phrase: DatePhrase, today: date) -> tuple[DatePhrase, s
     same_kind = phrase.rule is second.rule or not (phrase.rule.weekday or second.rule.weekday)
     if (same_kind and not (gap and "的" in gap[0])) or (gap and "," in gap[0]):
         return phrase, ""
-    return replace(phrase, end=second.end), "日期和星期对不上，以哪个为准？"
+    one, two = text[start : phrase.end].strip(), text[gap.end() if gap else 0 : second.end]
+    return replace(phrase, end=second.end), f"{one}和{two}对不上，以哪个为准？"
 
 
 def _day(start: int, phrase: DatePhrase, now: datetime) -> Found:

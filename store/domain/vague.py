@@ -42,6 +42,14 @@ WORDS = (
         rf"(?:待会儿?|等会儿?|一会儿?|过[一]?会儿?|等一会儿?|等(?:一下|下)|稍[后晚]|晚[点些](?:时候)?|晚一[点些]|迟[点些]){THEN}",
     ),
 )
+SHOWN = "可以写"
+
+
+def with_example(question: str, example: str) -> str:
+    """The question, and ``example`` unless it shows how to write it itself."""
+    return question if SHOWN in question else f"{question}{example}"
+
+
 RULES = tuple((question, re.compile(pattern)) for question, pattern in WORDS)
 
 

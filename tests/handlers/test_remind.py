@@ -95,6 +95,23 @@ async def test_what_can_mean_two_things_is_asked_back(store, clock, mine):
     assert await due(store, mine) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("周三四 打电话", "是周三，还是周四？例如："),  # was Wednesday, 四 打电话
+        ("节后 打电话", "是哪个节？可以写「元旦后」或「春节后」"),
+        ("2月30日 打电话", "没有2月30日，改到哪一天？例如："),
+        ("晚点 打电话", "具体几点？可以写「下午3点」或「2小时后」"),
+    ],
+)
+async def test_what_is_put_off_to_no_day_is_asked_back_with_one_example(store, mine, words, asked):
+    answer = await says(store, "lilei", f"提醒 {mine} {words}")
+
+    assert answer.startswith(asked)
+    assert ("例如" in answer) is not ("可以写" in answer)
+    assert await due(store, mine) == []
+
+
 async def test_a_hundred_dates_are_one_card_a_morning(store, clock):
     for _ in range(12):
         new = await captured(store, rep="李雷")

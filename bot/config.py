@@ -558,15 +558,6 @@ class Dispatch(Section):
     consent: bool = False
     working_time: bool = True
 
-    @field_validator("required")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        there = [name for name in FIELDS if name not in {*NUMBERS, "grade"}] + ["name"]
-        unknown = sorted(set(names) - set(there))
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(unknown)}; there are {', '.join(there)}")
-        return names
-
 
 class Digest(Section):
     at: str = "18:30"
@@ -888,6 +879,15 @@ class Settings(BaseSettings):
         twice = _twice(field.name for field in self.field)
         if twice:
             raise ValueError(f"[[field]] name: twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _gate_asks_for_what_there_is(self) -> Self:
+        known = [name for name in FIELDS if name not in {*NUMBERS, "grade"}]
+        there = [*known, "name", *(field.name for field in self.field)]
+        if unknown := sorted({*self.dispatch.required} - {*there}):
+            told = f"unknown: {', '.join(unknown)}; there are {', '.join(there)}"
+            raise ValueError(f"[dispatch] required: {told}")
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,7 @@ from store.domain.rules import Rules
 from store.versions import Version
 
 SHOWN = 20
+WHY_CHARS = 180
 
 
 class NoSuchVersion(LeadbotError):
@@ -69,11 +70,16 @@ async def in_force(tx: Tx, settings: Settings) -> tuple[Settings, Version]:
     mark = fingerprint(said)
     latest = await tx.versions.latest()
     if latest is None or latest.file != mark:
-        why = "leadbot.toml 改了" if latest else "第一版"
+        why = f"leadbot.toml 改了{_changed(latest.rules, said)}" if latest else "第一版"
         return settings, await tx.versions.keep(said, by=who(), why=why, file=mark)
     if fingerprint(latest.rules) == mark:
         return settings, latest
     return with_rules(settings, latest), latest
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The sections that are not as they were: " [dispatch] [pool]"."""
+    return "".join(f" [{name}]" for name in sorted(new) if old.get(name) != new[name])[:WHY_CHARS]
 
 
 async def instead(tx: Tx, settings: Settings) -> tuple[Settings, Version] | None:

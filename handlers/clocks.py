@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from cards.lists import calendar_card
 from cards.words import WEEKDAYS, dated
 from handlers.announce import record, refresh
+from handlers.assign import dispatch
+from handlers.nurture import nurture
 from handlers.phones import by_day, put_for
 from handlers.reply import Reply
 from store.db import Tx
@@ -17,7 +19,8 @@ from store.domain.calendar import DAY, MAKE_UP_WORKDAYS, PUBLIC_HOLIDAYS
 from store.domain.dates import read_date
 from store.domain.deadlines import reclaim_at, schedule, threatened
 from store.domain.errors import BadCommand, NotAllowed
-from store.domain.lead import Change, Due, Lead
+from store.domain.gates import closed
+from store.domain.lead import NIGHT, SCORE, Change, Due, Lead, Place
 from store.domain.numerals import normalise
 from store.domain.rules import Rules
 from store.domain.team import Member, Role
@@ -51,12 +54,14 @@ def _named(tx: Tx, lead: Lead) -> bool:
 
 
 def fingerprint(rules: Rules) -> str:
-    """What the deadlines depend on besides the leads, in short."""
+    """What the deadlines and the gates depend on besides the leads, in short."""
     calendar = rules.calendar
     days = [PUBLIC_HOLIDAYS, MAKE_UP_WORKDAYS, calendar.holidays, calendar.extra_workdays]
     told = [sorted(some) for some in (*days, calendar.days_off)]
     hours = (calendar.zone.key, calendar.hours, calendar.workdays, calendar.always_open)
-    return hashlib.sha256(repr((rules.limits, hours, told)).encode()).hexdigest()
+    return hashlib.sha256(
+        repr((rules.limits, hours, told, rules.gates, rules.mql)).encode()
+    ).hexdigest()
 
 
 async def watch(tx: Tx) -> None:
@@ -72,10 +77,32 @@ async def go_on(tx: Tx, most: int = LEADS) -> bool:
     if stands is None or stands.done is None:
         return False
     leads = await tx.leads.after(stands.done, most)
-    await _retime(tx, leads)
+    await _retime(tx, [lead for lead in leads if lead.place != Place.MARKETING])
+    await _let_out(tx, leads)
     more = len(leads) == most
     await tx.clocks.reached(leads[-1].id if more else None)
     return more
+
+
+async def _let_out(tx: Tx, leads: Sequence[Lead]) -> None:
+    """What waits at a gate that is there no more goes on, the best first.
+
+    The night ends by its own deadline; whoever wants to be left alone waits for no rule.
+    """
+    waits = [lead for lead in leads if lead.hold not in {"", NIGHT} and not lead.left_alone]
+    rules = tx.rules
+    through = [
+        lead
+        for lead in waits
+        if (gate := closed(lead, rules.gates, rules.calendar, tx.now, rules.scale.mql)) is None
+        or gate.name != lead.hold
+    ]
+    changes = await dispatch(tx, sorted(through, key=lambda lead: (-lead.score, lead.id)))
+    gone = [change.lead.id for change in changes if change.lead.hold != SCORE]
+    if changes:
+        await tx.journeys.stop_all(gone, "assigned")
+        await record(tx, *changes)
+        await nurture(tx, changes)
 
 
 async def regraded(tx: Tx, leads: Sequence[Lead]) -> None:

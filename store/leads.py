@@ -327,8 +327,8 @@ class Leads:
         return await self._read(query.order_by(t.leads.c.id).with_for_update())
 
     async def after(self, lead_id: int, limit: int) -> Sequence[Lead]:
-        """The next leads that have a deadline, by their numbers, to be changed."""
-        timed = t.leads.c.place != Place.MARKETING
+        """The next leads that have a deadline or wait at a gate, by their numbers, to be changed."""
+        timed = or_(t.leads.c.place != Place.MARKETING, t.leads.c.hold != "")
         query = select(t.leads).where(t.leads.c.id > lead_id, timed, OPEN)
         return await self._read(query.order_by(t.leads.c.id).limit(limit).with_for_update())
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from store.domain.custom import said
 from store.domain.regions import STREET
 
 BIG_REGIONS: Mapping[str, tuple[str, ...]] = {
@@ -131,5 +132,7 @@ def _compares(name: str, wanted: int, lead: Any) -> bool:
 
 
 def value_of(name: str, lead: Any) -> str:
-    """What a condition compares, as text."""
-    return company_size(lead) if name == "company_size" else str(getattr(lead, name, ""))
+    """What a condition compares, as text; a name that is none of the lead's is a field of its own."""
+    if name in {*FIELDS, "name", "stage"}:
+        return company_size(lead) if name == "company_size" else str(getattr(lead, name, ""))
+    return said(getattr(lead, "fields", {}), name)

@@ -181,6 +181,7 @@ def rule(**given):
         (rule(name=""), r"routing\.0\.name"),
         ({"routing": {"name": "东"}}, r"routing: write \[\[routing\]\], with two brackets"),
         (rule(to="李雷"), r'routing\.0\.to: write a list: \["…"\]'),
+        ({"dispatch": {"required": ["预算"]}}, r"\[dispatch\] required: unknown: 预算"),
         # Was a TypeError without a key.
         (
             {"pool": {"policy": [{"name": "p", "when": {"stage": True}}]}},

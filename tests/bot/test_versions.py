@@ -52,6 +52,16 @@ async def test_a_version_says_who_and_when(store, database, clock, monkeypatch):
     assert (version.by, version.at) == ("陈主管", clock.now)
 
 
+async def test_a_version_says_which_sections_changed(store, database):
+    # "leadbot.toml 改了", ten times, and nobody knew which one to go back to.
+    await seen(store, configured(database))
+    rule = {"name": "东", "when": {"region": ["华东"]}}
+
+    _, version = await seen(store, configured(database, pool={"cap": 9}, routing=[rule]))
+
+    assert version.why == "leadbot.toml 改了 [pool] [routing]"
+
+
 async def test_people_and_secrets_are_no_rules(store, database):
     await seen(store, configured(database))
     other = configured(database, api={"keys": {"web": "a-long-random-key-1"}}, server={"port": 1})

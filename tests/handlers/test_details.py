@@ -249,3 +249,23 @@ def test_a_wrong_field_is_a_mistake_of_the_configuration(field, mistake):
 def test_two_fields_of_one_name_are_a_mistake():
     with pytest.raises(ConfigError, match="twice: 预算"):
         parse(team(field=[{"name": "预算"}, {"name": "预算"}]))
+
+
+async def test_a_gate_may_ask_for_a_field_of_ones_own(database, clock):
+    # "dispatch.required: unknown: 预算"; a required field could only remind.
+    settings = parse(
+        team(database={"url": database}, field=FIELDS, dispatch={"required": ["预算"]})
+    )
+    store = open_store(database, rules(settings), clock)
+    async with store.begin() as tx:
+        await tx.members.sync(people(settings))
+    waits = await captured(store)
+    goes = await captured(store, fields={"预算": 0})
+
+    said = await says(store, "zhousc", f"资料 {waits.id} 预算 20万")
+    after = await lead(store, waits.id)
+    await store.close()
+
+    assert (waits.owner, waits.why) == (None, "等资料：预算")
+    assert goes.owner is not None
+    assert f"已给 {after.owner.name}" in said

@@ -222,6 +222,23 @@ async def test_what_lacks_something_stays_with_marketing_until_it_is_known(store
     assert (await lead(asks, new.id)).owner.name == "李雷"
 
 
+async def test_a_gate_that_is_taken_away_lets_out_what_waited_at_it(store):
+    """They stayed with marketing for ever, waiting for a company nobody asked for any more."""
+    asks = gated(store, required=("company",), consent=True)
+    said = (POOR, {"message": "尽快报价"}, {"message": "别再联系我了"})
+    poor, good, alone = [await captured(asks, **more) for more in said]
+    agrees = gated(store, consent=True)
+
+    await Clockwork(agrees, lambda: None).beat()
+    waits = await lead(store, poor.id)
+    await Clockwork(store, lambda: None).beat()
+
+    assert (waits.owner, waits.why) == (None, "等客户同意联系")
+    assert (await lead(store, good.id)).owner.name == "李雷"  # the better one first
+    assert (await lead(store, poor.id)).owner.name == "韩梅"
+    assert (await lead(store, alone.id)).owner is None
+
+
 async def test_below_the_least_score_waits_and_what_they_do_opens(store):
     asks = gated(store, min_score=50)
     new = await captured(asks, phone="19912345678", message="")

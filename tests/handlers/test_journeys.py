@@ -195,12 +195,12 @@ async def cold(store, **values):
     return await captured(store, **given)
 
 
-async def test_who_waits_for_a_better_score_is_nurtured_until_it_comes(store, beat, clock):
+async def test_who_waits_for_a_better_score_is_nurtured_until_it_comes(store, clock):
     """They lay with marketing and nobody ever wrote to them: the score could not move."""
     asks = waits_for(store, 50)
     new = await cold(asks)
     clock.tick(days=1)
-    await beat()
+    await Clockwork(asks, lambda: None).beat()
     sent = await letters(asks)
 
     async with asks.begin() as tx:
@@ -223,15 +223,15 @@ async def test_the_mql_threshold_opens_whatever_the_gate_asks_for_and_the_card_s
     assert (await lead(asks, new.id)).owner.name == "李雷"
 
 
-async def test_asking_again_with_too_few_points_goes_on_with_the_letters(store, beat, clock):
+async def test_asking_again_with_too_few_points_goes_on_with_the_letters(store, clock):
     asks = waits_for(store, 50)
     await cold(asks, phone="19912345678")
     clock.tick(days=1)
-    await beat()
+    await Clockwork(asks, lambda: None).beat()
     await captured(asks, phone="19912345678", message="", email="")
     clock.tick(days=2)
 
-    await beat()
+    await Clockwork(asks, lambda: None).beat()
 
     assert await ended(asks) == [""]
     assert len(await letters(asks)) == 2

@@ -357,6 +357,7 @@ async def _store(tx: Tx, slots: Sequence[_Slot]) -> Mapping[int, LeadId]:
     await tx.leads.write([(change.lead.id, change.event) for change in begun])
     await tx.leads.remember([(k, int(numbers[s.number])) for s in slots for k in s.keys])
     await _keep_consents(tx, slots, numbers)
+    await _settle_todos(tx, slots)
     await nurture(tx, [*known, *begun])
     await announce(tx, [*known, *begun])
     await ask_about(tx, [s.lead for s in fresh if s.lead.doubles])
@@ -370,9 +371,15 @@ async def _keep_consents(tx: Tx, slots: Sequence[_Slot], numbers: Mapping[int, L
         for event in slot.hushed:
             await tx.consents.withdrawn(slot.lead, event.text)
             await hush(tx, slot.lead.id)
-            await todos.settle(tx, slot.lead)
             linked = await tx.leads.many(slot.lead.linked, lock=True)
             await leave_alone(tx, linked, event.text)
+
+
+async def _settle_todos(tx: Tx, slots: Sequence[_Slot]) -> None:
+    """What was to be done ends with a withdrawal, and stands again when the person asks."""
+    for slot in slots:
+        if slot.stored and slot.events and slot.lead.opted_out_at is not None:
+            await todos.settle(tx, slot.lead)
 
 
 async def alone(tx: Tx, new: NewLead, event: Event, like: Mapping[str, Any]) -> Lead:

@@ -457,6 +457,8 @@ class Lead:
             raise Refused(f"{self._ended()}，不用再跟")
         if self.place != Place.POOL:
             raise Refused(f"#{self.id} 在市场培育中，需要跟进请主管分配")
+        if self.left_alone:
+            raise Refused(f"#{self.id} 客户要求不再联系，不用再跟")
         return Change(
             replace(
                 self._placed(by, at),

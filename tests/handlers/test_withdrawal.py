@@ -1,9 +1,10 @@
 """Who is known and says in plain words that they want to be left alone has not asked again."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from handlers.capture import capture
 from handlers.journeys import clicked, opt_out
@@ -148,6 +149,41 @@ async def test_what_its_owner_gives_up_goes_into_no_pool(store, clock, verb):
     assert (after.owner, after.place, after.why) == (None, Place.MARKETING, "客户要求不再联系")
     assert "公海" not in said
     assert "市场" in said or "客户要求不再联系" in said
+
+
+async def test_nobody_claims_who_withdrew_and_lies_in_a_pool_all_the_same(store, clock):
+    """One of before this rule, which no change has put aside yet."""
+    before = await owned(store, clock)
+    await says(store, "lilei", f"放回 {before.id}")
+    async with store.begin() as tx:
+        gone = {"opted_out_at": clock() + timedelta(seconds=1)}
+        await tx.conn.execute(update(t.leads).where(t.leads.c.id == before.id).values(gone))
+
+    said = await says(store, "hanmei", f"领取 {before.id}")
+
+    assert "客户要求不再联系" in said
+    assert (await lead(store, before.id)).owner is None
+
+
+async def test_what_was_to_be_done_stands_again_when_the_person_asks_again(store, clock):
+    """The entry in DingTalk's list was ticked off, and stayed so."""
+    todo = replace(store, rules=replace(store.rules, todo=True))
+    new = await captured(todo, phone=PHONE, rep="王强")
+    await says(todo, "wangqiang", f"接受 {new.id}", Platform.DINGTALK)
+    await says(todo, "wangqiang", f"提醒 {new.id} 明天9点 打电话", Platform.DINGTALK)
+    clock.tick(minutes=1)
+
+    async def done():
+        rows = await answers(todo)
+        return [row.payload["done"] for key, row in rows.items() if key.startswith("todo:")]
+
+    was = await done()
+    await captured(todo, phone=PHONE, message=WORDS)
+    ticked = await done()
+    clock.tick(minutes=1)
+    await captured(todo, phone=PHONE, message="还是想了解一下")
+
+    assert (was, ticked, await done()) == ([False], [True], [False])
 
 
 async def test_a_leavers_lead_of_who_withdrew_goes_into_no_pool(store, clock):

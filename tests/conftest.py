@@ -126,6 +126,7 @@ DEADLINES = {
     "bot.sandbox.dingtalk.instances.ANSWER_SECONDS": PATIENT,
     "bot.sandbox.dingtalk.push.CHECK_SECONDS": PATIENT,
     "bot.sandbox.dingtalk.push.PUSH_SECONDS": PATIENT,
+    "bot.sandbox.trouble.Swap.patience": PATIENT,
     "bot.sandbox.wecom.aibot.EVENT_SECONDS": PATIENT,
     "bot.sandbox.wecom.courier.ANSWER_WITHIN": ClientTimeout(PATIENT),
     "bot.sandbox.wecom.courier.VERIFY_WITHIN": ClientTimeout(PATIENT),

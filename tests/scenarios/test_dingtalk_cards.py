@@ -1,10 +1,12 @@
 """Interactive cards in DingTalk: one card from the first minute to the last, changed where it is."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from bot.sandbox.state import Message
+from handlers import announce
 from tests.scenarios.test_race import unsuitable
 from tests.scenarios.world import NAMES, Phone, World, eventually, open_world, title
 
@@ -19,6 +21,12 @@ async def world(tmp_path) -> World:
         yield opened
 
 
+@pytest.fixture
+def slow_hands(monkeypatch) -> None:
+    """However slow the machine is, a press is answered before its card would be changed by a call."""
+    monkeypatch.setattr(announce, "PRESSING", timedelta(seconds=20))
+
+
 def cards_of(phone: Phone, lead: int) -> list[Message]:
     return [m for m in phone.cards() if f"#{lead}" in title(m)]
 
@@ -29,6 +37,7 @@ def calls(world: World) -> int:
     return len([wire for wire in asked if wire["direction"] == "out"])
 
 
+@pytest.mark.usefixtures("slow_hands")
 async def test_a_press_redraws_the_card_in_the_answer_and_costs_no_call(world: World, wang: Phone):
     lead = (await world.posts(name="林知夏", phone="19910000001", rep="王强"))["id"]
     await wang.sees_card_of(lead, "林知夏", "接受")
@@ -64,6 +73,7 @@ async def test_everybody_else_who_holds_a_card_sees_the_change_on_it(
     assert world.calls(MISTAKE) == []
 
 
+@pytest.mark.usefixtures("slow_hands")
 async def test_of_two_presses_at_once_one_wins_and_the_other_card_says_who(
     world: World, wang: Phone, zhao: Phone
 ):

@@ -12,6 +12,8 @@ from bot import demo
 from bot.sandbox.clock import MovableClock
 from handlers import announce
 
+pytestmark = pytest.mark.timeout(600)  # a day's work, whatever else the machine does
+
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
 LEADS = 300
 AT_ONCE = 25

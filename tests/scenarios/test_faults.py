@@ -7,6 +7,8 @@ import pytest
 from tests.scenarios import faults
 from tests.scenarios.faults import OF_CARDS, Matrix, Row, Seen, rows, shown_nothing
 
+pytestmark = pytest.mark.timeout(600)  # a day's work, whatever else the machine does
+
 MATRIX = Matrix()  # lives each good day once
 
 

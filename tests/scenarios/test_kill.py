@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientError
 
 from tests.scenarios.served import Served, open_served
 from tests.scenarios.world import NAMES, World, eventually, shown
+
+pytestmark = pytest.mark.timeout(600)  # a day's work, whatever else the machine does
 
 LEADS = 200
 AT_ONCE = 20

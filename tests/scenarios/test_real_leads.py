@@ -13,6 +13,8 @@ import pytest
 
 from tests.scenarios.world import World, open_world
 
+pytestmark = pytest.mark.timeout(600)  # a day's work, whatever else the machine does
+
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"
 ZOHO = DATA / "leads/zoho_leads.csv"

@@ -172,6 +172,7 @@ def open_store(url: str, rules: Rules, clock: Clock = utcnow) -> Store:
 
 
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000")
+SETUP = "".join(f"PRAGMA {pragma};" for pragma in PRAGMAS)
 
 
 def _serialise_writers(engine: AsyncEngine) -> None:
@@ -181,10 +182,8 @@ def _serialise_writers(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(dbapi: Any, _record: Any) -> None:
         dbapi.isolation_level = None
-        cursor = dbapi.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        # Statement by statement each pragma would be four hops to the connection's thread.
+        dbapi.run_async(lambda conn: conn.executescript(SETUP))
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(conn: Any) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import (
@@ -117,13 +118,12 @@ class Members:
             update(t.members).where(t.members.c.source == CONFIG).values(active=False)
         )
         await self._free(people)
-        for person in people:
-            given = {**person, "active": True, "source": CONFIG}
-            put = upsert(self.conn, t.members).values(**given)
-            kept = {name: put.excluded[name] for name in given if name != "name"}
-            await self.conn.execute(
-                put.on_conflict_do_update(index_elements=[t.members.c.name], set_=kept)
-            )
+        given = [{**person, "active": True, "source": CONFIG} for person in people]
+        for names, rows in groupby(given, key=tuple):
+            put = upsert(self.conn, t.members)
+            kept = {name: put.excluded[name] for name in names if name != "name"}
+            there = put.on_conflict_do_update(index_elements=[t.members.c.name], set_=kept)
+            await self.conn.execute(there, list(rows))
         self._all.clear()
 
     async def _rename_to(self, people: Sequence[Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from store.domain.deadlines import schedule
 from store.domain.lead import NIGHT, Change, Event, Kind, Lead
 from store.domain.pools import Bar, distributors, may_give, overseers, staffed, takes_own
 from store.domain.quota import Rank
-from store.domain.routing import fits
+from store.domain.routing import fits, proposed
 from store.domain.team import Channel, Member, Role, off_duty
 from store.domain.told import Told, in_vain, workdays_ago
 from store.domain.undo import undoable
@@ -239,7 +239,9 @@ def _view(
         rules=replace(tx.rules, limits=staffed(tx.rules.limits, pasts.team.values())),
         last=logs[-1].log.text if logs else "",
         missed=len(tries) if logs and logs[-1].log.missed else 0,
-        suggested=_suited(_others(tx, loads, reader, lead), lead) if _gives(tx, reader) else (),
+        suggested=_suited(tx, _others(tx, loads, reader, lead), lead)
+        if _gives(tx, reader)
+        else (),
         undo=last is not None and undoable(last, reader.id, tx.now),
         bar=pasts.bars.get((reader.id, lead.id)),
         overseen=bool(overseers(pasts.team.values(), lead)),
@@ -331,10 +333,13 @@ def _others(
     return [one for one in loads if not takes_own(reader, one[1], lead, tx.rules.limits)]
 
 
-def _suited(loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:
-    """Who said no already comes last, then whom it does not fit."""
-    reps = [m for _, m in loads]
-    order = sorted(reps, key=lambda m: (int(m.id) in lead.refused, not fits(m, lead)))
+def _suited(tx: Tx, loads: Sequence[tuple[int, Member]], lead: Lead) -> tuple[Member, ...]:
+    """Who said no already comes last, then whom the rule did not name, then whom it does not fit."""
+    named = proposed(lead, tx.rules.routing)
+    order = sorted(
+        (m for _, m in loads),
+        key=lambda m: (int(m.id) in lead.refused, m.name not in named, not fits(m, lead)),
+    )
     return tuple(order[:SUGGESTED])
 
 

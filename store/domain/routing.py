@@ -157,8 +157,9 @@ class _Turn:
         skipped = self.skipped()
         suited = [d for d in self.desks if int(d.member.id) not in skipped]
         if self.rule.assign == "manager":
-            why = f"规则「{self.rule.name}」请主管决定"
-            return Choice(to=None, why=why, rule=self.rule.name, skipped=_grouped(skipped))
+            return Choice(
+                to=None, why=asks(self.rule), rule=self.rule.name, skipped=_grouped(skipped)
+            )
         if not suited:
             return None
         if self.rule.assign == "grab":
@@ -251,6 +252,17 @@ class _Turn:
 
     def _weight(self, desk: Desk) -> int:
         return self.rule.weights.get(desk.member.name, desk.member.weight)
+
+
+def asks(rule: RoutingRule) -> str:
+    """Why nobody has a lead that ``rule`` leaves to the managers."""
+    return f"规则「{rule.name}」请主管决定"
+
+
+def proposed(lead: Lead, rules: Sequence[RoutingRule]) -> tuple[str, ...]:
+    """Whom the rule names that left ``lead`` to the managers."""
+    left = (rule for rule in rules if rule.assign == "manager" and lead.why == asks(rule))
+    return next((rule.to for rule in left), ())
 
 
 def _grouped(reasons: Mapping[int, str]) -> dict[str, tuple[int, ...]]:

@@ -508,3 +508,15 @@ async def test_nobody_is_said_to_have_been_told_where_nobody_manages(store, cloc
 
     assert "超时" in await card(alone, new.id, "lilei")
     assert "主管" not in await card(alone, new.id, "lilei")
+
+
+async def test_a_rule_that_asks_the_manager_proposes_whom_it_names(store):
+    # 李雷, who has the least, came first, and whom the rule had named stood anywhere.
+    rule = RoutingRule(name="大单", assign="manager", to=("王强",))
+    asks = replace(store, rules=replace(store.rules, routing=(rule,)))
+
+    new = await captured(asks)
+
+    told = await card(asks, new.id, "chenzg")
+    assert f"分配 {new.id} 王强" in told
+    assert told.index(f"分配 {new.id} 王强") < told.index(f"分配 {new.id} 李雷")

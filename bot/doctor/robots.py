@@ -90,7 +90,7 @@ async def dingtalk_robot(
 
 
 def _not_refused() -> Check:
-    return good(DINGTALK, f"钉钉没说地址不对，{UNSENT}，下一次日报到了就是真的通")
+    return good(DINGTALK, f"没被钉钉拒绝，{UNSENT}；收到下一次日报就是通的")
 
 
 def _dingtalk_says(error: Wrong) -> Check:

@@ -713,6 +713,12 @@ RULES: tuple[Rule, ...] = (
         day_of_month,
         again=True,
     ),
+    # 26下午3点: nobody counts afternoons.
+    _rule(
+        r"(?<![\d.:/万千百十#月-])(?P<day>3[01]|[12]\d|[1-9])(?=[上下中]午|早上|晚上)",
+        day_of_month,
+        again=True,
+    ),
     _rule(rf"{MONTH}(?P<part>{PART})?(?!{N}[日号])", part_of_month),
     _rule(
         rf"(?:{YEAR})?(?P<month>{N})月?(?:[-~—–]+|到|至){N}月份?(?P<part>{PART})?", part_of_month
@@ -746,6 +752,10 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{YEAR})?(?P<half>上|下)半年", half_year),
     _rule(rf"(?:{YEAR})?(?:第?(?P<nth>[一二三四1-4首])个?季度)(?P<part>初|末|底)?", quarter),
     _rule(r"(?:(?P<year>\d{4})年?)?q(?P<nth>[1-4])(?P<part>初|末|底)?(?![a-z\d])", quarter),
+    _rule(
+        rf"(?<![\d{CN}两首个上下本这旺淡换春夏秋冬])(?P<turn>)季度?(?P<part>末|底)",
+        next_quarter,
+    ),
     _rule(r"(?P<turn>上|下|本|这)个?季度(?P<part>初|末|底)?", next_quarter),
     _rule(
         rf"(?P<turn>上+|(?<!一)下+|这|本|今|当)?一?个?{SEVEN}(?:的?{SEVEN})?{DAY_OF_WEEK}?",

@@ -132,12 +132,17 @@ TASK = re.compile(r"\s*[前后]?\s*(?:要|会|先|再|我|给他|给客户|把)*
 WIDE = re.compile(r"今年|本年|这一年|明年|后年|\d{4}年|本月|这个?月|本季度|这个?季度|[上下]半年")
 # 周五约了演示 is a plan although 了 says it is done; 下周 and 明天 are never told of.
 TOLD = re.compile(
-    r"(?![^，。；,;\s]{0,4}?(?:约|定)[了好])[^，。；,;\s]{0,8}?(?<!除)[了过](?!解|再|来|去|几|[一两\d]?天)"
+    r"(?![^，。；,;\s]{0,4}?(?:约|定)[了好])[^，。；,;\s]{0,8}?(?<![除忘])[了过](?!解|再|来|去|几|[一两\d]?天)"
 )
 # Met on Monday tells of a Monday that was; called, Monday 3pm plans the next.
 TOLD_BEFORE = re.compile(
     r"(?<![a-z])(?:called|phoned|met|visited|e-?mailed|texted|spoke|talked|sent|saw|since)"
     r"(?: (?!will|to|again|agreed|until|by)[a-z]+){0,2}\s*$"
+)
+NOT_THEN = re.compile(r"(?:不要|别|除了?|避开|不想|不能)(?:在|约|是)?\s*$")
+NOT_GOOD = re.compile(
+    r"\s*(?:[之以]?[前后内])?\s*(?:[之以]外|除外|都?(?:不行|不方便|没空|没时间|不在|不上班)|别(?!忘)|不要|勿|取消"
+    r"|都?(?:休息|放假)|[都要在得]+(?:出差|开会))"
 )
 FORWARD = re.compile(
     r"(?:.* )?(?:next|tomorrow|in |the day|day after)|下(?!午)|明|后|大后|过|再|未来|.*后$"
@@ -300,13 +305,17 @@ def _inside(one: Found, start: int) -> list[tuple[int, int]]:
 def _next(text: str, times: list[Found], tonight: datetime) -> Found | None:
     """The date beside 再, 约, 回访 …; else the last day ahead that is not told as over."""
     text = normalise(text)
-    ahead = [one for one in times if not one.past]
+    ahead = [one for one in times if not (one.past or _is_ruled_out(text, one))]
     named = [one for one in ahead if _is_step(text, one)]
     named = [one for one in named if not one.vague] or named
     if named:
         return _appointment(text, named)
     others = [one for one in ahead if not (one.recurring or _is_told(text, one))]
-    later = [one for one in others if not (one.date_only and one.at < tonight)]
+    later = [
+        one
+        for one in others
+        if not (one.date_only and one.at < tonight and "还是" not in one.ambiguous)
+    ]
     narrow = [one for one in later if not WIDE.fullmatch(normalise(text[one.start : one.end]))]
     return next(reversed(narrow), None)
 
@@ -331,6 +340,14 @@ def _is_step(text: str, one: Found) -> bool:
         return False
     before = NEXT_BEFORE.search(text, max(0, one.start - 8), one.start)
     return before is not None or NEXT_BEHIND.match(text, one.end) is not None
+
+
+def _is_ruled_out(text: str, one: Found) -> bool:
+    """不要周三打, 周三不方便: the one day that is not meant."""
+    if "还是" in one.ambiguous:
+        return False
+    before = NOT_THEN.search(text, max(0, one.start - 6), one.start)
+    return before is not None or NOT_GOOD.match(text, one.end) is not None
 
 
 def _is_told(text: str, one: Found) -> bool:

@@ -182,6 +182,9 @@ SHORT_RUN = 7  # days; 5-6号 may be two days or a date, 5-26号 is a date
 DAY_OF_MONTH = re.compile(rf"{MONTH}{N}[日号]{NO_HOUSE}")
 WEEKDAY = rf"(?:[上下这本]*一?个?{SEVEN}[一二三四五六日天末])"
 KINDS = tuple(map(re.compile, (WEEKDAY, r"(?:今|明|后|大后)[天日]", rf"{N}[日号]")))
+MOVED = re.compile(r"\s*(?:改[到成为]?|换[到成]|推迟?到|提前到|-+>|→)\s*")
+APART = re.compile(r"[\s,，。;；!?、]")
+CLAUSE = 12  # characters between a day and an hour of it
 AND = re.compile(r"\s*(?:和|跟|与|及|以及|,)?\s*")
 ONE_MORE = re.compile(
     r"\s*(?P<sep>或者?|还是|和|跟|与|及|、|/|(?P<to>到|至|[-~—–]+)|)\s*(?P<day>[一二三四五六日天1-7])(?P<rest>(?:[、/]?[三四五六日])*)"
@@ -216,10 +219,12 @@ def find_times(text: str, now: datetime, zone: tzinfo) -> Iterator[Found]:
         raise ValueError("an instant needs a time zone")
     written, place = squeeze(normalise(text[:LONGEST])), 0
     plain, local = written.text, now.astimezone(zone)
+    before: Found | None = None
     while place < len(plain):
         found = _at(plain, place, local)
         if found:
-            found = _through(plain, found, local)
+            found = _through(plain, _on_day_of(before, found, plain, local), local)
+            before = found
             start, end = written.span(found.start, found.end)
             yield replace(found, start=start, end=end)
         place = found.end if found else place + 1
@@ -253,12 +258,42 @@ def _through(text: str, found: Found, now: datetime) -> Found:
     if other is not None and not (found.past or other.past):
         one, two = (text[f.start : f.end] for f in (found, other))
         return replace(found, end=other.end, ambiguous=f"是{one}，还是{two}？")
+    if moved := _moved(text, found, now):
+        return moved
     one_day = found.date_only and not (found.recurring or found.vague)
     if one_day and (more := _more_days(text, found, now) or _one_day_more(text, found, now)):
         return more
     to = TO.match(text, found.end)
     end = _at(text, to.end(), now) if to else None
     return replace(found, end=end.end) if end else found
+
+
+def _on_day_of(before: Found | None, found: Found, text: str, now: datetime) -> Found:
+    """明天开会到下午3点: an hour belongs to the day its clause begins with."""
+    if before is None or not before.date_only or before.past or before.recurring or before.vague:
+        return found
+    apart = APART.search(text, before.end, found.start)
+    if apart or found.start - before.end > CLAUSE or found != _clock_alone(text, found.start, now):
+        return found
+    clock = _bare_clock(text, found.start)
+    at = _on_same_day(before, clock, now) if clock else found.at
+    return replace(found, at=at, ambiguous="") if at > now.astimezone(UTC) else found
+
+
+def _on_same_day(day: Found, clock: Clock, now: datetime) -> datetime:
+    """Of an afternoon 5点改7点 is seven in the evening."""
+    local = day.at.astimezone(now.tzinfo)
+    later = not (day.date_only or clock.sure) and local.hour >= 12 and clock.since < HALF_DAY
+    return _instant(local.date(), now, clock.since + (HALF_DAY if later else timedelta(0)))
+
+
+def _moved(text: str, found: Found, now: datetime) -> Found | None:
+    """周三下午3点改4点: on the same day."""
+    to = MOVED.match(text, found.end)
+    clock = _clock_at(text, to.end()) if to else None
+    if clock is None or found.past or found.date_only or found.recurring:
+        return None
+    return replace(found, at=_on_same_day(found, clock, now), end=clock.end, ambiguous="")
 
 
 def _more_days(text: str, found: Found, now: datetime) -> Found | None:

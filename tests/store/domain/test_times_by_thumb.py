@@ -204,6 +204,13 @@ def test_what_only_looks_like_a_time_is_none(text):
         ("明天上午9、10点再约", "11-22 09:00"),
         ("周三五个人来参观", "11-25 09:00"),
         ("周三三点再约", "11-25 15:00"),
+        ("周三下午3点改4点", "11-25 16:00"),  # was this afternoon
+        ("周三下午5点改到7点半", "11-25 19:30"),
+        ("明天开会到下午3点，之后打", "11-22 15:00"),  # was this afternoon
+        ("明天去他们公司上午10点见", "11-22 10:00"),
+        ("周三不方便，下周一再约", "11-23 09:00"),
+        ("别忘了周三联系", "11-25 09:00"),
+        ("周三别忘了联系", "11-25 09:00"),
         ("25日前给答复", "11-25 09:00"),  # was 25 days ago, and lost
         ("月中前后再联系", "12-15 09:00"),
         ("元月5号再约", "01-05 09:00"),  # was 5 December
@@ -236,3 +243,18 @@ def test_a_follow_up_may_be_written_in_traditional_characters():
     assert (log.method, log.outcome, log.amount) == ("电话", "接通", 120_000)  # was no call
     assert (log.objection, log.question) == ("价格", "")
     assert f"{log.next_at.astimezone(SHANGHAI):%m-%d %H:%M}" == "11-25 15:00"
+
+
+@pytest.mark.parametrize(
+    "text", ["不要周三打", "除了周三都行", "周三以外都可以", "周三没空", "周三前都没空", "周末不上班", "晚上别打", "周三下午3点取消了"]
+)  # fmt: skip
+def test_a_day_that_does_not_suit_is_no_appointment(text):
+    log = read_follow_up(text, NOW, SHANGHAI)
+
+    assert (log.next_at, log.question) == (None, "")  # was that very day
+
+
+def test_today_or_tomorrow_is_asked_about():
+    assert read_follow_up("今天或明天再约", NOW, SHANGHAI).question == "是今天，还是明天？"
+    assert read_follow_up("别周三，周五", NOW, SHANGHAI).question == "是周三，还是周五？"
+    assert read_follow_up("今天或明天", NOW, SHANGHAI).question == "是今天，还是明天？"

@@ -332,8 +332,9 @@ def _merged(lead: Lead, reader: Member) -> Card:
 
 def _back_or_apart(lead: Lead, *, primary: bool = False) -> Button:
     """Right after an enquiry was joined: it may have been somebody else's."""
-    fresh = lead.joined_at is not None and lead.joined_at > (lead.followed_at or lead.captured_at)
-    if fresh:
+    # What arrived in one batch was joined at the instant at which the lead began.
+    joined, followed = lead.joined_at, lead.followed_at
+    if joined is not None and (followed is None or joined > followed):
         return Button("不是同一位", f"/分开 {lead.id}", primary=primary)
     return Button("退回", f"/退回 {lead.id}", primary=primary)
 

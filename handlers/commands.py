@@ -116,7 +116,9 @@ def number(text: str) -> LeadId:
 
 
 def numbers(text: str) -> tuple[LeadId, ...]:
-    found = tuple(dict.fromkeys(number(part) for part in re.split(r"[\s,，、]+", text) if part))
+    found = tuple(
+        dict.fromkeys(number(part) for part in re.split(r"[\s,，、;；和及跟与]+", text) if part)
+    )
     if not 0 < len(found) <= 20:
         raise ValueError(text)
     return found

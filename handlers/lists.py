@@ -8,7 +8,7 @@ from typing import TypeVar
 from cards.lead import View, detail_text
 from cards.lists import PAGE, found_card, mine_card, pool_card, today_card, unseen_card
 from cards.own import own_rows
-from cards.words import moment
+from cards.words import SOURCES, moment
 from handlers.announce import show
 from handlers.claims import taking
 from handlers.leadpage import consents, reading
@@ -25,6 +25,8 @@ T = TypeVar("T")
 Read = Callable[[int], Awaitable[tuple[Sequence[T], int]]]
 YEAR = timedelta(days=365)
 """What a source has come to lately says more than all that it ever has."""
+CODES = {label: source for source, label in SOURCES.items()}
+"""A source is looked for as the cards call it: 官网."""
 LINES = 8
 """The newest lines of a history that a phone screen holds."""
 
@@ -84,8 +86,9 @@ async def agenda(tx: Tx, by: Member) -> Sequence[Lead]:
 
 async def pool(tx: Tx, by: Member, page: Page) -> Reply:
     limits = tx.rules.limits
+    words = " ".join(CODES.get(word, word) for word in page.words.split())
     leads, count, page = await turned(
-        page, lambda skip: tx.leads.pool(by, page.words, limits, tx.now, (PAGE, skip))
+        page, lambda skip: tx.leads.pool(by, words, limits, tx.now, (PAGE, skip))
     )
     how = await taking(tx, by, leads)
     return Reply(card=pool_card(leads, count, page.words, page.number, how))

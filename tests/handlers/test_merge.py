@@ -429,6 +429,18 @@ async def test_an_automatic_merge_is_undone_by_the_owner(store, clock):
     assert again.id == other.id
 
 
+async def test_what_one_batch_joined_can_be_taken_apart_on_the_card_too(store):
+    """Joined at the very instant at which the lead began, it offered no way back."""
+    async with store.begin() as tx:
+        [done, again] = await capture(tx, [enquiry(phone=PHONE, rep="李雷") for _ in "ab"])
+    await says(store, "lilei", f"接受 {done.id}")
+
+    card = phones_of(await answers(store), "lilei")[f"lead:{done.id}/1"]
+
+    assert again.id == done.id
+    assert f"/分开 {done.id}" in card
+
+
 async def test_what_was_changed_since_stays(store):
     first = await captured(store, phone=PHONE)
     await captured(store, phone=PHONE, company="云栖", email="z@x.cn")

@@ -329,6 +329,23 @@ async def test_every_way_to_claim_obeys_the_daily_limit(store, way):
     assert (await lead(few, three)).owner is None
 
 
+async def test_the_pool_is_searched_for_a_source_as_its_cards_call_it(store):
+    """It was found as website only, which no card says."""
+    web, chat = await pooled(store), await pooled(store, source="chat")
+
+    listed = await says(store, "lilei", "公海 官网")
+
+    assert (f"#{web}" in listed, f"#{chat}" in listed) == (True, False)
+
+
+async def test_numbers_may_be_joined_as_one_says_them(store):
+    numbers = [await pooled(store) for _ in range(3)]
+
+    said = await says(store, "lilei", "领取 {}、#{}和{}".format(*numbers))
+
+    assert said.count("已领取") == 3
+
+
 async def test_a_batch_over_the_limit_takes_what_is_left_of_it(store):
     few = under(store, daily_claims=2)
     numbers = [await pooled(few) for _ in range(4)]

@@ -9,6 +9,7 @@ from store.domain.custom import FieldRule
 from store.domain.lead import KINDS, Lead
 from store.domain.masking import hidden, names_told, pooled, redacted
 from store.domain.merge import UNDO
+from store.domain.reach import BROUGHT
 from store.leads import Past
 
 GIVEN = (
@@ -90,7 +91,7 @@ def _facts(lead: Lead) -> dict[str, Any]:
 
 def _line(past: Past) -> dict[str, Any]:
     return {
-        **{name: value for name, value in past.data.items() if name != UNDO},
+        **{name: value for name, value in past.data.items() if name not in {UNDO, BROUGHT}},
         "at": _time(past.at),
         "by": past.by.name if past.by else None,
         "kind": past.kind,

@@ -123,6 +123,14 @@ def went(lead: Lead, given: str = "已给") -> str:
     return "大家可以抢，先点先得" if lead.grab else "已请主管分配"
 
 
+def went_on(was: Lead, after: Lead) -> str:
+    """What became of a lead that nobody had, after a comma; empty where it lies as before."""
+    moved = was.owner is None and (after.owner, after.hold, after.place, after.grab) != (
+        None, was.hold, was.place, was.grab,
+    )  # fmt: skip
+    return f"，{went(after)}" if moved or after.hold else ""
+
+
 async def dispatch(tx: Tx, leads: Iterable[Lead]) -> Sequence[Change]:
     """Give ``leads``, which nobody has, out in this order, former owners first."""
     leads = list(leads)

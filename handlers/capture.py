@@ -1,6 +1,6 @@
 """Taking in leads: one function for the form, the API, the platforms, the chat and files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -172,11 +172,17 @@ class _Book:
                 slot.keys.add(key)
 
 
-async def recognise(tx: Tx, new: NewLead) -> tuple[Verdict, Mapping[int, Lead]]:
-    """Who ``new`` would be found to come from, and the leads that were looked at."""
+async def recognise(
+    tx: Tx, new: NewLead, but: Collection[int] = ()
+) -> tuple[Verdict, Mapping[int, Lead]]:
+    """Who ``new`` would be found to come from, and the leads that were looked at.
+
+    ``but``: leads that it is not compared with.
+    """
     wanted = keys(new)
     book = await _book(tx, wanted, lock=False)
-    said = decide(new, [slot.known for slot in book.candidates(wanted)])
+    others = [slot.known for slot in book.candidates(wanted) if slot.number not in but]
+    said = decide(new, others)
     return said, {number: slot.lead for number, slot in book.slots.items()}
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from handlers.assign import went
+from cards.lead import dialled
+from handlers import reach
+from handlers.assign import went_on
 from handlers.follow import About
 from handlers.reply import Reply
 from handlers.score import happened
@@ -11,6 +13,7 @@ from store.domain.custom import FieldRule, missing, read, said
 from store.domain.errors import BadCommand
 from store.domain.lead import Lead
 from store.domain.masking import hidden, sees_whole, told_field
+from store.domain.reach import WAYS, way_of
 from store.domain.scoring import filled_in
 from store.domain.team import Member
 
@@ -28,27 +31,25 @@ async def fill(tx: Tx, by: Member, about: About) -> Reply:
     lead.check_fills(by)
     if not about.words:
         return Reply(text=_overview(lead, by, tx.rules.fields), private=True)
+    if name not in _names(tx) and (way := way_of(about.words)) and way[1]:
+        return await reach.add(tx, by, lead, *way)
     if not words.strip():
         raise BadCommand(f"{name}填什么？例如：资料 {lead.id} {name} …")
     value = _value(tx, lead, name, words.strip())
     change = lead.fill(by, name, OWN.get(name, ""), value, tx.now)
     after = await happened(tx, change, was=lead, stops="assigned", back=filled_in)
-    return Reply(text=f"#{lead.id} {name}：{value}{_then(lead, after)}", told=True)
+    return Reply(text=f"#{lead.id} {name}：{value}{went_on(lead, after)}", told=True)
 
 
-def _then(was: Lead, after: Lead) -> str:
-    """What became of a lead that nobody had."""
-    moved = was.owner is None and (after.owner, after.hold, after.place, after.grab) != (
-        None, was.hold, was.place, was.grab,
-    )  # fmt: skip
-    return f"，{went(after)}" if moved or after.hold else ""
+def _names(tx: Tx) -> set[str]:
+    return {rule.name for rule in tx.rules.fields} | OWN.keys()
 
 
 def _value(tx: Tx, lead: Lead, name: str, words: str) -> str | int | float:
     rules = tx.rules.fields
     rule = next((rule for rule in rules if rule.name == name), None)
     if rule is None and name not in OWN:
-        names = "、".join([*(rule.name for rule in rules), *OWN])
+        names = "、".join([*(rule.name for rule in rules), *OWN, *WAYS])
         raise BadCommand(f"没有「{name[:20]}」这一项，可以填：{names}")
     if rule is None:
         return words[:LONGEST]
@@ -74,7 +75,10 @@ def _overview(lead: Lead, by: Member, rules: tuple[FieldRule, ...]) -> str:
     whole = sees_whole(lead, by)
     told = lead if whole else hidden(lead)
     lines = [f"{rule.name}：{_told(lead, rule, whole=whole)}" for rule in rules]
-    lines += [f"{label}：{getattr(told, name) or '没填'}" for label, name in OWN.items()]
+    facts = {name: getattr(told, name) for name in OWN.values()}
+    facts |= {"phone": dialled(told), "email": told.email, "wechat": told.wechat}
+    named = {**OWN, **WAYS}.items()
+    lines += [f"{label}：{facts[name] or '没填'}" for label, name in named]
     lacks = missing(rules, lead.fields)
     ask = lacks[0] if lacks else "公司"
     return "\n".join([f"#{lead.id} 的资料", *lines, f"要改就发：资料 {lead.id} {ask} …"])

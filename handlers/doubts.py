@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from cards import render
 from cards.doubts import doubt_card, doubts_card
-from cards.lists import PAGE
+from cards.lists import PAGE, answered_card
 from handlers.phones import by_day, put_for
 from store.db import Tx
 from store.domain.lead import Lead
@@ -39,6 +40,17 @@ async def ask_about(tx: Tx, fresh: Sequence[Lead]) -> None:
         return
     puts = [put for lead in fresh for put in _questions(tx, lead, by_id, readers)]
     await tx.outbox.put(puts)
+
+
+async def unask(tx: Tx, lead_id: int, others: Sequence[int]) -> None:
+    """What made these alike was taken back: the question on every phone says so."""
+    await tx.doubts.unask(lead_id, others)
+    if await tx.doubts.of(lead_id):
+        return
+    team = (await tx.members.all()).values()
+    there = await tx.outbox.of_keys([f"doubt:{lead_id}/{member.id}/ask" for member in team])
+    card = answered_card(f"#{lead_id} 的资料撤回了，不用核对")
+    await tx.outbox.put([replace(put, payload=render(card, put.channel)) for put in there])
 
 
 async def _readers(tx: Tx) -> Sequence[Member]:

@@ -7,6 +7,7 @@ from cards import render
 from cards.lists import answered_card
 from cards.words import moment
 from handlers.announce import record
+from handlers.doubts import unask
 from handlers.follow import echo_key, refresh_echo
 from handlers.reply import Reply
 from store.actions import Action, Scene, Step
@@ -14,6 +15,8 @@ from store.db import Tx
 from store.domain.enquiry import BLANKS
 from store.domain.errors import Refused
 from store.domain.lead import Change, Event, Kind, Lead, LeadId
+from store.domain.merge import keys_in
+from store.domain.reach import BROUGHT
 from store.domain.scoring import rated
 from store.domain.team import Channel, Member
 from store.domain.undo import INSTEAD, WINDOW, obstacle
@@ -51,6 +54,7 @@ async def undo(tx: Tx, by: Member, lead_id: LeadId | None) -> Reply:
     await _room(tx, by, leads, changes)
     for step in action.steps:
         await tx.actions.restore(step)
+        await _unlearn(tx, step)
     stored = await record(tx, *changes)
     await tx.actions.undone(action)
     for lead in stored:
@@ -117,6 +121,15 @@ def _back(now: Any, old: Any, new: Any) -> Any:
     changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
     mine = {key for key in changed if now.get(key) == new.get(key)}
     return {k: v for k, v in now.items() if k not in mine} | {k: old[k] for k in mine if k in old}
+
+
+async def _unlearn(tx: Tx, step: Step) -> None:
+    """The lead is not known by the number any more that was filled in, nor asked about for it."""
+    for past in await tx.leads.since(step.lead_id, min(step.events) - 1):
+        kept = past.data.get(BROUGHT)
+        if kept and past.id in step.events:
+            await tx.leads.forget_keys(keys_in(kept), step.lead_id)
+            await unask(tx, step.lead_id, kept["doubles"])
 
 
 async def _room(tx: Tx, by: Member, leads: dict[LeadId, Lead], changes: Sequence[Change]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables as t
@@ -40,6 +40,20 @@ class Doubts:
             select(t.doubts).where(mine, t.doubts.c.settled_at.is_(None))
         )
         return sorted({row.lead_id + row.other_id - lead_id for row in rows})
+
+    async def told_apart(self, lead_id: int) -> set[int]:
+        """The leads of which somebody decided that this one's person is another."""
+        mine = or_(t.doubts.c.lead_id == lead_id, t.doubts.c.other_id == lead_id)
+        rows = await self.conn.execute(select(t.doubts).where(mine, t.doubts.c.same.is_(False)))
+        return {row.lead_id + row.other_id - lead_id for row in rows}
+
+    async def unask(self, lead_id: int, others: Sequence[int]) -> None:
+        """Nobody has to decide about these any more: what made them alike was taken back."""
+        pair = or_(
+            and_(t.doubts.c.lead_id == lead_id, t.doubts.c.other_id.in_(others)),
+            and_(t.doubts.c.other_id == lead_id, t.doubts.c.lead_id.in_(others)),
+        )
+        await self.conn.execute(delete(t.doubts).where(pair, t.doubts.c.settled_at.is_(None)))
 
     async def settle(self, one: int, two: int, by: MemberId, *, same: bool) -> None:
         low, high = sorted((one, two))

@@ -13,7 +13,7 @@ UNDOABLE = frozenset(
         Kind.ACCEPTED, Kind.CLAIMED, Kind.DECLINED, Kind.FOLLOWED, Kind.CORRECTED, Kind.STAGE,
         Kind.WON, Kind.LOST, Kind.INVALID, Kind.RETURNED, Kind.RELEASED, Kind.TRANSFERRED,
         Kind.EXTENDED, Kind.REMINDER, Kind.ASSIGNED, Kind.ANSWERED, Kind.ASSISTED, Kind.DATED,
-        Kind.GRACE, Kind.QUALIFIED, Kind.IMPORTANCE,
+        Kind.GRACE, Kind.QUALIFIED, Kind.IMPORTANCE, Kind.ENRICHED,
     }
 )  # fmt: skip
 HARMLESS = frozenset(

@@ -344,7 +344,7 @@ def _is_step(text: str, one: Found) -> bool:
 
 def _is_ruled_out(text: str, one: Found) -> bool:
     """不要周三打, 周三不方便: the one day that is not meant."""
-    if "还是" in one.ambiguous:
+    if one.ambiguous.startswith("是"):
         return False
     before = NOT_THEN.search(text, max(0, one.start - 6), one.start)
     return before is not None or NOT_GOOD.match(text, one.end) is not None

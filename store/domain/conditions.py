@@ -67,7 +67,16 @@ def matches(name: str, value: str, wanted: str) -> bool:
         return in_region(value, wanted)
     if name in {"source", "channel", "stage"}:
         return value.casefold() == wanted.casefold()
+    if name == "company_size":
+        return _names_size(value, wanted)
     return wanted.casefold() in value.casefold()
+
+
+def _names_size(value: str, wanted: str) -> bool:
+    """Whether ``wanted`` stands in ``value`` with whole numbers: 50人以下 is not in 150人以下."""
+    before = r"(?<!\d)(?<!\d[.,])" if wanted[:1].isdecimal() else ""
+    after = r"(?!\d|[.,]\d)" if wanted[-1:].isdecimal() else ""
+    return re.search(before + re.escape(wanted) + after, value, re.IGNORECASE) is not None
 
 
 def company_size(lead: Any) -> str:

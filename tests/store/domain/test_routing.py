@@ -153,6 +153,12 @@ def test_what_no_rule_is_for_goes_round_among_those_it_fits():
         ({"grade": ("A", "B")}, {"grade": "B"}, True), ({"grade": "A"}, {"grade": "B"}, False),
         ({"company_size": True}, {"fields": {"公司规模": "500人以上"}}, True),
         ({"company_size": "500人"}, {"fields": {"company_size": "500人以上"}}, True),
+        ({"company_size": "50人以下"}, {"fields": {"规模": "150人以下"}}, False),  # was True
+        ({"company_size": "50"}, {"fields": {"规模": "500-999人"}}, False),  # was True
+        ({"company_size": "50"}, {"fields": {"规模": "1,50"}}, False),
+        ({"company_size": "50人以下"}, {"fields": {"规模": "民营,50人以下,上市"}}, True),
+        ({"company_size": "50-99"}, {"fields": {"规模": "50-99人"}}, True),
+        ({"company_size": "人以上"}, {"fields": {"规模": "500人以上"}}, True),
         ({"min_size": 200}, {"fields": {"人数": "100-499人"}}, False),
         ({"min_size": 100}, {"fields": {"人数": "100-499人"}}, True),
         ({"min_size": 1000}, {"fields": {"规模": "1,000+"}}, True),

@@ -1,5 +1,6 @@
 """Bring a database to this version's schema. Alembic takes a second to import, so only here."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,20 @@ async def is_current(engine: AsyncEngine) -> bool:
         return bool(await conn.run_sync(_current))
 
 
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two processes that start together must not both create the tables.
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7271520)")
+    if not _current(connection):
+        _run(connection)
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - slow
+
+    command.upgrade(_config(connection), "head")
+
+
 def _config(connection: Connection) -> Any:
     from alembic.config import Config  # noqa: PLC0415 - slow
 
@@ -30,18 +45,15 @@ def _config(connection: Connection) -> Any:
     return config
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - slow
-
-    if connection.dialect.name == "postgresql":
-        # Two processes that start together must not both create the tables.
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7271520)")
-    command.upgrade(_config(connection), "head")
-
-
 def _current(connection: Connection) -> bool:
     from alembic.migration import MigrationContext  # noqa: PLC0415 - slow
+
+    return MigrationContext.configure(connection).get_current_revision() == _head()
+
+
+@cache
+def _head() -> str | None:
+    """Once for each process: every migration is read for it."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow
 
-    head = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == head
+    return ScriptDirectory(FOLDER).get_current_head()

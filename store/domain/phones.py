@@ -41,6 +41,7 @@ SCIENTIFIC = "号码变成了科学计数法（如 1.35E+10），位数已经丢
 LETTERS = "号码里混进了字母，请核对"
 
 GROUPS = 4  # words one number is written in: 86 138 0013 8000
+MOST_WORDS = 40  # of one run that are tried together: more are no list of numbers
 
 _KINDS = {
     PhoneNumberType.MOBILE: Kind.MOBILE,
@@ -213,7 +214,7 @@ def _pieces(written: str) -> Iterator[Phone]:
     whole = [phone for part in written.split() if (phone := _number(part))]
     if not whole:
         whole = [phone for one in _MOBILE.findall(written) if (phone := _number(one))]
-    yield from whole or _groups(written.split())
+    yield from whole or _groups(written.split()[:MOST_WORDS])
 
 
 def _groups(words: list[str]) -> Iterator[Phone]:

@@ -246,6 +246,33 @@ async def test_a_merge_keeps_the_strictest_consent(store):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("out", [(True, False), (False, True), (True, True)])
+async def test_the_strictest_consent_holds_in_both_directions_and_goes_back(
+    store, clock, first, out
+):
+    pair = await two(store, one={"consent": {"text": "同意联系我"}}, two={"email": "l@x.cn"})
+    for one, left in zip(pair, out, strict=True):
+        if left:
+            await withdraw(store, one.id)
+        clock.tick(minutes=1)
+    before = [consent_of(await lead(store, one.id)) for one in pair]
+    kept, other = pair[first], pair[1 - first]
+
+    await says(store, "chenzg", f"合并 {kept.id} {other.id}")
+    stays = (await lead(store, other.id)).merged_into or other.id
+    merged = await lead(store, stays)
+    await says(store, "chenzg", f"分开 {stays}")
+
+    assert (merged.left_alone, merged.consent_text) == (True, "同意联系我")
+    assert merged.opted_out_at == max(at for _, _, at in before if at)
+    assert [consent_of(await lead(store, one.id)) for one in pair] == before
+
+
+def consent_of(one):
+    return one.consent_text, one.consent_at, one.opted_out_at
+
+
 async def test_the_ledger_is_shown_with_the_lead_that_stays(store):
     one, other = await two(store, two={"consent": {"text": "同意联系我"}})
     await says(store, "chenzg", f"合并 {one.id} {other.id}")

@@ -15,7 +15,7 @@ from bot.platforms.wecom.client import WeComClient, WeComError
 from bot.platforms.wecom.contacts import WINDOW
 from store import tables as t
 from store.db import open_store
-from store.domain.errors import Later
+from store.domain.errors import Down, Later
 from store.tokens import token_key
 from tests.bot.dingtalk.conftest import settings as dingtalk_settings
 from tests.bot.dingtalk.fakes import FakeApi
@@ -148,7 +148,7 @@ async def test_while_one_fetch_hangs_nobody_of_the_process_asks_beside_it(wecom,
     calls = (clients[0].call("agent/get") for _ in range(5))
     failed = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert [type(error) for error in failed] == [Later] * 5
+    assert [type(error) for error in failed] == [Down] * 5
     assert len(wecom.calls("gettoken")) == 1
 
 

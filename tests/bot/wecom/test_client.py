@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.platforms.shared import SharedHolds, SharedTokens
 from bot.platforms.wecom.client import WeComClient, WeComError
-from store.domain.errors import Held, Later, Lost, Undeliverable
+from store.domain.errors import Down, Held, Later, Lost, Undeliverable
 from tests.bot.wecom import given
 from tests.bot.wecom.given import refusal
 
@@ -98,7 +98,7 @@ async def test_a_failed_token_fetch_fails_everybody_who_waits_for_it_once(client
         *(client.call("agent/get") for _ in range(20)), return_exceptions=True
     )
 
-    assert {type(error) for error in errors} == {Later}
+    assert {type(error) for error in errors} == {Down}
     assert len(gateway.calls("gettoken")) == 1
     assert (await client.call("agent/get"))["errcode"] == 0
 

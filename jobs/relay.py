@@ -3,10 +3,10 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
@@ -16,7 +16,7 @@ from handlers.alarms import astray, over, sound, unheard
 from jobs.pacing import admitted, arrived, not_sent, refused
 from jobs.tally import Tally
 from store.db import Store, Tx
-from store.domain.errors import Alarm, Anew, Held, Later, Lost, Spent, Undeliverable
+from store.domain.errors import Alarm, Anew, Held, Later, Lost, Spent, Stale, Undeliverable
 from store.domain.quota import Rank
 from store.domain.team import Channel
 from store.outbox import LEASE, Due
@@ -24,6 +24,8 @@ from store.outbox import LEASE, Due
 log = structlog.get_logger()
 SENT = Metric("leadbot_messages", "Messages handed to a platform", ["channel", "result"])
 
+TRIES = 5
+"""Of a transaction that another one was in the way of."""
 IDLE = 0.5
 """Seconds between looks for what other processes have put."""
 WIDTH = 16
@@ -138,6 +140,8 @@ class Relay:
         busy = [c for c in Channel if counts[c] >= self._room(c, now) or c not in self._senders]
         try:
             leased, dues = await self._lease(busy)
+        except Stale:
+            return 1  # what another transaction was in the way of is still there
         except Exception:
             log.exception("the outbox could not be read")
             await asyncio.sleep(IDLE)
@@ -200,8 +204,7 @@ class Relay:
         except Anew as anew:
             self._down.pop(due.channel, None)
             log.info("a card is sent anew", key=due.key, why=str(anew))
-            async with self._store.begin() as tx:
-                await tx.outbox.again(due)
+            await self._settle(lambda tx: tx.outbox.again(due))
         except Held as held:
             await self._hold_back(due, held)
         except Later as later:
@@ -213,21 +216,31 @@ class Relay:
         except Exception as error:
             # A bug in one renderer or sender must not stop everybody's messages.
             log.exception("sender failed", key=due.key, channel=due.channel)
-            await self._again(due, _failed(error))
+            await self._again(due, _bug(error))
         else:
             self._down.pop(due.channel, None)
             SENT.labels(due.channel, "sent").inc()
-            async with self._settling(due) as tx:
-                await tx.outbox.sent(due, ref)
-                await self._all_clear(tx, due, ref)
+            await self._settle(partial(self._sent, due=due, ref=ref))
 
-    @asynccontextmanager
-    async def _settling(self, due: Due, *, unsent: bool = False) -> AsyncIterator[Tx]:
-        """The transaction that says what became of ``due``, and what it cost."""
-        async with self._store.begin() as tx:
-            await (not_sent(tx, due) if unsent else arrived(tx, due))
-            await self._tally.write(tx)
-            yield tx
+    async def _settle(self, say: Callable[[Tx], Awaitable[None]]) -> None:
+        """Write what became of a message, and what it cost.
+
+        Once more if another transaction was in the way: what is not written goes out twice.
+        """
+        for left in reversed(range(TRIES)):
+            try:
+                async with self._tally.begin() as tx:
+                    await say(tx)
+            except Stale:
+                if not left:
+                    raise
+            else:
+                return
+
+    async def _sent(self, tx: Tx, due: Due, ref: dict[str, Any] | None) -> None:
+        await arrived(tx, due)
+        await tx.outbox.sent(due, ref)
+        await self._all_clear(tx, due, ref)
 
     async def _all_clear(self, tx: Tx, due: Due, ref: Mapping[str, Any] | None) -> None:
         """What said that this could not work is over."""
@@ -242,11 +255,7 @@ class Relay:
     async def _hold_back(self, due: Due, held: Held) -> None:
         """Nobody was asked: it counts as no try, and as no message."""
         SENT.labels(due.channel, "held").inc()
-        async with self._store.begin() as tx:
-            await not_sent(tx, due)
-            if _is_old_news(due, tx.now) or await astray(tx, due.key):
-                await tx.outbox.failed(due, str(held), None)
-            await tx.outbox.wait([due], tx.now + (held.after or backoff(due.attempts)))
+        await self._settle(partial(_held, due=due, held=held))
 
     async def _again(self, due: Due, later: Later) -> None:
         SENT.labels(due.channel, "later").inc()
@@ -258,28 +267,43 @@ class Relay:
         log.warning(
             "message waits", key=due.key, channel=due.channel, why=why, attempts=due.attempts
         )
-        async with self._settling(due, unsent=later.unsent) as tx:
-            if later.alarm is not None:
-                await sound(tx, later.alarm)
-            idle = later.alarm and (_is_old_news(due, tx.now) or await astray(tx, due.key))
-            again = None if idle else tx.now + wait
-            unsure = isinstance(later, Lost)
-            await tx.outbox.failed(due, why, again, unsure=unsure, ref=later.ref)
-            if later.after is not None:
-                await refused(tx, due, later.after, spent=isinstance(later, Spent))
+        await self._settle(partial(_failed, due=due, later=later, wait=wait))
 
     async def _give_up(self, due: Due, why: str, alarm: Alarm | None) -> None:
         SENT.labels(due.channel, "undeliverable").inc()
         self._down.pop(due.channel, None)
         log.error("message given up", key=due.key, channel=due.channel, why=why)
-        async with self._settling(due) as tx:
-            await tx.outbox.failed(due, why, None)
-            if alarm is not None:
-                await sound(tx, alarm)
-            await unheard(tx, due.key)
+        await self._settle(partial(_given_up, due=due, why=why, alarm=alarm))
 
 
-def _failed(error: Exception) -> Lost:
+async def _held(tx: Tx, due: Due, held: Held) -> None:
+    await not_sent(tx, due)
+    if _is_old_news(due, tx.now) or await astray(tx, due.key):
+        await tx.outbox.failed(due, str(held), None)
+    await tx.outbox.wait([due], tx.now + (held.after or backoff(due.attempts)))
+
+
+async def _failed(tx: Tx, due: Due, later: Later, wait: timedelta) -> None:
+    await (not_sent(tx, due) if later.unsent else arrived(tx, due))
+    if later.alarm is not None:
+        await sound(tx, later.alarm)
+    idle = later.alarm and (_is_old_news(due, tx.now) or await astray(tx, due.key))
+    again = None if idle else tx.now + wait
+    unsure = isinstance(later, Lost)
+    await tx.outbox.failed(due, str(later), again, unsure=unsure, ref=later.ref)
+    if later.after is not None:
+        await refused(tx, due, later.after, spent=isinstance(later, Spent))
+
+
+async def _given_up(tx: Tx, due: Due, why: str, alarm: Alarm | None) -> None:
+    await arrived(tx, due)
+    await tx.outbox.failed(due, why, None)
+    if alarm is not None:
+        await sound(tx, alarm)
+    await unheard(tx, due.key)
+
+
+def _bug(error: Exception) -> Lost:
     """It may have been done; of the platform it says nothing."""
     lost = Lost(type(error).__name__)
     lost.down = False

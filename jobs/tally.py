@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -24,10 +26,17 @@ class Tally:
         """One more call of ``api`` was made; ``account``: whose it is, of a limit each has."""
         self._spent[api, account] += 1
 
-    async def write(self, tx: Tx) -> None:
-        """Put what has come together into the ledger, with whatever else ``tx`` does."""
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """A transaction that puts what has come together into the ledger, if it comes to its end."""
         spent, self._spent = self._spent, Counter()
-        await tx.quota.add(spent)
+        try:
+            async with self.store.begin() as tx:
+                await tx.quota.add(spent)
+                yield tx
+        except BaseException:
+            self._spent.update(spent)
+            raise
 
     async def run(self) -> None:
         """Until cancelled, and once more then."""
@@ -42,8 +51,7 @@ class Tally:
         if not self._spent:
             return
         try:
-            async with self.store.begin() as tx:
-                await self.write(tx)
+            async with self.begin() as tx:
                 await tell_if_tight(tx)
         except Exception:
             log.exception("the ledger could not be written")

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Boolean, column, func, select, table, true
 
 from handlers.alarms import sound
 from jobs.relay import Relay, backoff
+from jobs.tally import Tally
 from store import tables as t
 from store.domain.errors import Alarm, Down, Held, Later, Lost, Undeliverable
 from store.domain.quota import Api, Rank
@@ -93,6 +94,53 @@ async def test_no_welcome_waits_for_sixteen_others_while_wecom_is_slow(store):
     relay.stop()
     slow.set()
     await running
+
+
+async def test_what_was_shown_is_not_shown_again_because_two_transactions_met(store, phone):
+    """What was not written down went out once more when its lease was over."""
+    if store.engine.dialect.name == "sqlite":
+        pytest.skip("has one writer at a time")
+    tally, meeting = Tally(store), []
+    relay = Relay(store, {Channel.WECOM: phone}, tally)
+    await put(store)
+
+    async def is_met(_due):
+        tally.add(Api.DINGTALK_CALLS)
+        held = asyncio.Event()
+        meeting.append(asyncio.create_task(meets(store, held)))
+        await held.wait()
+
+    async with tally.begin():
+        tally.add(Api.DINGTALK_CALLS)
+    async with tally.begin():
+        pass
+    phone.before.append(is_met)
+
+    await relay.drain()
+    await asyncio.gather(*meeting)
+
+    kept = await row(store)
+    async with store.read() as tx:
+        spent = (await tx.quota.total(Api.DINGTALK_CALLS)).count
+    assert [version for _, version, *_ in phone.shown] == [kept.delivered]
+    assert spent == 3
+
+
+LOCKS = table("pg_locks", column("granted", Boolean))
+
+
+async def meets(store, held):
+    """Has the message first and then wants the ledger; who settles it has them the other way."""
+    async with store.begin() as tx:
+        await tx.conn.execute(
+            select(func.set_config("deadlock_timeout", "60s", true()))
+        )  # the other gives way
+        await tx.conn.execute(select(t.outbox.c.key).with_for_update())
+        held.set()
+        waits = select(func.count()).select_from(LOCKS).where(~LOCKS.c.granted)
+        while not await tx.conn.scalar(waits):  # noqa: ASYNC110 - the database knows
+            await asyncio.sleep(0.01)
+        await tx.quota.add({(Api.DINGTALK_CALLS, ""): 1})
 
 
 async def test_a_card_that_would_not_change_is_left_alone(store, relay, phone):

@@ -760,7 +760,7 @@ class Machine(RuleBasedStateMachine):
     @contextmanager
     def _nothing_fails(self) -> Iterator[None]:
         """What a service only logs is an error here."""
-        with structlog.testing.capture_logs() as logs:
+        with structlog.testing.capture_logs([structlog.processors.format_exc_info]) as logs:
             yield
         failed = [entry for entry in logs if entry["log_level"] == "error"]
         assert not failed, failed

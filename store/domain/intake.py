@@ -56,6 +56,11 @@ _OBJECTS = frozenset({"consent", "utm", "fields"})
 _NOTHING = re.compile(
     r"[\s/\-—.,。?？]*|无|没有|暂无|未知|不详|未填|空|none|null|nil|n/a|na|nan|undefined"
 )
+_REFUSED = re.compile(
+    r"否|不|不要|不行|不同意.*|不愿意?.*|不接受.*|不允许.*|不授权.*|未同意.*|未授权.*|没有?同意.*|拒绝.*|已?撤回.*"
+    r"|0|n|no|false|off|f|declined|refused|denied|not given|opt(ed)?[ -]?out|unsubscribed"
+)
+"""A list or a form that says in the column of the consent that there is none."""
 _SAME_AS_PHONE = re.compile(
     r"(微信)?号?[同和与]?(手机|电话|号码|上|左|前|phone)+号?码?(同号|相同|一样)?|(微信)?同号"
 )
@@ -191,7 +196,10 @@ def _consent(form: _Form) -> tuple[str, datetime | None]:
     if text is not None and not isinstance(text, str):
         form.wrong("consent", "text 要写成文字")
     kept = clean(text, lines=True) if isinstance(text, str) else ""
-    return form.within("consent", kept, CONSENT_LIMIT), _instant(form, given.get("at"))
+    at = _instant(form, given.get("at"))
+    if kept and (_is_nothing(kept) or _REFUSED.fullmatch(kept.lower())):
+        return "", None
+    return form.within("consent", kept, CONSENT_LIMIT), at
 
 
 def _instant(form: _Form, at: object) -> datetime | None:

@@ -167,3 +167,26 @@ def test_any_json_is_a_lead_that_can_be_stored_or_has_its_problems(values):
         new = read_fields(values, "website")
         assert new.reachable
         assert all(getattr(new, name).encode().decode() for name in LIMITS if getattr(new, name))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["否", "不同意", "不同意接收营销信息", "未同意", "未授权", "没同意", "拒绝", "已撤回", "No", "false", "0",
+     "Opt-out", "无", "-"],
+)  # fmt: skip
+def test_a_no_in_the_column_of_the_consent_is_no_consent(text):
+    """It was kept as the words in which somebody had agreed."""
+    said = {"phone": "19900000001", "consent": {"text": text, "at": "2026-03-02T10:00:00+08:00"}}
+
+    new = read_fields(said, "list")
+
+    assert (new.consent_text, new.consent_at) == ("", None)
+
+
+@pytest.mark.parametrize(
+    "text", ["是", "同意", "我同意，不限方式", "yes", "1", "同意（不含短信）"]
+)
+def test_a_yes_is_kept_in_its_words(text):
+    new = read_fields({"phone": "19900000001", "consent": {"text": text}}, "list")
+
+    assert new.consent_text == text

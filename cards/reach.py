@@ -6,6 +6,7 @@ from cards.model import Button, Card
 from store.domain.custom import said
 from store.domain.lead import Lead
 from store.domain.masking import hidden, sees_whole
+from store.domain.phones import national
 from store.domain.reach import BESIDE
 from store.domain.team import Member
 
@@ -17,6 +18,7 @@ def reached_card(lead: Lead, reader: Member, way: tuple[str, str], note: str) ->
     told = lead if whole else hidden(lead)
     value = dialled(told) if column == "phone" else getattr(told, column)
     beside = said(lead.fields, BESIDE[column]) if whole and column in BESIDE else ""
+    beside = "、".join(map(national, beside.split("、")))
     return Card(
         title=f"#{lead.id} {shown_name(lead, hidden=not whole)}：{name}记下了",
         note=note,

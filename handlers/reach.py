@@ -36,9 +36,8 @@ async def add(tx: Tx, by: Member, lead: Lead, name: str, words: str) -> Reply:
     if alike:
         await ask_about(tx, [replace(after, doubles=tuple(alike))])
     then = went_on(lead, after) + (f"，{ALIKE}" if alike else "")
-    said = f"#{lead.id} 的{name}记下了{then}"
     card = reached_card(after, by, (name, rules.WAYS[name]), then.removeprefix("，"))
-    return Reply(text=said, card=card, told=True, private=True)
+    return Reply(card=card, private=True)
 
 
 async def _alike(tx: Tx, lead: Lead, new: NewLead) -> Collection[int]:

@@ -130,7 +130,7 @@ def kind_of(e164: str) -> Kind:
 
 def national(e164: str) -> str:
     """How people here write and dial it: ``13800138000``, ``0755-86013388``; abroad as it is."""
-    if not e164.startswith("+86"):
+    if not _MAINLAND.fullmatch(e164):
         return e164
     number = phonenumbers.parse(e164)
     area = _area_code(number)

@@ -55,6 +55,8 @@ async def test_a_phone_is_normalised_and_the_old_one_stays_beside_it(store):
     assert (after.phone, after.phone_sure) == ("+862162345678", True)
     assert after.fields == {"分机": "801", "其他电话": "+8613800001111"}
     assert "021-62345678转801" in said
+    assert "13800001111" in said
+    assert "+86" not in said
     assert f"/撤销 {number}" in said
     again = await captured(store, name="赵丽", phone="021-62345678")
     assert again.id == number, "it is known by the number from now on"

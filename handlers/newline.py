@@ -32,7 +32,8 @@ async def new_line(tx: Tx, by: Member, about: About) -> Reply:
     line = named(about.words, tx.rules.lines) or about.words[:64]
     await _check(tx, lead, line)
     event = Event(kind=Kind.LINKED, by=by.id, at=tx.now, text=f"和 #{lead.id} 是同一位")
-    kept = {"opted_out_at": lead.opted_out_at, "parted_at": lead.parted_at}
+    out = tx.now if lead.left_alone else lead.opted_out_at  # the person has not asked, we have
+    kept = {"opted_out_at": out, "parted_at": lead.parted_at}
     same = {"linked": _linked(lead), "line": line, **kept}
     made = await alone(tx, _enquiry(tx, lead, about.words, line), event, same)
     await _link(tx, by, lead, made, line)

@@ -9,7 +9,7 @@ from bot.config import parse
 from bot.wiring import rules
 from handlers.capture import capture
 from store.db import Store
-from store.domain.lead import Kind
+from store.domain.lead import Kind, Place
 from store.domain.lines import LineRule, line_of, named
 from store.domain.newlead import NewLead
 from store.domain.team import Platform
@@ -182,6 +182,19 @@ async def test_plain_words_to_one_line_stop_the_other_too(lines):
 
     assert (await lead(lines, first.id)).opted_out_at is not None
     assert (await lead(lines, first.id + 1)).opted_out_at is not None
+
+
+async def test_a_new_line_of_who_wants_to_be_left_alone_is_offered_to_nobody(lines):
+    """It was sent to somebody to call, though the person had not asked."""
+    first = await asked_for_both(lines)
+    await says(lines, "lilei", f"接受 {first.id}")
+    await captured(lines, phone=PHONE, message="别再联系我")
+
+    await says(lines, "lilei", f"新线 {first.id} 云客服")
+
+    made = await lead(lines, first.id + 1)
+    assert made.left_alone
+    assert (made.owner, made.place) == (None, Place.MARKETING)
 
 
 async def test_two_presses_at_once_make_one(lines):

@@ -5,6 +5,7 @@ The state machine compares this with what the service keeps: where the lead is, 
 is, when each clock began. It also says who may write which line into a history.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
@@ -181,6 +182,14 @@ class Book:
             swept_at=line.at,
             opted_out_at=was.opted_out_at,
         )
+
+    def _linked(self, was: Folded, line: Line) -> Folded:
+        """A new lead of somebody known, who may want to be left alone."""
+        known = re.fullmatch(r"和 #(\d+) 是同一位", line.text)
+        if known is None:
+            return was
+        other = self.now(int(known[1]))
+        return replace(was, opted_out_at=line.at if other.alone else other.opted_out_at)
 
     def _given(self, was: Folded, line: Line, owner: int) -> Folded:
         stage = Stage.ASSIGNED if was.stage == Stage.NEW else was.stage
@@ -403,6 +412,7 @@ RULES: Mapping[Kind, Callable[[Book, Folded, Line], Folded]] = {
     Kind.OPTED_OUT: Book._left_alone,
     Kind.ASSISTED: Book._assisted,
     Kind.UNDONE: Book._undone,
+    Kind.LINKED: Book._linked,
     Kind.MERGED: Book._merged,
     Kind.SPLIT: Book._split,
 }

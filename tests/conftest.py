@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -52,6 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # Drawn with colours and every variable, one traceback takes two seconds.
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+
+
+def pytest_collection() -> None:
+    gc.disable()  # nine thousand tests, none of which is garbage
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 class FakeClock:

@@ -1,42 +1,12 @@
 """Taking back, at the worst moment: to the second, after a restart, by a repeated message."""
 
-import pytest
-
 from bot.dispatch import hear
 from bot.incoming import Incoming
 from handlers.capture import capture
 from store.db import open_store
 from store.domain.team import Platform
-from tests.handlers.people import captured, enquiry, lead, says
-from tests.handlers.test_undo import kinds, live, row, working
-
-
-async def fresh(store):
-    return (await captured(store, rep="李雷")).id
-
-
-MORE = [
-    ("lilei", fresh, "接受 {}"),
-    ("lilei", working, "删除 {}"),
-    ("lilei", working, "资料 {} 公司 云栖制造"),
-    ("chenzg", working, "我来 {}"),
-]
-
-
-@pytest.mark.parametrize(("who", "begin", "line"), MORE, ids=[f"{w} {n}" for w, _, n in MORE])
-async def test_every_other_kind_of_step_is_undone_whole(store, clock, who, begin, line):
-    number = await begin(store)
-    clock.tick(minutes=1)
-    before, due = await row(store, number), await live(store, number)
-    done = await says(store, who, line.format(number))
-    assert (await row(store, number), await live(store, number)) != (before, due), done
-    clock.tick(minutes=10)
-
-    answer = await says(store, who, "撤销")
-
-    assert "已撤销" in answer, done
-    assert await row(store, number) == before
-    assert await live(store, number) == due
+from tests.handlers.people import enquiry, lead, says
+from tests.handlers.test_undo import kinds, working
 
 
 async def test_the_tenth_minute_is_the_last_second(store, clock):
